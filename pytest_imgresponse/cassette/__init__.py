@@ -1,0 +1,1 @@
+"""Cassettes: all that touches vcrpy or the disk."""

@@ -1,0 +1,1 @@
+"""`LocalEndpoint`: an OpenAI-compatible images API on the loopback."""

@@ -1,0 +1,51 @@
+"""The error tree. Each message gives the value, what was expected, where it came from and the way out."""
+
+from __future__ import annotations
+
+
+class ImgResponseError(Exception):
+    """The root: whatever this package refuses, it refuses with one of these."""
+
+
+class ConfigError(ImgResponseError):
+    """An option, a marker argument or a value of `imgresponse_config` that is unknown or wrong."""
+
+
+class CassetteError(ImgResponseError):
+    """Something is wrong with a cassette, or with the way it is used."""
+
+
+class CassetteMissingError(CassetteError):
+    """A request was made, there is no cassette, and the record mode does not allow one to be made."""
+
+
+class CassetteDecodeError(CassetteError):
+    """A cassette or one of its pictures is there and cannot be trusted: damaged, foreign, changed."""
+
+
+class CassetteSaveError(CassetteError):
+    """A recording could not be written; the message says where the answers were put instead."""
+
+
+class CassetteInUseError(CassetteError):
+    """A second cassette was opened on another thread, or two tests claim one file."""
+
+
+class UnrecordedRequestError(CassetteError):
+    """The cassette holds no answer, or none that is left, for this request; nothing was sent."""
+
+
+class UnplayedError(CassetteError):
+    """Under `--imgresponse-strict`: a test passed and left recorded interactions unplayed."""
+
+
+class UnrecordableRequestError(CassetteError):
+    """A request body that cannot be read for the cassette; refused before anything was sent."""
+
+
+class NetworkBlockedError(ImgResponseError):
+    """`--imgresponse-block-network` is on, and code tried to connect beyond the loopback."""
+
+
+class ResponseError(ImgResponseError):
+    """An answer is not what was asked of it: no JSON, no `ImagesResponse`, not a picture."""

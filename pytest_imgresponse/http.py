@@ -1,0 +1,116 @@
+"""The value that flows: `HTTPResponse`, its counterpart `HTTPRequest`, and the parts of a multipart body.
+
+Bodies here are contents: any content-encoding has been removed (RFC 9110, section 8.4).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+Headers = Mapping[str, str] | Sequence[tuple[str, str]]
+
+
+class _Message:
+    """What a request and a response share: headers and a body."""
+
+    headers: Headers
+    body: bytes
+
+    def header(self, name: str, default: str | None = None) -> str | None:
+        """The first value of a header, whatever its case; `default` where it is absent."""
+        wanted = name.lower()
+        pairs = self.headers.items() if isinstance(self.headers, Mapping) else self.headers
+        return next((value for key, value in pairs if key.lower() == wanted), default)
+
+    @property
+    def content_type(self) -> str:
+        """The media type alone, in lower case, without parameters; empty where there is none."""
+        return (self.header("content-type") or "").split(";", 1)[0].strip().lower()
+
+    def json(self) -> Any:
+        """The body as JSON. Raises `ValueError` (`json.JSONDecodeError`, `UnicodeDecodeError`)."""
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class HTTPResponse(_Message):
+    """An answer: status, headers in order (names may repeat), and the body as content.
+
+    `headers` may be given as a mapping or as pairs and is kept as a tuple of pairs. `reason` is the phrase
+    beside the status, empty over HTTP/2; it does not count when two answers are compared.
+    """
+
+    status: int
+    headers: Headers
+    body: bytes
+    reason: str = field(default="", compare=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "headers", _pairs(self.headers))
+
+
+@dataclass(frozen=True, slots=True)
+class HTTPRequest(_Message):
+    """A request: method, absolute URL, headers in order, and the body as content."""
+
+    method: str
+    url: str
+    headers: Headers = ()
+    body: bytes = b""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "headers", _pairs(self.headers))
+
+
+def _pairs(headers: Headers) -> tuple[tuple[str, str], ...]:
+    pairs: Iterable[tuple[str, str]] = headers.items() if isinstance(headers, Mapping) else headers
+    return tuple((name, value) for name, value in pairs)
+
+
+class Part(NamedTuple):
+    """One part of a multipart body: the bytes of its header block and of its content."""
+
+    head: bytes
+    content: bytes
+
+    def parameter(self, name: str) -> str | None:
+        """A parameter of its Content-Disposition: `name`, `filename` (RFC 7578, section 4.2)."""
+        pattern = rb'(?i)content-disposition:[^\r\n]*;\s*%s="((?:[^"\\]|\\.)*)"' % re.escape(name.encode())
+        found = re.search(pattern, self.head)
+        return found[1].decode("utf-8", "replace") if found else None
+
+
+def boundary_of(content_type: str | None) -> bytes | None:
+    """The boundary of a `multipart/…` content type; None for any other (RFC 2046, section 5.1.1)."""
+    if not (content_type or "").lower().lstrip().startswith("multipart/"):
+        return None
+    found = re.search(r'(?i);\s*boundary=(?:"([^"]+)"|([^\s;,"]+))', content_type or "")
+    return (found[1] or found[2]).encode() if found else None
+
+
+def split_multipart(body: bytes, boundary: bytes) -> list[Part] | None:
+    """The parts of a body with this boundary; None where the body is not of that form to the byte.
+
+    Joined again by `join_multipart` they give the same body: what does not come back so is not split.
+    """
+    delimiter = b"\r\n--" + boundary
+    pieces = (b"\r\n" + body).split(delimiter)
+    if len(pieces) < 2 or pieces[0] or not pieces[-1].startswith(b"--"):
+        return None
+    parts = []
+    for piece in pieces[1:-1]:
+        head, blank, content = piece.removeprefix(b"\r\n").partition(b"\r\n\r\n")
+        if not blank:
+            return None
+        parts.append(Part(head, content))
+    return parts if join_multipart(parts, boundary, pieces[-1]) == body else None
+
+
+def join_multipart(parts: Sequence[Part], boundary: bytes, end: bytes = b"--\r\n") -> bytes:
+    """A multipart body of these parts; `end` is what follows the last boundary."""
+    pieces = [b"--%s\r\n%s\r\n\r\n%s\r\n" % (boundary, part.head, part.content) for part in parts]
+    return b"".join(pieces) + b"--" + boundary + end

@@ -1,0 +1,1 @@
+"""What pytest sees: options, ini, marker, fixtures, header, summary."""
