@@ -1,3 +1,71 @@
-"""Record, replay and generate the answers of image-generation APIs."""
+"""Record, replay and generate the answers of image-generation APIs.
+
+The public names are imported when they are first used (PEP 562): the plugin loads in every run of its user's
+suite.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from pytest_imgresponse.cassette.persister import ImagePersister as ImagePersister
+    from pytest_imgresponse.cassette.recorder import ImgResponse as ImgResponse
+    from pytest_imgresponse.cassette.recorder import replay as replay
+    from pytest_imgresponse.endpoint import LocalEndpoint as LocalEndpoint
+    from pytest_imgresponse.errors import CassetteDecodeError as CassetteDecodeError
+    from pytest_imgresponse.errors import CassetteError as CassetteError
+    from pytest_imgresponse.errors import CassetteInUseError as CassetteInUseError
+    from pytest_imgresponse.errors import CassetteMissingError as CassetteMissingError
+    from pytest_imgresponse.errors import CassetteSaveError as CassetteSaveError
+    from pytest_imgresponse.errors import ConfigError as ConfigError
+    from pytest_imgresponse.errors import ImgResponseError as ImgResponseError
+    from pytest_imgresponse.errors import NetworkBlockedError as NetworkBlockedError
+    from pytest_imgresponse.errors import ResponseError as ResponseError
+    from pytest_imgresponse.errors import UnplayedError as UnplayedError
+    from pytest_imgresponse.errors import UnrecordableRequestError as UnrecordableRequestError
+    from pytest_imgresponse.errors import UnrecordedRequestError as UnrecordedRequestError
+    from pytest_imgresponse.http import HTTPRequest as HTTPRequest
+    from pytest_imgresponse.http import HTTPResponse as HTTPResponse
+    from pytest_imgresponse.models import CompletedEvent as CompletedEvent
+    from pytest_imgresponse.models import Image as Image
+    from pytest_imgresponse.models import ImagesResponse as ImagesResponse
+    from pytest_imgresponse.models import PartialImageEvent as PartialImageEvent
+    from pytest_imgresponse.models import Usage as Usage
+
+_ROOMS = {
+    "cassette.persister": ("ImagePersister",),
+    "cassette.recorder": ("ImgResponse", "replay"),
+    "endpoint": ("LocalEndpoint",),
+    "errors": (
+        "CassetteDecodeError",
+        "CassetteError",
+        "CassetteInUseError",
+        "CassetteMissingError",
+        "CassetteSaveError",
+        "ConfigError",
+        "ImgResponseError",
+        "NetworkBlockedError",
+        "ResponseError",
+        "UnplayedError",
+        "UnrecordableRequestError",
+        "UnrecordedRequestError",
+    ),
+    "http": ("HTTPRequest", "HTTPResponse"),
+    "models": ("CompletedEvent", "Image", "ImagesResponse", "PartialImageEvent", "Usage"),
+}
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
+__all__ = sorted(_ROOM_OF)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ROOM_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_ROOM_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_ROOM_OF})

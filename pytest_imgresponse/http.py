@@ -17,14 +17,15 @@ Headers = Mapping[str, str] | Sequence[tuple[str, str]]
 class _Message:
     """What a request and a response share: headers and a body."""
 
-    headers: Headers
+    __slots__ = ()
+
+    headers: tuple[tuple[str, str], ...]
     body: bytes
 
     def header(self, name: str, default: str | None = None) -> str | None:
         """The first value of a header, whatever its case; `default` where it is absent."""
         wanted = name.lower()
-        pairs = self.headers.items() if isinstance(self.headers, Mapping) else self.headers
-        return next((value for key, value in pairs if key.lower() == wanted), default)
+        return next((value for key, value in self.headers if key.lower() == wanted), default)
 
     @property
     def content_type(self) -> str:
@@ -36,7 +37,7 @@ class _Message:
         return json.loads(self.body)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, init=False, slots=True)
 class HTTPResponse(_Message):
     """An answer: status, headers in order (names may repeat), and the body as content.
 
@@ -45,25 +46,31 @@ class HTTPResponse(_Message):
     """
 
     status: int
-    headers: Headers
+    headers: tuple[tuple[str, str], ...]
     body: bytes
-    reason: str = field(default="", compare=False, kw_only=True)
+    reason: str = field(default="", compare=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "headers", _pairs(self.headers))
+    def __init__(self, status: int, headers: Headers, body: bytes, *, reason: str = "") -> None:
+        object.__setattr__(self, "status", status)
+        object.__setattr__(self, "headers", _pairs(headers))
+        object.__setattr__(self, "body", body)
+        object.__setattr__(self, "reason", reason)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, init=False, slots=True)
 class HTTPRequest(_Message):
     """A request: method, absolute URL, headers in order, and the body as content."""
 
     method: str
     url: str
-    headers: Headers = ()
-    body: bytes = b""
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "headers", _pairs(self.headers))
+    def __init__(self, method: str, url: str, headers: Headers = (), body: bytes = b"") -> None:
+        object.__setattr__(self, "method", method)
+        object.__setattr__(self, "url", url)
+        object.__setattr__(self, "headers", _pairs(headers))
+        object.__setattr__(self, "body", body)
 
 
 def _pairs(headers: Headers) -> tuple[tuple[str, str], ...]:

@@ -1,1 +1,339 @@
-"""What pytest sees: options, ini, marker, fixtures, header, summary."""
+"""What pytest sees: options, ini, marker, fixtures, header, summary.
+
+Loaded in every run of its user's suite, so it imports nothing heavy: vcr, pydantic, Pillow and hypothesis come
+with the first test that asks for a cassette.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import uuid
+from collections import defaultdict
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_imgresponse._config import IMAGES, MARKER_OPTIONS, RECORD_MODES, Layer, settings_from
+from pytest_imgresponse._paths import cassette_of_test, inside, named_cassette
+from pytest_imgresponse._report import Tally
+from pytest_imgresponse.errors import CassetteInUseError, ConfigError, UnplayedError
+
+if TYPE_CHECKING:
+    from pytest_imgresponse.cassette.recorder import ImgResponse
+    from pytest_imgresponse.cassette.session import Session
+    from pytest_imgresponse.endpoint import LocalEndpoint
+
+MARKER = FIXTURE = "imgresponse"
+_RUN, _TALLY = "imgresponse_run", "imgresponse_tally"
+
+
+@dataclass
+class _State:
+    """What one pytest process knows of its run."""
+
+    run_directory: Path
+    tally: Tally = field(default_factory=Tally)
+    # The tests and the named cassettes that claim a file, and the tests that share one.
+    claims: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    users: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+
+
+@dataclass
+class _Use:
+    """A test's use of a cassette."""
+
+    cassette: Path
+    named: bool
+    options: dict[str, Any]
+    error: ConfigError | None = None
+    set_up: bool = False
+    session: Session | None = None
+    passed: bool = False
+
+
+_STATE = pytest.StashKey[_State]()
+_USE = pytest.StashKey[_Use]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options and ini values; all are prefixed, to live beside the other recorders."""
+    group = parser.getgroup("imgresponse", "recorded answers of image-generation APIs")
+    group.addoption(
+        "--imgresponse-record",
+        choices=RECORD_MODES,
+        default=None,
+        help="Record mode of cassettes: none (replay only, the default), once, new_episodes, all, rewrite.",
+    )
+    group.addoption(
+        "--imgresponse-strict",
+        action="store_true",
+        help="Fail passed tests that leave recorded interactions unplayed, or that caught the error of an "
+        "unrecorded request.",
+    )
+    group.addoption(
+        "--imgresponse-block-network",
+        action="store_true",
+        default=None,
+        help="Any connection beyond the loopback raises while a cassette replays.",
+    )
+    parser.addini("imgresponse_record", f"Record mode: {', '.join(RECORD_MODES)}.", default="none")
+    parser.addini("imgresponse_cassette_dir", "Where cassettes lie, from the root directory.", default="cassettes")
+    parser.addini("imgresponse_images", f"How pictures are kept: {', '.join(IMAGES)}.", default="exact")
+    parser.addini(
+        "imgresponse_block_network",
+        "Whether connections beyond the loopback raise while a cassette replays.",
+        type="bool",
+        default=False,
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker, and prepare what the workers of a run share."""
+    config.addinivalue_line(
+        "markers",
+        "imgresponse(name=None, *, record=None, match_on=None, images=None, allow_unplayed=None, "
+        "ignore_hosts=None): answer image requests from a cassette, or record them.",
+    )
+    try:
+        settings_from([_ini_layer(config, "record"), _ini_layer(config, "images")])
+    except ConfigError as error:
+        raise pytest.UsageError(str(error)) from error
+    shared: dict[str, str] = getattr(config, "workerinput", {})
+    default = Path(tempfile.gettempdir()) / f"imgresponse-run-{uuid.uuid4().hex}"
+    config.stash[_STATE] = _State(Path(shared.get(_RUN, default)))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove what the run noted; a worker leaves it to the controller."""
+    if _STATE in config.stash and not hasattr(config, "workerinput"):
+        shutil.rmtree(config.stash[_STATE].run_directory, ignore_errors=True)
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """The mode, in a line."""
+    mode = config.getoption("--imgresponse-record") or config.getini("imgresponse_record")
+    meaning = " (replay only)" if mode == "none" else ""
+    return f"imgresponse: record mode {mode}{meaning}, cassettes in {config.getini('imgresponse_cassette_dir')}"
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """A marker alone activates the fixture; note which test uses which cassette."""
+    names = getattr(item, "fixturenames", None)
+    if names is None:
+        return
+    markers = list(item.iter_markers(MARKER))
+    if markers and FIXTURE not in names:
+        names.append(FIXTURE)
+    if FIXTURE not in names:
+        return
+    name, error = None, None
+    options: dict[str, Any] = {}
+    try:
+        name, options = _marked(markers, item.nodeid)
+    except ConfigError as caught:  # here it would end the whole run; the fixture raises it for this test
+        error = caught
+    relative = cassette_of_test(item.nodeid) if name is None else name
+    use = item.stash[_USE] = _Use(_cassette_dir(item.config) / str(relative), name is not None, options, error)
+    state = item.config.stash[_STATE]
+    state.claims[str(use.cassette).casefold()].add(f"the name {relative}" if use.named else item.nodeid)
+    if use.named:
+        state.users[str(use.cassette)].add(item.nodeid)
+
+
+def _marked(markers: list[pytest.Mark], nodeid: str) -> tuple[Any, dict[str, Any]]:
+    """The name and the options of a test's markers; of each, the closest marker that has it."""
+    name = None
+    options: dict[str, Any] = {}
+    for mark in markers:
+        given = dict(mark.kwargs)
+        positional = [*mark.args, *([given.pop("name")] if "name" in given else [])]
+        if len(positional) > 1:
+            raise ConfigError(f"expected one name of a cassette; got {positional!r} (from the marker of {nodeid})")
+        if positional and positional[0] is not None and name is None:
+            name = named_cassette(positional[0], f"the marker of {nodeid}")
+        for option, value in given.items():
+            if value is not None or option not in MARKER_OPTIONS:
+                options.setdefault(option, value)
+    settings_from([_marker_layer(nodeid, options)])
+    return name, options
+
+
+def _marker_layer(nodeid: str, options: dict[str, Any]) -> Layer:
+    return Layer(f"the marker of {nodeid}", options, MARKER_OPTIONS)
+
+
+def _ini_layer(config: pytest.Config, *names: str) -> Layer:
+    where = config.inipath.name if config.inipath is not None else "no file"
+    values = {name: config.getini(f"imgresponse_{name}") for name in names}
+    return Layer(f"ini `imgresponse_{names[0]}` in {where}", values)
+
+
+def _cassette_dir(config: pytest.Config) -> Path:
+    return config.rootpath / str(config.getini("imgresponse_cassette_dir"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> object:
+    """Set `imgresponse` up before the other function fixtures of its test: they may make a client."""
+    if fixturedef.scope != "function" or (use := request.node.stash.get(_USE, None)) is None or use.set_up:
+        return None
+    use.set_up = True
+    if fixturedef.argname == FIXTURE:
+        return None
+    request.getfixturevalue(FIXTURE)
+    # Where our own fixture needed this one, it has been set up meanwhile.
+    return fixturedef.cached_result[0] if fixturedef.cached_result is not None else None
+
+
+@pytest.fixture(scope="session")
+def imgresponse_config() -> dict[str, Any]:
+    """Options for cassettes; override it in a `conftest.py`, a module or a class. A dict."""
+    return {}
+
+
+@pytest.fixture
+def imgresponse(request: pytest.FixtureRequest) -> Iterator[ImgResponse]:
+    """Image requests of this test are answered from its cassette, or recorded into it."""
+    from pytest_imgresponse.cassette.recorder import open_session
+    from pytest_imgresponse.cassette.runs import Run
+    from pytest_imgresponse.cassette.session import Session
+
+    node, config = request.node, request.config
+    state, use = config.stash[_STATE], _use_of(node)
+    if use.error is not None:
+        raise use.error
+    if len(rivals := state.claims[str(use.cassette).casefold()]) > 1:
+        raise CassetteInUseError(
+            f"{use.cassette} is claimed by {len(rivals)}: {', '.join(sorted(rivals))}; give one of them a cassette "
+            f"of its own with @pytest.mark.imgresponse(name)"
+        )
+    command_line = config.getoption("--imgresponse-record")
+    settings = settings_from(
+        [
+            Layer("the command line", {"record": command_line} if command_line else {}),
+            _marker_layer(node.nodeid, use.options),
+            Layer("the fixture imgresponse_config", _mapping(request.getfixturevalue("imgresponse_config"))),
+            _ini_layer(config, "record"),
+            _ini_layer(config, "images"),
+        ]
+    )
+    folder = _cassette_dir(config)
+    inside(folder, use.cassette)
+    session = Session(
+        use.cassette,
+        settings,
+        run=Run(state.run_directory),
+        remedy=f"pytest {node.nodeid!r} --imgresponse-record={{mode}}",
+        attributes=folder,
+    )
+    use.session = session
+    block = config.getoption("--imgresponse-block-network") or config.getini("imgresponse_block_network")
+    with ExitStack() as stack:
+        stack.callback(_count, state.tally, use, node.nodeid)
+        if block and not session.recording:
+            from pytest_imgresponse._network import blocked_network
+
+            stack.enter_context(blocked_network(use.cassette))
+        yield stack.enter_context(open_session(session))
+
+
+@pytest.fixture
+def imgresponse_endpoint() -> Iterator[LocalEndpoint]:
+    """An images API on the loopback for this test, started afresh."""
+    from pytest_imgresponse.endpoint import LocalEndpoint
+
+    with LocalEndpoint() as endpoint:
+        yield endpoint
+
+
+def _use_of(node: Any) -> _Use:
+    """The use that was noted when the test was collected, or one for a fixture that was asked for by name."""
+    if _USE not in node.stash:
+        cassette = _cassette_dir(node.config) / str(cassette_of_test(node.nodeid))
+        node.stash[_USE] = _Use(cassette, named=False, options={}, set_up=True)
+    use: _Use = node.stash[_USE]
+    return use
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ConfigError(f"expected the fixture imgresponse_config to return a dict; got {value!r}")
+    return value
+
+
+def _count(tally: Tally, use: _Use, nodeid: str) -> None:
+    assert use.session is not None
+    tally.add(use.session, nodeid, passed=use.passed, shared=use.named)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """Under `--imgresponse-strict`, what a passed test left behind makes it fail."""
+    yield
+    use = item.stash.get(_USE, None)
+    if use is None or use.session is None or not item.config.getoption("--imgresponse-strict"):
+        return
+    if use.session.misses:
+        raise use.session.misses[0]
+    unplayed = [] if use.named or use.session.settings.allow_unplayed else use.session.unplayed
+    if unplayed:
+        asked = "\n".join(f"  {i.request.method} {i.request.url}" for i in unplayed[:10])
+        raise UnplayedError(
+            f"{len(unplayed)} of {len(use.session.loaded)} interactions of {use.cassette} were not played:\n{asked}\n"
+            f"Record it afresh (--imgresponse-record=rewrite), or allow it: "
+            f"@pytest.mark.imgresponse(allow_unplayed=True)"
+        )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Note whether the test passed: what is unplayed in a failed one says nothing."""
+    report = yield
+    if call.when == "call" and (use := item.stash.get(_USE, None)) is not None:
+        use.passed = report.passed
+    return report
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """pytest-xdist: tell a worker which run it belongs to."""
+    node.workerinput[_RUN] = str(node.config.stash[_STATE].run_directory)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """pytest-xdist: take what a worker counted."""
+    sent = getattr(node, "workeroutput", {}).get(_TALLY)
+    if sent is not None:
+        state = node.config.stash[_STATE]
+        state.tally.merge(sent["tally"])
+        for cassette, tests in sent["users"].items():
+            state.users[cassette].update(tests)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Judge the shared cassettes; a worker sends its counts instead."""
+    state = session.config.stash[_STATE]
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        users = {cassette: sorted(tests) for cassette, tests in state.users.items()}
+        output[_TALLY] = {"tally": state.tally.as_dict(), "users": users}
+        return
+    judged = state.tally.judge_shared(state.users)
+    state.tally.unplayed.update(judged)
+    if judged and session.config.getoption("--imgresponse-strict") and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """What was recorded, replayed and left unplayed."""
+    for line in config.stash[_STATE].tally.lines():
+        terminalreporter.write_line(f"imgresponse: {line}")

@@ -1,0 +1,125 @@
+"""One frozen `Settings`, and the precedence of what it is made from.
+
+Command line > marker > `imgresponse_config` > ini; but a marker's `record="none"` pins its cassette.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal, get_args
+
+from pytest_imgresponse.errors import ConfigError
+
+RecordMode = Literal["none", "once", "new_episodes", "all", "rewrite"]
+RECORD_MODES: tuple[str, ...] = get_args(RecordMode)
+Matcher = Literal["method", "scheme", "host", "port", "path", "query", "body"]
+MATCHERS: tuple[str, ...] = get_args(Matcher)
+Images = Literal["exact"]
+IMAGES: tuple[str, ...] = get_args(Images)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a cassette is opened with. The names are those of the marker and of `imgresponse_config`."""
+
+    record: str = "none"
+    match_on: tuple[str, ...] = MATCHERS
+    images: str = "exact"
+    allow_unplayed: bool = False
+    ignore_hosts: tuple[str, ...] = ()
+    redact_names: tuple[str, ...] = ()
+    redact_values: tuple[str | re.Pattern[str], ...] = ()
+    before_save: Callable[[str], str] | None = None
+    stand_in_keys: tuple[str, ...] = ("OPENAI_API_KEY",)
+
+
+MARKER_OPTIONS = ("record", "match_on", "images", "allow_unplayed", "ignore_hosts")
+CONFIG_OPTIONS = tuple(field.name for field in fields(Settings))
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Options from one place; `origin` says which, in words for an error message."""
+
+    origin: str
+    options: Mapping[str, Any]
+    known: tuple[str, ...] = CONFIG_OPTIONS
+
+
+def settings_from(layers: Iterable[Layer]) -> Settings:
+    """The settings of layers, the strongest first.
+
+    Raises `ConfigError` for an unknown option or a bad value, in whichever layer it stands.
+    """
+    chosen: dict[str, Any] = {}
+    for layer in layers:
+        for name, value in layer.options.items():
+            if name not in layer.known:
+                raise ConfigError(f"unknown option {name!r} (from {layer.origin}); known are: {', '.join(layer.known)}")
+            checked = _CHECKS[name](name, value, layer.origin)
+            if name == "record" and checked == "none" and layer.known is MARKER_OPTIONS:
+                chosen[name] = checked
+            chosen.setdefault(name, checked)
+    return Settings(**chosen)
+
+
+def _choice(name: str, value: object, origin: str, choices: tuple[str, ...]) -> str:
+    if not isinstance(value, str) or value not in choices:
+        raise ConfigError(f"{name}: expected one of {', '.join(choices)}; got {value!r} (from {origin})")
+    return value
+
+
+def _record(name: str, value: object, origin: str) -> str:
+    return _choice(name, value, origin, RECORD_MODES)
+
+
+def _images(name: str, value: object, origin: str) -> str:
+    return _choice(name, value, origin, IMAGES)
+
+
+def _flag(name: str, value: object, origin: str) -> bool:
+    if not isinstance(value, bool):
+        raise ConfigError(f"{name}: expected True or False; got {value!r} (from {origin})")
+    return value
+
+
+def _texts(name: str, value: object, origin: str) -> tuple[str, ...]:
+    return _items(name, value, origin, (str,), "strings")
+
+
+def _texts_or_patterns(name: str, value: object, origin: str) -> tuple[Any, ...]:
+    return _items(name, value, origin, (str, re.Pattern), "strings or compiled patterns")
+
+
+def _items(name: str, value: object, origin: str, types: tuple[type, ...], what: str) -> tuple[Any, ...]:
+    if not isinstance(value, list | tuple | set | frozenset) or not all(isinstance(v, types) and v for v in value):
+        raise ConfigError(f"{name}: expected a list of {what}, none of them empty; got {value!r} (from {origin})")
+    return tuple(value)
+
+
+def _matchers(name: str, value: object, origin: str) -> tuple[str, ...]:
+    chosen = _texts(name, value, origin)
+    if not chosen:
+        raise ConfigError(f"{name}: expected at least one of {', '.join(MATCHERS)}; got {value!r} (from {origin})")
+    return tuple(_choice(name, matcher, origin, MATCHERS) for matcher in chosen)
+
+
+def _function(name: str, value: object, origin: str) -> Callable[[str], str] | None:
+    if value is not None and not callable(value):
+        raise ConfigError(f"{name}: expected a function of one text; got {value!r} (from {origin})")
+    return value
+
+
+_CHECKS: dict[str, Callable[[str, object, str], Any]] = {
+    "record": _record,
+    "match_on": _matchers,
+    "images": _images,
+    "allow_unplayed": _flag,
+    "ignore_hosts": _texts,
+    "redact_names": _texts,
+    "redact_values": _texts_or_patterns,
+    "before_save": _function,
+    "stand_in_keys": _texts,
+}

@@ -1,0 +1,179 @@
+"""A cassette's YAML: interactions to text, and text to interactions. No disk here.
+
+The layout is vcrpy's (`version: 1`, `interactions`), so vcrpy's own loader reads it.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import yaml
+from vcr.serializers import yamlserializer
+
+from pytest_imgresponse.cassette.encodings import remove_encoding
+from pytest_imgresponse.cassette.interaction import Interaction, Pairs, Request, Response
+from pytest_imgresponse.cassette.payloads import Body, File
+from pytest_imgresponse.errors import CassetteDecodeError
+from pytest_imgresponse.http import HTTPRequest
+
+HEADER = "version: 1\ninteractions:"
+Resolve = Callable[[str, str], File]
+
+# What a literal block gives back unchanged: no tab or carriage return, no mark that YAML takes for a line
+# break or strips (U+0085, U+2028, U+2029, U+FEFF), nothing unprintable (YAML 1.1, section 5.1).
+_LITERAL = re.compile("[\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]*")
+_FOREIGN = (
+    ("http_interactions", "a Ruby VCR cassette"),
+    ("log", "a HAR file"),
+    ("Entries", "a session record of the Azure SDK"),
+)
+
+
+class _Block(str):
+    """A text to be written as a literal block where YAML can hold it."""
+
+
+class _Dumper(yaml.SafeDumper):
+    """PyYAML's own dumper in Python: the C one escapes what lies beyond the basic plane, emoji too."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
+def _represent_block(dumper: yaml.SafeDumper, text: _Block) -> yaml.ScalarNode:
+    style = "|" if text and text[0] not in " \n" and _LITERAL.fullmatch(text) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", str(text), style=style)
+
+
+def _represent_values(dumper: yaml.SafeDumper, values: tuple[str, ...]) -> yaml.SequenceNode:
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", values, flow_style=True)
+
+
+_Dumper.add_representer(_Block, _represent_block)
+_Dumper.add_representer(tuple, _represent_values)
+
+
+def dump(interaction: Interaction, name_of: Callable[[File], str]) -> str:
+    """One interaction as an item of the list `interactions`; a cassette is the header and its items."""
+    request, response = interaction.request, interaction.response
+    item = {
+        "request": {
+            "method": request.method,
+            "uri": request.url,
+            "headers": _grouped(request.headers),
+            "body": _Block(request.body.renamed(name_of)) if request.body.text else None,
+        },
+        "response": {
+            "status": {"code": response.status, "message": response.reason},
+            "headers": _grouped(response.headers),
+            "body": {"string": _Block(response.body.renamed(name_of))},
+        },
+    }
+    return str(yaml.dump([item], Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=2**30))
+
+
+def join(items: Sequence[str]) -> str:
+    """A cassette's text from those of its interactions."""
+    return f"{HEADER}\n{''.join(items)}" if items else f"{HEADER} []\n"
+
+
+def parse(text: str, where: str, resolve: Resolve) -> list[Interaction]:
+    """The interactions of a cassette's text, ours or one that plain vcrpy wrote.
+
+    Raises `CassetteDecodeError`, which begins with `where`.
+    """
+    if not text.strip():
+        raise CassetteDecodeError(f"{where}: the file is empty; {_way_out()}")
+    try:
+        # libyaml follows nesting by recursion; vcrpy's loader constructs no object but plain ones.
+        data = yamlserializer.deserialize(text)
+    except (yaml.YAMLError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        problem = " ".join(str(error).split()) or type(error).__name__
+        raise CassetteDecodeError(f"{where}: not a cassette that can be read: {problem}; {_way_out()}") from error
+    items = data.get("interactions") if isinstance(data, dict) else None
+    if not isinstance(items, list):
+        kind = next((k for key, k in _FOREIGN if isinstance(data, dict) and key in data), "no vcrpy cassette")
+        raise CassetteDecodeError(
+            f"{where}: this is {kind}: expected a mapping with `version: 1` and a list `interactions`; {_way_out()}"
+        )
+    if data.get("version", 1) != 1:
+        raise CassetteDecodeError(
+            f"{where}: expected `version: 1`, as vcrpy writes it; got {data['version']!r}; {_way_out()}"
+        )
+    interactions = []
+    for number, item in enumerate(items, 1):
+        try:
+            interactions.append(_interaction(item, resolve))
+        except (KeyError, TypeError, ValueError, AttributeError, zlib.error) as error:
+            problem = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
+            raise CassetteDecodeError(
+                f"{where}: interaction {number} cannot be read: {problem}; {_way_out()}"
+            ) from error
+    return interactions
+
+
+def _way_out() -> str:
+    return "restore it from version control, or delete it and record again (--imgresponse-record=rewrite)"
+
+
+def _grouped(headers: Pairs) -> dict[str, tuple[str, ...]]:
+    grouped: dict[str, tuple[str, ...]] = {}
+    for name, value in headers:
+        grouped[name] = (*grouped.get(name, ()), value)
+    return grouped
+
+
+def _interaction(item: Mapping[str, Any], resolve: Resolve) -> Interaction:
+    return Interaction(_request(item["request"], resolve), _response(item["response"], resolve))
+
+
+def _request(data: Mapping[str, Any], resolve: Resolve) -> Request:
+    method, url, headers = str(data["method"]).upper(), str(data["uri"]), _pairs(data.get("headers"))
+    body = data.get("body")
+    if isinstance(body, str):
+        return Request(method, url, headers, Body.stored(body, resolve))
+    return Request.of(HTTPRequest(method, url, headers, _bytes(body)))
+
+
+def _response(data: Mapping[str, Any], resolve: Resolve) -> Response:
+    headers = _pairs(data["headers"])
+    if "status_code" in data:  # vcrpy before 8.2 wrote httpx's answers so
+        status, reason, body = data["status_code"], "", data.get("content")
+    else:
+        status, reason = data["status"]["code"], data["status"].get("message") or ""
+        body = (data.get("body") or {}).get("string")
+    response = Response(int(status), str(reason), headers, Body())
+    if isinstance(body, str):
+        response = replace(response, body=Body.stored(body, resolve))
+    else:
+        response = Response.of(replace(response.http(), body=_bytes(body)))
+    if response.header("content-encoding") is None or response.body.is_one_file:
+        return response
+    return Response.of(remove_encoding(response.http()))
+
+
+def _pairs(headers: Mapping[str, Any] | None) -> Pairs:
+    pairs = []
+    for name, values in (headers or {}).items():
+        several = values if isinstance(values, list | tuple) else [values]
+        pairs += [(str(name), v.decode("latin-1") if isinstance(v, bytes) else str(v)) for v in several]
+    return tuple(pairs)
+
+
+def _bytes(body: Any) -> bytes:
+    """A body as vcrpy may have written it: text, bytes, a file, an iterator of chunks, or nothing."""
+    if body is None:
+        return b""
+    if isinstance(body, str):
+        return body.encode()
+    if isinstance(body, bytes):
+        return body
+    if hasattr(body, "read"):
+        return _bytes(body.read())
+    if isinstance(body, list | tuple) or hasattr(body, "__next__"):
+        return b"".join(_bytes(chunk) for chunk in body)
+    raise TypeError(f"a body of type {type(body).__name__} is neither text nor bytes")

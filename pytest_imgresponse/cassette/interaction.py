@@ -1,0 +1,101 @@
+"""An interaction as a cassette keeps it: a request and its response, their bodies with references."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from hashlib import sha256
+
+from pytest_imgresponse.cassette.payloads import Body, File
+from pytest_imgresponse.http import HTTPRequest, HTTPResponse, boundary_of
+
+Pairs = tuple[tuple[str, str], ...]
+BOUNDARY = "imgresponse-boundary"
+"""What a multipart boundary is normalised to: a client draws a new one for each request."""
+
+
+def _first(headers: Pairs, name: str) -> str | None:
+    return next((value for key, value in headers if key.lower() == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A recorded request. Its method is in upper case, its URL absolute."""
+
+    method: str
+    url: str
+    headers: Pairs = ()
+    body: Body = field(default_factory=Body)
+
+    @classmethod
+    def of(cls, request: HTTPRequest) -> Request:
+        """The recorded form of a request, with its multipart boundary normalised."""
+        content_type = request.header("content-type")
+        body = Body.of(request.body, content_type)
+        headers = tuple(request.headers)
+        boundary = boundary_of(content_type)
+        if boundary is not None:
+            old = boundary.decode()
+            body = replace(body, text=body.text.replace(f"--{old}", f"--{BOUNDARY}"))
+            headers = tuple(
+                (name, value.replace(old, BOUNDARY) if name.lower() == "content-type" else value)
+                for name, value in headers
+            )
+        return cls(request.method.upper(), request.url, headers, body)
+
+    @property
+    def content_type(self) -> str | None:
+        """The value of its Content-Type."""
+        return _first(self.headers, "content-type")
+
+    def http(self) -> HTTPRequest:
+        """The request with its whole body."""
+        return HTTPRequest(self.method, self.url, self.headers, self.body.content(self.content_type))
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A recorded response. Its body carries no content-encoding, but for one that could not be removed."""
+
+    status: int
+    reason: str
+    headers: Pairs
+    body: Body
+
+    @classmethod
+    def of(cls, response: HTTPResponse) -> Response:
+        """The recorded form of a response."""
+        body = Body.of(response.body, response.header("content-type"))
+        return cls(response.status, response.reason, tuple(response.headers), body)
+
+    def header(self, name: str) -> str | None:
+        """The first value of a header, whatever its case."""
+        return _first(self.headers, name)
+
+    def http(self) -> HTTPResponse:
+        """The response with its whole body. Reads the pictures, and raises what reading them raises."""
+        content = self.body.content(self.header("content-type"))
+        return HTTPResponse(self.status, self.headers, content, reason=self.reason)
+
+
+@dataclass(frozen=True)
+class Interaction:
+    """A request and its response."""
+
+    request: Request
+    response: Response
+
+    @cached_property
+    def digest(self) -> str:
+        """What tells this interaction from another, whatever its files are named."""
+        request, response = self.request, self.response
+        facts = (
+            request.method, request.url, request.headers, request.body.text,
+            response.status, response.reason, response.headers, response.body.text,
+        )  # fmt: skip
+        return sha256(repr(facts).encode("utf-8", "surrogatepass")).hexdigest()
+
+    @property
+    def files(self) -> list[File]:
+        """The files of both bodies, in the order in which their texts name them."""
+        return [*self.request.body.files.values(), *self.response.body.files.values()]

@@ -1,0 +1,143 @@
+"""Matching: which recorded request a request equals, and how the nearest one differs.
+
+Bodies are compared by what they mean: JSON by value, multipart by its parts, else by their bytes. Pictures
+are compared by hash. Loopback authorities are one host, whatever the port.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from pytest_imgresponse._config import MATCHERS
+from pytest_imgresponse.cassette.interaction import Request
+from pytest_imgresponse.cassette.payloads import REFERENCE
+from pytest_imgresponse.http import boundary_of, split_multipart
+
+Facets = dict[str, Any]
+LOOPBACK = "the loopback"
+
+
+def facets_of(request: Request, match_on: Iterable[str] = MATCHERS) -> Facets:
+    """What is compared of a redacted request, by the names of the matchers, in their order."""
+    parts = urlsplit(request.url)
+    loopback = is_loopback(parts.hostname)
+    everything: Facets = {
+        "method": request.method,
+        "scheme": parts.scheme.lower(),
+        "host": LOOPBACK if loopback else parts.hostname,
+        "port": None if loopback else _port(request.url),
+        "path": parts.path or "/",
+        "query": sorted(parse_qsl(parts.query, keep_blank_values=True)),
+        "body": _meaning(request),
+    }
+    return {name: everything[name] for name in MATCHERS if name in set(match_on)}
+
+
+def key_of(facets: Facets) -> str:
+    """Equal for requests that match."""
+    return json.dumps(_plain(facets), sort_keys=True, ensure_ascii=False)
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether a host name or address is this machine's loopback (RFC 6761, section 6.3; RFC 5735)."""
+    if host is None:
+        return False
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.rstrip(".").lower() == "localhost"
+
+
+def differences(recorded: Facets, asked: Facets) -> list[str]:
+    """How two requests differ, a line each: `prompt: recorded 'a red fox', asked 'a red foxx'`."""
+    lines = []
+    for name in asked:
+        before, after = _leaves_of(name, recorded[name]), _leaves_of(name, asked[name])
+        for path in {**before, **after}:
+            old, new = before.get(path, _ABSENT), after.get(path, _ABSENT)
+            if json.dumps(_plain(old), default=repr) != json.dumps(_plain(new), default=repr):
+                lines.append(f"{path}: recorded {_short(old)}, asked {_short(new)}")
+    return lines
+
+
+def _port(url: str) -> int | None:
+    parts = urlsplit(url)
+    try:
+        return parts.port or {"http": 80, "https": 443}.get(parts.scheme.lower())
+    except ValueError:
+        return None
+
+
+def _meaning(request: Request) -> Any:
+    text = request.body.text
+    boundary = boundary_of(request.content_type)
+    parts = split_multipart(text.encode(), boundary) if boundary else None
+    if parts is not None:
+        # Clients order the fields differently, and name uploads and their types as they like.
+        return {"multipart": sorted((p.parameter("name") or "", p.content.decode()) for p in parts)}
+    if text[:1].strip() in ("{", "[", '"') or text[:1].isspace():
+        try:
+            return {"json": json.loads(text)}
+        except ValueError:
+            pass
+    return {"text": text} if text else None
+
+
+def _plain(value: Any) -> Any:
+    """A value in which 1.0 is 1, as JSON has it."""
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+class _Absent:
+    def __repr__(self) -> str:
+        return "nothing"
+
+
+_ABSENT = _Absent()
+
+
+def _leaves_of(name: str, value: Any) -> dict[str, Any]:
+    """The leaves of a facet by their paths: `data[0].url`, a field of a form by its name."""
+    if name == "query":
+        return dict(_named(value, "query "))
+    if name != "body":
+        return {name: value}
+    if value is None:
+        return {}
+    ((kind, meaning),) = value.items()
+    if kind == "multipart":
+        return dict(_named(meaning, ""))
+    return dict(_leaves(meaning, "")) if kind == "json" else {"body": meaning}
+
+
+def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict) and value:
+        for name, item in value.items():
+            yield from _leaves(item, f"{path}.{name}" if path else str(name))
+    elif isinstance(value, list) and value:
+        for number, item in enumerate(value):
+            yield from _leaves(item, f"{path}[{number}]")
+    else:
+        yield path or "body", value
+
+
+def _named(pairs: Iterable[tuple[str, str]], prefix: str) -> Iterator[tuple[str, str]]:
+    seen: dict[str, int] = {}
+    for name, value in pairs:
+        seen[name] = seen.get(name, 0) + 1
+        yield f"{prefix}{name}" + (f"#{seen[name]}" if seen[name] > 1 else ""), value
+
+
+def _short(value: Any, length: int = 80) -> str:
+    text = repr(value)
+    if (found := REFERENCE.search(text)) is not None:
+        return f"the picture {found['sha256'][:12]}…"
+    return text if len(text) <= length else f"{text[:length]}… ({len(text)} characters)"

@@ -1,0 +1,191 @@
+"""Bodies as a cassette keeps them: text, with a reference in the place of each picture.
+
+A reference is `imgresponse:v1:<file name>#<sha256>`. One that is a whole body, or the whole content of a
+part of a multipart body, stands for the bytes of its file; one inside a text stands for their base64.
+In memory the file name is `*` and its suffix: names are given where a cassette is written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+import pybase64
+
+from pytest_imgresponse.http import Part, boundary_of, join_multipart, split_multipart
+from pytest_imgresponse.images import suffix_of
+
+MARK = "imgresponse:v1:"
+REFERENCE = re.compile(MARK + r"(?P<name>[^#\s\"\\/]+)#(?P<sha256>[0-9a-f]{64})(?P<more>#[^\s\"]*)?")
+SMALLEST = 24
+"""Bytes below which a picture is not worth a file."""
+
+_HONEST = MARK + "#"
+_DATA_URL = re.compile(r"data:[^,\"]{0,100};base64,")
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that a body refers to: its hash, the suffix of its name, and where its bytes come from."""
+
+    sha256: str
+    suffix: str
+    read: Callable[[], bytes] = field(compare=False, repr=False)
+
+    @classmethod
+    def of(cls, data: bytes, suffix: str) -> File:
+        """A file that is not on the disk yet."""
+        return cls(sha256(data).hexdigest(), suffix, lambda: data)
+
+    @property
+    def reference(self) -> str:
+        """The reference to this file in memory."""
+        return f"{MARK}*{self.suffix}#{self.sha256}"
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A body: its text with references in memory's form, and the files that they refer to, by hash."""
+
+    text: str = ""
+    files: Mapping[str, File] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, content: bytes, content_type: str | None = None) -> Body:
+        """The body with these bytes; `content()` of it gives them back."""
+        files: dict[str, File] = {}
+        boundary = boundary_of(content_type)
+        parts = split_multipart(content, boundary) if boundary else None
+        if boundary and parts:
+            shelved = [Part(p.head, _shelve(p.content, files).encode()) for p in parts]
+            whole = join_multipart(shelved, boundary, _end(content, boundary))
+            try:
+                return cls(whole.decode(), files)
+            except UnicodeDecodeError:
+                files.clear()
+        return cls(_shelve(content, files), files)
+
+    @classmethod
+    def stored(cls, text: str, resolve: Callable[[str, str], File]) -> Body:
+        """The body of a text as it stands in a cassette file; `resolve(name, sha256)` finds a file.
+
+        Raises `ValueError` for a reference that is malformed or of a later version.
+        """
+        files: dict[str, File] = {}
+        pieces: list[str] = []
+        position = 0
+        while (start := text.find(MARK, position)) >= 0:
+            pieces.append(text[position:start])
+            if text.startswith(_HONEST, start):
+                pieces.append(_HONEST)
+                position = start + len(_HONEST)
+                continue
+            found = REFERENCE.match(text, start)
+            if found is None:
+                raise ValueError(f"the reference {text[start : start + 120]!r} is malformed")
+            if found["more"] is not None:
+                raise ValueError(f"the reference {found[0]!r} is of a kind that this version does not know")
+            file = resolve(found["name"], found["sha256"])
+            files[file.sha256] = file
+            pieces.append(file.reference)
+            position = found.end()
+        pieces.append(text[position:])
+        return cls(_take_payloads("".join(pieces), files), files)
+
+    def content(self, content_type: str | None = None) -> bytes:
+        """The bytes of the body. Reads the files, and raises what reading them raises."""
+        if not self.files:
+            return _honest(self.text)
+        if (whole := REFERENCE.fullmatch(self.text)) is not None:
+            return self.files[whole["sha256"]].read()
+        boundary = boundary_of(content_type)
+        parts = split_multipart(self.text.encode(), boundary) if boundary else None
+        if boundary and parts:
+            filled = [Part(p.head, Body(p.content.decode(), self._files_of(p.content)).content()) for p in parts]
+            return join_multipart(filled, boundary, _end(self.text.encode(), boundary))
+        return b"".join(self._pieces())
+
+    @property
+    def is_one_file(self) -> bool:
+        """Whether the whole body is kept as one file."""
+        return bool(self.files) and REFERENCE.fullmatch(self.text) is not None
+
+    def renamed(self, name_of: Callable[[File], str]) -> str:
+        """The text as it is written to a cassette file, each reference with the name of its file."""
+        if not self.files:
+            return self.text
+        return REFERENCE.sub(lambda m: f"{MARK}{name_of(self.files[m['sha256']])}#{m['sha256']}", self.text)
+
+    def _pieces(self) -> Iterator[bytes]:
+        position = 0
+        for found in REFERENCE.finditer(self.text):
+            yield _honest(self.text[position : found.start()])
+            yield pybase64.b64encode(self.files[found["sha256"]].read())
+            position = found.end()
+        yield _honest(self.text[position:])
+
+    def _files_of(self, part: bytes) -> dict[str, File]:
+        found = REFERENCE.findall(part.decode())
+        return {sha: self.files[sha] for _, sha, _ in found}
+
+
+def _honest(text: str) -> bytes:
+    return text.replace(_HONEST, MARK).encode()
+
+
+def _end(content: bytes, boundary: bytes) -> bytes:
+    return content[content.rindex(b"--" + boundary) + 2 + len(boundary) :]
+
+
+def _shelve(content: bytes, files: dict[str, File]) -> str:
+    """The text of a body or a part; what is a picture or no UTF-8 becomes one reference."""
+    suffix = suffix_of(content)
+    if suffix is None:
+        try:
+            return _take_payloads(content.decode().replace(MARK, _HONEST), files)
+        except UnicodeDecodeError:
+            suffix = ".bin"
+    file = File.of(content, suffix)
+    files[file.sha256] = file
+    return file.reference
+
+
+def _take_payloads(text: str, files: dict[str, File]) -> str:
+    """The text with each quoted payload replaced by a reference.
+
+    Base64 holds no quote, so what stands between two quotes is all that can be a payload.
+    """
+    pieces = text.split('"')
+    for number, piece in enumerate(pieces):
+        if len(piece) < SMALLEST:
+            continue
+        prefix = _DATA_URL.match(piece)
+        start = prefix.end() if prefix else 0
+        file = _payload(piece[start:] if start else piece)
+        if file is not None:
+            files[file.sha256] = file
+            pieces[number] = piece[:start] + file.reference
+    return '"'.join(pieces)
+
+
+def _payload(text: str) -> File | None:
+    """The file of a payload; None for what is no canonical base64 of a picture."""
+    if len(text) % 4 or not text.isascii():
+        return None
+    head = _decoded(text[:64]) or b""
+    if suffix_of(head) is None and not head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<"):
+        return None
+    data = _decoded(text)
+    if data is None or len(data) < SMALLEST or pybase64.b64encode(data).decode() != text:
+        return None
+    suffix = suffix_of(data)
+    return File.of(data, suffix) if suffix else None
+
+
+def _decoded(text: str) -> bytes | None:
+    try:
+        return pybase64.b64decode(text, validate=True)
+    except ValueError:
+        return None

@@ -1,0 +1,52 @@
+"""`ImagePersister`: our cassettes for whoever uses vcrpy or pytest-recording themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from vcr.persisters.filesystem import CassetteNotFoundError
+from vcr.request import Request as VcrRequest
+
+from pytest_imgresponse.cassette.encodings import remove_encoding
+from pytest_imgresponse.cassette.interaction import Interaction, Request, Response
+from pytest_imgresponse.cassette.redact import Redactor
+from pytest_imgresponse.cassette.seam import from_vcr_request, from_vcr_response, to_vcr_response
+from pytest_imgresponse.cassette.store import Store
+
+
+class ImagePersister:
+    """A vcrpy persister that keeps pictures as files beside the cassette, redacted and verified.
+
+    Register it with `my_vcr.register_persister(ImagePersister)`, or in the `pytest_recording_configure` hook.
+    A damaged cassette raises `CassetteDecodeError`, where vcrpy would go live. For rules of your own, make a
+    subclass with another `redactor`.
+    """
+
+    redactor = Redactor()
+
+    @classmethod
+    def load_cassette(cls, cassette_path: Any, serializer: Any) -> tuple[list[VcrRequest], list[dict[str, Any]]]:
+        """What vcrpy asks for when it opens a cassette."""
+        store = Store(Path(cassette_path))
+        if not store.exists():
+            raise CassetteNotFoundError(f"there is no cassette {cassette_path}")
+        interactions = store.load()
+        requests = [
+            VcrRequest(r.method, r.url, r.body or None, dict(r.headers))
+            for r in (interaction.request.http() for interaction in interactions)
+        ]
+        return requests, [to_vcr_response(interaction.response.http()) for interaction in interactions]
+
+    @classmethod
+    def save_cassette(cls, cassette_path: Any, cassette_dict: dict[str, Any], serializer: Any) -> None:
+        """What vcrpy asks for when it closes one. Raises `OSError`; the old cassette is then as it was."""
+        store = Store(Path(cassette_path))
+        interactions = []
+        for request, response in zip(cassette_dict["requests"], cassette_dict["responses"], strict=True):
+            asked = Request.of(from_vcr_request(request))
+            answer = Response.of(remove_encoding(from_vcr_response(response)))
+            kept = cls.redactor.response(answer, asked)
+            interactions.append(Interaction(cls.redactor.request(asked), kept))
+        with store.lock():
+            store.save(interactions, store.path.parent)

@@ -1,0 +1,184 @@
+"""What a test gets: the answers of an open cassette, as HTTP, as models and as pictures."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_imgresponse._config import Layer, Settings, settings_from
+from pytest_imgresponse.cassette.seam import opened
+from pytest_imgresponse.cassette.session import Session
+from pytest_imgresponse.errors import ConfigError, ResponseError
+from pytest_imgresponse.http import HTTPRequest, HTTPResponse
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PillowImage
+
+    from pytest_imgresponse.models import ImagesResponse, StreamEvent
+
+ROUTES = ("/images/generations", "/images/edits", "/images/variations")
+STAND_IN_KEY = "sk-imgresponse-stand-in"
+"""What the environment holds for an API key while nothing can be sent."""
+
+
+class ImgResponse:
+    """The open cassette of a test: what was asked and answered so far, in the order of asking."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def __repr__(self) -> str:
+        return f"<ImgResponse {str(self.cassette)!r}, {len(self.http_responses)} answers>"
+
+    @property
+    def cassette(self) -> Path:
+        """The path of the cassette, which may not exist yet."""
+        return self._session.path
+
+    @property
+    def recording(self) -> bool:
+        """Whether a request that the cassette does not answer is sent and recorded."""
+        return self._session.recording
+
+    @property
+    def requests(self) -> list[HTTPRequest]:
+        """The requests that were answered, as the client made them."""
+        return [ticket.asked.http() for ticket in self._session.answered]
+
+    @property
+    def http_responses(self) -> list[HTTPResponse]:
+        """Every answer: errors and pictures too."""
+        return [answer for ticket in self._session.answered if (answer := ticket.answer) is not None]
+
+    @property
+    def last(self) -> HTTPResponse:
+        """The last of `http_responses`. Raises `ResponseError` where there is none."""
+        if not (responses := self.http_responses):
+            raise ResponseError("nothing was asked yet, so there is no last answer")
+        return responses[-1]
+
+    @property
+    def responses(self) -> list[ImagesResponse]:
+        """The model of each 200 JSON answer of an images route. Raises `ResponseError` for one that is none."""
+        from pydantic import ValidationError
+
+        from pytest_imgresponse.models import ImagesResponse
+
+        models = []
+        for request, response in self._images_answers():
+            if response.content_type == "text/event-stream":
+                continue
+            try:
+                models.append(ImagesResponse.model_validate_json(response.body))
+            except ValidationError as error:
+                raise ResponseError(f"the answer of {request.url} is no ImagesResponse: {error}") from error
+        return models
+
+    @property
+    def events(self) -> list[StreamEvent]:
+        """The events of all streams of images. Raises `ResponseError` for one that is neither known."""
+        from pydantic import ValidationError
+
+        from pytest_imgresponse.models import event_from
+
+        events = []
+        for request, response in self._images_answers():
+            if response.content_type != "text/event-stream":
+                continue
+            for data in _event_data(response.body):
+                try:
+                    events.append(event_from(data))
+                except ValidationError as error:
+                    raise ResponseError(f"an event of {request.url} is no image event: {error}") from error
+        return events
+
+    @property
+    def images(self) -> list[PillowImage]:
+        """Every picture of the answers, loaded by Pillow: payloads, and bodies that are pictures.
+
+        SVG is left out. Raises `ResponseError` for one that cannot be opened.
+        """
+        from pytest_imgresponse.cassette.payloads import Body
+        from pytest_imgresponse.images import open_image
+
+        return [
+            open_image(file.read())
+            for response in self.http_responses
+            for file in Body.of(response.body, response.header("content-type")).files.values()
+            if file.suffix not in (".svg", ".bin")
+        ]
+
+    def _images_answers(self) -> Iterator[tuple[HTTPRequest, HTTPResponse]]:
+        for request, response in zip(self.requests, self.http_responses, strict=True):
+            path = request.url.partition("?")[0].rstrip("/")
+            if response.status == 200 and path.endswith(ROUTES):
+                yield request, response
+
+
+def _event_data(body: bytes) -> Iterator[Any]:
+    """The JSON of each event (WHATWG HTML, section 9.2.6); `[DONE]` and comments are no events."""
+    import json
+
+    text = body.decode("utf-8-sig", "replace").replace("\r\n", "\n").replace("\r", "\n")
+    for block in text.split("\n\n"):
+        lines = [line[5:].removeprefix(" ") for line in block.split("\n") if line.startswith("data:")]
+        data = "\n".join(lines)
+        if data and data != "[DONE]":
+            try:
+                yield json.loads(data)
+            except ValueError as error:
+                raise ResponseError(f"the data of an event ({data[:80]!r}) is no JSON: {error}") from error
+
+
+@contextmanager
+def open_session(session: Session) -> Iterator[ImgResponse]:
+    """The session answers the clients of this process; raises at the end what could not be saved."""
+    with _stand_in_keys(session), opened(session):
+        yield ImgResponse(session)
+    if session.save_error is not None:
+        raise session.save_error
+
+
+@contextmanager
+def replay(path: str | os.PathLike[str], **options: Any) -> Iterator[ImgResponse]:
+    """Answer the HTTP clients of this process from the cassette at `path`, without pytest.
+
+    For scripts, for fixtures wider than a function, and inside `@given`. Options are those of
+    `imgresponse_config`: `record` ("none" unless given), `match_on`, `images`, `allow_unplayed`,
+    `ignore_hosts`, `redact_names`, `redact_values`, `before_save`. `.yaml` is added to a path without it.
+    Yields what the `imgresponse` fixture hands to a test. Raises `ConfigError` for an option that is unknown
+    or wrong, `CassetteError` for a cassette that is.
+    """
+    settings = settings_from([Layer("the call of replay()", options)])
+    session = Session(_yaml(path), settings, remedy=f'replay({os.fspath(path)!r}, record="{{mode}}")')
+    with open_session(session) as recorder:
+        yield recorder
+
+
+def _yaml(path: str | os.PathLike[str]) -> Path:
+    if not os.fspath(path):
+        raise ConfigError("replay() needs the path of a cassette; got an empty one")
+    given = Path(path)
+    return given if given.suffix in (".yaml", ".yml") else given.with_name(f"{given.name}.yaml")
+
+
+@contextmanager
+def _stand_in_keys(session: Session) -> Iterator[None]:
+    """The API keys that clients insist on, where nothing can be sent and none is set."""
+    settings: Settings = session.settings
+    missing = () if session.recording else [n for n in settings.stand_in_keys if not os.environ.get(n)]
+    before = {name: os.environ.get(name) for name in missing}
+    os.environ.update(dict.fromkeys(missing, STAND_IN_KEY))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if os.environ.get(name) != STAND_IN_KEY:
+                continue
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

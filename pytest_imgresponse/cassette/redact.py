@@ -1,0 +1,212 @@
+"""Redaction: what identifies or authorises is replaced by fixed placeholders before it is saved or compared.
+
+Three rules, each for what the others cannot see: headers by an allow-list; values by the name that stands
+beside them (in JSON, query, form, multipart), by the shape of a known key or id, or because the same exchange
+carried them in a header; and what the user adds. Pictures are exempt: their references are set aside.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from urllib.parse import unquote, urlsplit
+
+import pybase64
+
+from pytest_imgresponse.cassette.interaction import Pairs, Request, Response
+from pytest_imgresponse.cassette.payloads import REFERENCE, Body, File
+
+REDACTED = "REDACTED"
+
+KEPT_IN_REQUEST = frozenset({"accept", "content-type"})
+KEPT_IN_RESPONSE = re.compile(
+    r"content-type|content-length|content-encoding|date|location|retry-after.*|x-should-retry|x-ratelimit-.*"
+    r"|openai-model|openai-processing-ms|openai-version|x-request-id"
+)
+
+_KEY_NAMES = (
+    r"(?:x[-_])?api[-_]?key|(?:access|account|private|secret|subscription)[-_]?key(?:[-_]?id)?"
+    r"|(?:access|auth|bearer|csrf|id|refresh|security|session|xsrf)?[-_]?token|authorization|proxy-authorization"
+    r"|passw(?:or)?d|secret|client[-_]?secret|credentials?|(?:set-)?cookies?|jwt"
+)
+_ID_NAMES = (
+    r"user(?:[-_]?(?:id|name))?|username|e-?mail|org(?:ani[sz]ation)?(?:[-_]?id)?|project(?:[-_]?id)?"
+    r"|(?:x[-_])?request[-_]?id|account(?:[-_]?id)?|tenant(?:[-_]?id)?|customer[-_]?id|session(?:[-_]?id)?"
+    r"|safety[-_]?identifier|openai-(?:organization|project)"
+)
+# Shared access signatures (Azure), presigned urls (AWS, Google, CloudFront), and Google's `key`.
+_QUERY_NAMES = (
+    r"key|code|auth|sig|signature|hmac|skoid|sktid|policy|key-pair-id|awsaccesskeyid|googleaccessid"
+    r"|x-(?:amz|goog)-(?:signature|credential|security-token)"
+)
+
+_SHAPES: tuple[tuple[str, str], ...] = (
+    # OpenAI keys, also as its 401 message masks them
+    (r"(?<![\w-])sk-[\w*-]{8,}", "sk-redacted"),
+    (r"(?<![\w-])org-(?!redacted\b)[A-Za-z0-9]{8,}", "org-redacted"),
+    (r"(?<![\w-])proj_(?!redacted\b)[A-Za-z0-9]{8,}", "proj_redacted"),
+    (r"(?<![\w-])req_(?!redacted\b)[A-Za-z0-9]{8,}", "req_redacted"),
+    (r"(?<![\w-])(user|sess|acct|cust)([-_])(?=[A-Za-z]*\d)[A-Za-z0-9]{12,}", r"\1\2redacted"),
+    (r"(?i)\b(request[ _-]?id:?\s+)(?!req_redacted)[\w-]{8,}", r"\1req_redacted"),
+    # RFC 6750 and RFC 7617, where a message quotes the header
+    (r"(?i)\b(bearer|basic)(\s+)(?=[^\s\"]*\d)[\w.~+/=-]{16,}", rf"\1\2{REDACTED}"),
+    # JSON Web Tokens (RFC 7519)
+    (r"(?<![\w-])eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*", REDACTED),
+    # AWS, Google, Hugging Face, Replicate, xAI, Groq, GitHub, Together, fal: as their documents give the form
+    (r"(?<![A-Za-z0-9+/])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9+/])", REDACTED),
+    (r"(?<![\w-])(?:AIza[\w-]{35}|hf_[A-Za-z0-9]{20,}|r8_[A-Za-z0-9]{20,}|xai-[A-Za-z0-9]{20,})", REDACTED),
+    (r"(?<![\w-])(?:gsk_[A-Za-z0-9]{20,}|gh[pousr]_[A-Za-z0-9]{30,}|tgp_v1_[\w-]{20,})", REDACTED),
+    (r"(?<![\w-])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}:[0-9a-f]{32}(?![\w-])", REDACTED),
+    # RFC 3986, section 3.2.1
+    (r"((?:https?|wss?):\\?/\\?/)[^/\s\"'@\\<>?#]+@", r"\1redacted@"),
+    # a loopback server's port is drawn anew for each run
+    (r"(?i)(https?:\\?/\\?/(?:127\.\d+\.\d+\.\d+|localhost|\[::1\])):\d+", r"\1"),
+)
+_SHAPE_PATTERNS = tuple((re.compile(pattern), placeholder) for pattern, placeholder in _SHAPES)
+
+_SECRET_HEADER = re.compile(
+    r"(?i)auth|key|token|secret|cookie|password|credential|signature|session|organi[sz]ation|project"
+    r"|request-id|account|tenant|cf-ray"
+)
+
+
+class Redactor:
+    """Redacts requests and responses. `names`, `values` and `before_save` add to the rules.
+
+    `names` are names of query parameters, form fields and JSON keys; `values` are texts or compiled patterns;
+    `before_save` is called with each text that would be saved (URL, header value, body) and returns what to
+    save. It sees a private character and a number where a picture was.
+    """
+
+    def __init__(
+        self,
+        names: Iterable[str] = (),
+        values: Iterable[str | re.Pattern[str]] = (),
+        before_save: Callable[[str], str] | None = None,
+    ) -> None:
+        added = "".join(f"|{re.escape(name)}" for name in names)
+        json_names = f"(?:{_KEY_NAMES}|{_ID_NAMES}{added})"
+        query_names = f"(?:{_KEY_NAMES}|{_ID_NAMES}|{_QUERY_NAMES}{added})"
+        self._json = re.compile(
+            rf'(?i)"{json_names}"\s*:\s*(?P<value>"(?:[^"\\]|\\.)*"|\[\s*"(?:[^"\\]|\\.)*"(?:\s*,\s*"(?:[^"\\]|\\.)*")*\s*\])'
+        )
+        self._quoted_json = re.compile(rf'(?i)\\"{json_names}\\"\s*:\s*\\"(?P<value>(?:(?!\\").)*)\\"')
+        self._query = re.compile(rf"(?i)(?:[?&;]|\\u0026|\A){query_names}=(?P<value>[^&\s\"'<>\\#;]+)")
+        self._field = re.compile(
+            rf'(?is)\bname="{query_names}"[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n(?P<value>.*?)(?=\r\n--)'
+        )
+        self._values = tuple(v if isinstance(v, re.Pattern) else re.compile(re.escape(v)) for v in values if v)
+        self._before_save = before_save
+
+    def request(self, request: Request) -> Request:
+        """The request as it is saved and compared."""
+        secrets = _secrets_of(request.headers, request.url)
+        return replace(
+            request,
+            url=self._text(request.url, secrets),
+            headers=self._headers(request.headers, secrets, lambda name: name in KEPT_IN_REQUEST),
+            body=self._body(request.body, secrets),
+        )
+
+    def response(self, response: Response, asked: Request) -> Response:
+        """The response as it is saved. `asked` is its request before redaction: an answer may echo it."""
+        secrets = _secrets_of(response.headers, "") + _secrets_of(asked.headers, asked.url)
+        body = self._body(response.body, secrets)
+        kept = self._headers(response.headers, secrets, lambda name: KEPT_IN_RESPONSE.fullmatch(name) is not None)
+        if body.text != response.body.text:
+            length = str(len(body.content()))
+            kept = tuple((n, length if n.lower() == "content-length" else v) for n, v in kept)
+        return replace(response, headers=kept, body=body)
+
+    def _headers(self, headers: Pairs, secrets: list[str], kept: Callable[[str], bool]) -> Pairs:
+        return tuple(
+            (name, "req_redacted" if name.lower() == "x-request-id" else self._text(value, secrets))
+            for name, value in headers
+            if kept(name.lower())
+        )
+
+    def _body(self, body: Body, secrets: list[str]) -> Body:
+        """The body with its text redacted; the references are set aside meanwhile."""
+        shield = next(c for c in map(chr, range(0xE000, 0xF8FF)) if c not in body.text)
+        references = [found[0] for found in REFERENCE.finditer(body.text)] if body.files else []
+        numbers = iter(range(len(references)))
+        text = REFERENCE.sub(lambda _: f"{shield}{next(numbers)}{shield}", body.text) if references else body.text
+        text = self._text(text, secrets, shield)
+        if references:
+            text = re.sub(f"{shield}(\\d+){shield}", lambda m: references[int(m[1])], text)
+        files = dict(body.files)
+        for file in body.files.values():
+            if file.suffix == ".bin":
+                clean = self._binary(file, secrets)
+                files[clean.sha256] = clean
+                text = text.replace(file.reference, clean.reference)
+        return Body(text, files)
+
+    def _binary(self, file: File, secrets: list[str]) -> File:
+        """A file that is no picture, redacted as the text that it may be in another encoding."""
+        data = file.read()
+        encoding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) and len(data) % 2 == 0 else "latin-1"
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            text, encoding = data.decode("latin-1"), "latin-1"
+        clean = self._rules(text, secrets)
+        return file if clean == text else File.of(clean.encode(encoding, "replace"), file.suffix)
+
+    def _text(self, text: str, secrets: list[str], shield: str = "\0") -> str:
+        text = self._rules(text, secrets, shield)
+        return self._before_save(text) if self._before_save and text else text
+
+    def _rules(self, text: str, secrets: list[str], shield: str = "\0") -> str:
+        if not text:
+            return text
+        for secret in secrets:
+            text = text.replace(secret, REDACTED)
+        for pattern in (self._json, self._quoted_json, self._query, self._field):
+            text = pattern.sub(lambda found: _without_value(found, shield), text)
+        for pattern, placeholder in _SHAPE_PATTERNS:
+            text = pattern.sub(placeholder, text)
+        for pattern in self._values:
+            text = pattern.sub(REDACTED, text)
+        return text
+
+
+def _without_value(found: re.Match[str], shield: str) -> str:
+    """What was found, with its value replaced; a picture's reference is no secret."""
+    value = found["value"]
+    if value in ("", '""') or shield in value:
+        return found[0]
+    start, end = (index - found.start() for index in found.span("value"))
+    if value[0] == "[":
+        placeholder = re.sub(r'"(?:[^"\\]|\\.)*"', f'"{REDACTED}"', value)
+    else:
+        placeholder = f'"{REDACTED}"' if value[0] == '"' else REDACTED
+    return found[0][:start] + placeholder + found[0][end:]
+
+
+def _basic(credentials: str) -> list[str]:
+    """User and password of HTTP basic authentication (RFC 7617)."""
+    try:
+        return pybase64.b64decode(credentials.strip(), validate=True).decode().split(":", 1)
+    except ValueError:
+        return []
+
+
+def _secrets_of(headers: Pairs, url: str) -> list[str]:
+    """The values that an exchange carried in a header or in its URL and that its texts may repeat."""
+    values: set[str] = set()
+    for name, value in headers:
+        if not _SECRET_HEADER.search(name):
+            continue
+        values.add(value)
+        values.update(re.split(r"[\s;,=]+", value) if "cookie" in name.lower() else value.split())
+        if value[:6].lower() == "basic ":
+            values.update(_basic(value[6:]))
+    if url:
+        parts = urlsplit(url)
+        for part in (parts.username, parts.password):
+            values.update({part, unquote(part)} if part else ())
+    # Shorter ones, and plain words such as an organisation's name, would hit innocent text.
+    telling = (v for v in values if len(v) >= 8 and (not v.isalpha() or len(v) >= 16))
+    return sorted(telling, key=len, reverse=True)

@@ -1,0 +1,320 @@
+"""One open cassette: it chooses the answers, records new ones, and knows what was played.
+
+It speaks of `HTTPRequest` and `HTTPResponse` alone; what touches vcrpy is in `seam`.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import defaultdict, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from threading import RLock
+
+from pytest_imgresponse._config import Settings
+from pytest_imgresponse.cassette.encodings import remove_encoding
+from pytest_imgresponse.cassette.interaction import Interaction, Request, Response
+from pytest_imgresponse.cassette.matching import Facets, differences, facets_of, key_of
+from pytest_imgresponse.cassette.redact import Redactor
+from pytest_imgresponse.cassette.runs import PROCESS, Run
+from pytest_imgresponse.cassette.store import Store
+from pytest_imgresponse.errors import (
+    CassetteDecodeError,
+    CassetteError,
+    CassetteMissingError,
+    CassetteSaveError,
+    UnrecordedRequestError,
+)
+from pytest_imgresponse.http import HTTPRequest, HTTPResponse
+
+# Statuses that the official client asks again for, after a sleep (openai 3.54, `_should_retry`).
+_RETRIED = frozenset({408, 409, 429})
+
+
+@dataclass(eq=False)
+class Ticket:
+    """One request, in the order of asking, and what became of it."""
+
+    asked: Request
+    clean: Request
+    key: str
+    facets: Facets
+    played: Interaction | None = None
+    replaces: Interaction | None = None
+    recorded: Interaction | None = None
+    saved: bool = False
+    answer: HTTPResponse | None = None
+
+
+class Session:
+    """An open cassette. Thread-safe; `run` and `remedy` tell it where it is used.
+
+    `remedy` is the way to record, as the user would type it: `{mode}` stands for the record mode. Raises
+    `CassetteDecodeError` where the cassette is there and cannot be trusted.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        settings: Settings,
+        *,
+        run: Run = PROCESS,
+        remedy: str = 'replay(…, record="{mode}")',
+        attributes: Path | None = None,
+    ) -> None:
+        self.path = path
+        self.settings = settings
+        self.tickets: list[Ticket] = []
+        self.misses: list[CassetteError] = []
+        self.not_kept: list[Interaction] = []
+        self.save_error: CassetteSaveError | None = None
+        self._run = run
+        self._remedy = remedy
+        self._attributes = attributes or path.parent
+        self._store = Store(path)
+        self._redactor = Redactor(settings.redact_names, settings.redact_values, settings.before_save)
+        self._lock = RLock()
+        self._probed = False
+        self.existed = self._store.exists()
+        self.loaded = self._load() if self.existed else []
+        self._facets = [self._facets_of(self._redactor.request(i.request)) for i in self.loaded]
+        self._left: dict[str, deque[Interaction]] = defaultdict(deque)
+        for interaction, facets in zip(self.loaded, self._facets, strict=True):
+            self._left[key_of(facets)].append(interaction)
+
+    @property
+    def recording(self) -> bool:
+        """Whether a request that the cassette does not answer is sent and recorded."""
+        if self.settings.record == "once":
+            return not self.existed or self._run.started(self.path)
+        return self.settings.record != "none"
+
+    @property
+    def unplayed(self) -> list[Interaction]:
+        """The recorded interactions that no request asked for; none where all is recorded anew."""
+        if self.settings.record in ("all", "rewrite"):
+            return []
+        played = {id(ticket.played) for ticket in self.tickets}
+        return [interaction for interaction in self.loaded if id(interaction) not in played]
+
+    @property
+    def answered(self) -> list[Ticket]:
+        """The tickets that have an answer, in the order of asking."""
+        with self._lock:
+            return [ticket for ticket in self.tickets if ticket.answer is not None]
+
+    def ask(self, request: HTTPRequest) -> Ticket:
+        """Take a request. The ticket holds a recorded interaction, or is one to send and `record`.
+
+        Raises `UnrecordedRequestError` or `CassetteMissingError` where neither is allowed.
+        """
+        ticket = self._ticket(request)
+        with self._lock:
+            left = self._left[ticket.key]
+            if self.settings.record in ("all", "rewrite"):
+                ticket.replaces = left.popleft() if left else None
+            elif left:
+                ticket.played = left.popleft()
+            if ticket.played is None:
+                if not self.recording:
+                    raise self._miss(ticket)
+                self._probe()
+            self.tickets.append(ticket)
+        return ticket
+
+    def ignores(self, host: str | None) -> bool:
+        """Whether requests to a host pass by: `ignore_hosts` holds names and patterns such as `*.local`."""
+        return any(fnmatchcase((host or "").lower(), pattern.lower()) for pattern in self.settings.ignore_hosts)
+
+    def redirected(self, request: HTTPRequest) -> Ticket:
+        """The ticket of a request that was sent already, as a step of a redirection."""
+        ticket = self._ticket(request)
+        with self._lock:
+            for other in self.tickets:
+                if other.key == ticket.key and other.answer is None and other.played is None:
+                    return other
+            self.tickets.append(ticket)
+        return ticket
+
+    def recorded_for(self, url: str) -> list[HTTPRequest]:
+        """The recorded requests to a URL that were not played yet."""
+        wanted = self._redactor.request(Request("GET", url)).url
+        with self._lock:
+            left = [interaction.request for queue in self._left.values() for interaction in queue]
+        return [request.http() for request in left if self._redactor.request(request).url == wanted]
+
+    def play(self, ticket: Ticket) -> HTTPResponse:
+        """The recorded answer of a ticket. Raises `CassetteDecodeError` for a picture that is not right."""
+        assert ticket.played is not None
+        answer = ticket.played.response.http()
+        if answer.status in _RETRIED or answer.status >= 500:
+            # 0 would make the client sleep half a second (openai 3.54, `_calculate_retry_timeout`).
+            headers = [(n, v) for n, v in answer.headers if n.lower() != "retry-after-ms"]
+            answer = HTTPResponse(answer.status, [*headers, ("retry-after-ms", "1")], answer.body, reason=answer.reason)
+        ticket.answer = answer
+        return answer
+
+    def record(self, ticket: Ticket, response: HTTPResponse) -> None:
+        """Keep a complete answer: it is on the disk when this returns.
+
+        What goes wrong there is kept in `save_error`: the test gets its answer all the same.
+        """
+        answer = remove_encoding(response)
+        kept = self._redactor.response(Response.of(answer), ticket.asked)
+        with self._lock:
+            ticket.answer = answer
+            ticket.recorded = Interaction(ticket.clean, kept)
+            if ticket.replaces is not None and _failed(kept) and not _failed(ticket.replaces.response):
+                # The old success stays, for the client's next try to replace.
+                self.not_kept.append(ticket.recorded)
+                ticket.recorded = None
+                self._left[ticket.key].appendleft(ticket.replaces)
+                return
+            try:
+                self._save()
+            except (OSError, CassetteDecodeError) as error:
+                self.save_error = self._rescue(error)
+
+    def _load(self) -> list[Interaction]:
+        try:
+            return self._store.load()
+        except CassetteDecodeError:
+            if self.settings.record == "rewrite":
+                return []
+            raise
+        except OSError as error:
+            raise CassetteDecodeError(f"{self.path}: the cassette cannot be read: {error}") from error
+
+    def _ticket(self, request: HTTPRequest) -> Ticket:
+        asked = Request.of(request)
+        clean = self._redactor.request(asked)
+        facets = self._facets_of(clean)
+        return Ticket(asked, clean, key_of(facets), facets)
+
+    def _facets_of(self, request: Request) -> Facets:
+        return facets_of(request, self.settings.match_on)
+
+    def _probe(self) -> None:
+        """Before the first request is sent: make sure that its answer can be written."""
+        if self._probed:
+            return
+        try:
+            with self._store.lock():
+                pass
+        except OSError as error:
+            raise CassetteSaveError(
+                f"{self.path}: nothing was sent, since the cassette could not be written: {error}; make "
+                f"{self.path.parent} a folder that can be written to, or set `imgresponse_cassette_dir`"
+            ) from error
+        self._probed = True
+
+    def _save(self) -> None:
+        with self._store.lock():
+            started = self._run.started(self.path)
+            disk = self._store.load() if self._store.exists() and self._keeps_old(started) else []
+            recorded = [ticket for ticket in self.tickets if ticket.recorded is not None]
+            if self.settings.record == "rewrite" and not started and self._holds_back(recorded):
+                return
+            self._store.save(_merged(disk, recorded), self._attributes)
+            for ticket in recorded:
+                ticket.saved = True
+            if not started and (self.settings.record == "rewrite" or not self.existed):
+                self._run.start(self.path)
+
+    def _keeps_old(self, started: bool) -> bool:
+        return self.settings.record != "rewrite" or started
+
+    def _holds_back(self, recorded: Sequence[Ticket]) -> bool:
+        """Whether `rewrite` must wait: errors alone do not replace what held a success."""
+        old_success = any(not _failed(interaction.response) for interaction in self.loaded)
+        return old_success and all(
+            t.recorded is not None and _failed(t.recorded.response) and t.replaces is None for t in recorded
+        )
+
+    def _rescue(self, error: Exception) -> CassetteSaveError:
+        """Put the answers where they can be written, and say where."""
+        recorded = [ticket for ticket in self.tickets if ticket.recorded is not None]
+        problem = f"{self.path}: {len(recorded)} answer(s) could not be saved: {error}"
+        try:
+            place = Path(tempfile.mkdtemp(prefix="imgresponse-")) / self.path.name
+            Store(place).save(_merged([], recorded))
+        except OSError as second:
+            return CassetteSaveError(f"{problem}; nor elsewhere: {second}. Make room and record again")
+        return CassetteSaveError(
+            f"{problem}. They are kept as a cassette in {place.parent}: mend the cause, then move it to "
+            f"{self.path.parent}, or record again"
+        )
+
+    def _miss(self, ticket: Ticket) -> CassetteError:
+        request, mode = ticket.clean, self.settings.record
+        head = f"no answer for {request.method} {request.url}, and nothing was sent (record mode {mode!r})."
+        if not self.existed:
+            miss: CassetteError = CassetteMissingError(
+                f"{head}\nThere is no cassette {self.path}.\nTo record it: {self._remedy.format(mode='once')}"
+            )
+        else:
+            miss = UnrecordedRequestError(
+                f"{head}\n{self._nearest(ticket)}\n"
+                f"To add it: {self._remedy.format(mode='new_episodes')}\n"
+                f"To record the cassette afresh: {self._remedy.format(mode='rewrite')}"
+            )
+        self.misses.append(miss)
+        return miss
+
+    def _nearest(self, ticket: Ticket) -> str:
+        same = sum(key_of(facets) == ticket.key for facets in self._facets)
+        if same:
+            asked = 1 + sum(other.key == ticket.key for other in self.tickets)
+            return f"Cassette {self.path} holds this request {same} time(s); it was asked {asked} times."
+        if not self._facets:
+            return f"Cassette {self.path} holds no interaction."
+        nearest = min(self._facets, key=lambda facets: _distance(facets, ticket.facets))
+        number = self._facets.index(nearest) + 1
+        lines = differences(nearest, ticket.facets)
+        shown = "\n".join(f"  {line}" for line in lines[:12])
+        more = f"\n  … and {len(lines) - 12} more" if len(lines) > 12 else ""
+        return (
+            f"Cassette {self.path} holds {len(self._facets)} interaction(s); the nearest, number {number}, "
+            f"differs in:\n{shown}{more}"
+        )
+
+
+def _distance(recorded: Facets, asked: Facets) -> tuple[int, int]:
+    """First what kind of request it is, then in how many places it differs."""
+    route = sum(recorded[name] != asked[name] for name in asked if name not in ("body", "query"))
+    return route, len(differences(recorded, asked))
+
+
+def _failed(response: Response) -> bool:
+    return response.status >= 400
+
+
+def _merged(disk: Sequence[Interaction], recorded: Sequence[Ticket]) -> list[Interaction]:
+    """What is on the disk and what this session recorded, each answer in its place.
+
+    An answer takes the place of the one that it replaces; a new one goes behind, in the order of asking.
+    What another worker has recorded meanwhile stays.
+    """
+    slots: list[Interaction | None] = list(disk)
+    places: dict[str, list[int]] = defaultdict(list)
+    for number, interaction in reversed(list(enumerate(disk))):
+        places[interaction.digest].append(number)
+    behind: list[Interaction] = []
+    waiting = [ticket for ticket in recorded if not ticket.saved]
+    late = bool(waiting) and any(t.saved for t in recorded[recorded.index(waiting[0]) :])
+    for ticket in recorded:
+        assert ticket.recorded is not None
+        own = places[ticket.recorded.digest] if ticket.saved else []
+        old = places[ticket.replaces.digest] if ticket.replaces is not None else []
+        found = own or old
+        place = found.pop() if found else None
+        if place is None:
+            behind.append(ticket.recorded)
+        elif late and ticket.replaces is None:
+            slots[place] = None
+            behind.append(ticket.recorded)
+        else:
+            slots[place] = ticket.recorded
+    return [interaction for interaction in slots if interaction is not None] + behind

@@ -1,0 +1,229 @@
+"""Cassettes on the disk: a YAML file and the pictures beside it.
+
+At any moment there is the old cassette or the new one. New pictures are staged beside the old under a name
+with their hash, the YAML is replaced, the staged files take their final names; a reader that meets a wrong
+hash looks for the staged file before it complains.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+
+from filelock import FileLock
+
+from pytest_imgresponse.cassette import document
+from pytest_imgresponse.cassette.interaction import Interaction
+from pytest_imgresponse.cassette.payloads import File
+from pytest_imgresponse.errors import CassetteDecodeError
+from pytest_imgresponse.images import suffix_of
+
+LOCK_SECONDS = 60.0
+"""How long a save waits for another worker's."""
+
+_GITATTRIBUTES = """\
+*.yaml text eol=lf
+*.png binary
+*.jpg binary
+*.webp binary
+*.gif binary
+*.svg binary
+*.bin binary
+"""
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+_WAY_OUT = "restore it from version control, or record the cassette again (--imgresponse-record=rewrite)"
+
+
+class Store:
+    """One cassette on the disk: `load` reads it, `save` replaces it for whoever holds `lock`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._seen: tuple[int, int, int] | None = None
+        self._interactions: list[Interaction] = []
+        self._names: dict[str, str] = {}  # of the files of the cassette on the disk, by hash
+        self._items: dict[tuple[str, tuple[str, ...]], str] = {}
+        self._swept = False
+
+    def exists(self) -> bool:
+        """Whether there is a file of that name, good or bad."""
+        return os.path.lexists(self.path)
+
+    def load(self) -> list[Interaction]:
+        """The interactions, their pictures not yet read. Raises `CassetteDecodeError`, or `OSError`."""
+        with self.path.open("rb") as file:
+            facts = os.fstat(file.fileno())
+            if not stat.S_ISREG(facts.st_mode):
+                raise CassetteDecodeError(f"{self.path}: expected a cassette; this is no regular file")
+            if _identity(facts) == self._seen:
+                return list(self._interactions)
+            data = file.read()
+        if data.startswith(_LFS_POINTER):
+            raise CassetteDecodeError(f"{self.path}: this is a Git LFS pointer, not a cassette; run `git lfs pull`")
+        try:
+            text = data.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise CassetteDecodeError(f"{self.path}: not a cassette: no UTF-8 text ({error}); {_WAY_OUT}") from error
+        self._names.clear()
+        self._interactions = document.parse(text, str(self.path), self._resolve)
+        self._seen = _identity(facts)
+        return list(self._interactions)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Held by one process at a time; makes the folder. Raises `OSError`."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        lock_path = self.path.with_name(f".{self.path.name}.lock")
+        with FileLock(lock_path, timeout=LOCK_SECONDS):
+            try:
+                yield
+            finally:
+                # Whoever waits for it finds the file gone and makes a new one; Windows keeps an open file.
+                with suppress(OSError):
+                    lock_path.unlink()
+
+    def save(self, interactions: Sequence[Interaction], attributes: Path | None = None) -> None:
+        """Replace the cassette. `attributes` is the folder that gets a `.gitattributes` if it has none.
+
+        Raises `OSError`; the cassette is then as it was.
+        """
+        names = self._name(interactions)
+        name_of = partial(_name_of, names)
+        text = document.join([self._item(interaction, name_of) for interaction in interactions])
+        before = self._names_before()
+        staged = self._stage(interactions, names, before)
+        _replace(self.path, text.encode())
+        for temporary, final in staged:
+            temporary.replace(final)
+        for name in set(before.values()) - set(names.values()):
+            (self.path.parent / name).unlink(missing_ok=True)
+        self._sweep()
+        self._names, self._interactions, self._seen = names, list(interactions), _identity(self.path.stat())
+        if attributes is not None and not os.path.lexists(attributes / ".gitattributes"):
+            _replace(attributes / ".gitattributes", _GITATTRIBUTES.encode())
+
+    def _item(self, interaction: Interaction, name_of: Callable[[File], str]) -> str:
+        """The YAML of an interaction, written once however often the cassette is saved."""
+        key = (interaction.digest, tuple(map(name_of, interaction.files)))
+        if key not in self._items:
+            self._items[key] = document.dump(interaction, name_of)
+        return self._items[key]
+
+    def _name(self, interactions: Sequence[Interaction]) -> dict[str, str]:
+        """A name for each file: the cassette's, a number in the order of asking, the suffix."""
+        names: dict[str, str] = {}
+        for interaction in interactions:
+            for file in interaction.files:
+                names.setdefault(file.sha256, f"{self.path.stem}-{len(names) + 1}{file.suffix}")
+        return names
+
+    def _names_before(self) -> dict[str, str]:
+        try:
+            self.load()
+        except (OSError, CassetteDecodeError):
+            return {}
+        return dict(self._names)
+
+    def _stage(
+        self, interactions: Sequence[Interaction], names: dict[str, str], before: dict[str, str]
+    ) -> list[tuple[Path, Path]]:
+        """Write what is not in its place; returns what is to be moved there."""
+        files = {file.sha256: file for interaction in interactions for file in interaction.files}
+        moves = []
+        for digest, file in files.items():
+            temporary = self._staged(digest)
+            if before.get(digest) == names[digest] and not temporary.exists():
+                continue
+            _write(temporary, file.read())
+            moves.append((temporary, self.path.parent / names[digest]))
+        return moves
+
+    def _staged(self, digest: str) -> Path:
+        return self.path.with_name(f".{self.path.stem}.{digest}")
+
+    def _sweep(self) -> None:
+        """Remove, once, what a killed process left behind while it saved this cassette."""
+        if self._swept:
+            return
+        stem, name = re.escape(self.path.stem), re.escape(self.path.name)
+        left = re.compile(rf"\.{stem}\.[0-9a-f]{{64}}|\.{name}\.\d+\.tmp")
+        for entry in list(self.path.parent.iterdir()):
+            if left.fullmatch(entry.name):
+                entry.unlink(missing_ok=True)
+        self._swept = True
+
+    def _resolve(self, name: str, digest: str) -> File:
+        """The file of a reference, in the cassette's own folder. Raises `ValueError` for one that is not."""
+        path = self.path.parent / name
+        if name in (".", "..") or path.name != name or ":" in name or "\0" in name:
+            raise ValueError(f"the reference to {name!r} leads out of the cassette's folder")
+        self._names[digest] = name
+        return File(digest, path.suffix, partial(self._read, digest, name))
+
+    def _read(self, digest: str, name: str) -> bytes:
+        """The bytes of a picture, verified. Raises `CassetteDecodeError`."""
+        path = self.path.parent / self._names.get(digest, name)
+        found = None
+        for place in (path, self._staged(digest), path):  # another worker may be moving it at this moment
+            data = self._regular_bytes(place)
+            if data is not None and sha256(data).hexdigest() == digest:
+                return data
+            found = data if place == path else found
+        raise CassetteDecodeError(self._complaint(path, digest, found))
+
+    def _regular_bytes(self, path: Path) -> bytes | None:
+        """The bytes of a regular file; None where there is none. A link is refused: it may lead anywhere."""
+        try:
+            mode = path.lstat().st_mode
+            if stat.S_ISREG(mode):
+                return path.read_bytes()
+        except OSError:
+            return None
+        if stat.S_ISLNK(mode):
+            raise CassetteDecodeError(
+                f"{self.path}: {path.name} is a symbolic link; a picture must be a file; {_WAY_OUT}"
+            )
+        return None
+
+    def _complaint(self, path: Path, digest: str, data: bytes | None) -> str:
+        if data is None:
+            return f"{self.path}: the picture {path.name} is missing; {_WAY_OUT}"
+        if data.startswith(_LFS_POINTER):
+            return f"{self.path}: {path.name} is a Git LFS pointer, not a picture; run `git lfs pull`"
+        suffix = suffix_of(data)
+        kind = "" if suffix in (None, path.suffix) else f" and is a {str(suffix)[1:]} file now"
+        return (
+            f"{self.path}: the picture {path.name} has changed since it was recorded{kind}: expected SHA-256 "
+            f"{digest}, got {sha256(data).hexdigest()} ({len(data)} bytes); {_WAY_OUT}"
+        )
+
+
+def _name_of(names: dict[str, str], file: File) -> str:
+    return names[file.sha256]
+
+
+def _identity(facts: os.stat_result) -> tuple[int, int, int]:
+    return facts.st_mtime_ns, facts.st_size, facts.st_ino
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a new file; what stands there, be it a link, is not followed."""
+    path.unlink(missing_ok=True)
+    with path.open("xb") as file:
+        file.write(data)
+
+
+def _replace(path: Path, data: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        _write(temporary, data)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

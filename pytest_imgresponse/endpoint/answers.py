@@ -1,0 +1,332 @@
+"""What the endpoint answers: bodies, errors and headers in the form in which the real API sends them."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import re
+import secrets
+import string
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import formatdate
+from typing import Any
+from urllib.parse import quote
+from xml.sax.saxutils import escape
+
+from pytest_imgresponse.errors import ConfigError
+from pytest_imgresponse.http import HTTPResponse
+
+LINK_SECONDS = 3600
+"""How long a picture's url works (the images reference: "URLs are only valid for 60 minutes")."""
+
+_PROJECT = "proj_local0123456789ABCDEFGHIJ"
+_SAS_VERSION = "2024-08-04"
+
+
+class Refused(Exception):  # noqa: N818 - what the client is told, not a failure of this code
+    """A request that the API answers with an error; the fields are those of the error's body."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        kind: str = "invalid_request_error",
+        status: int = 400,
+        headers: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.headers = headers
+        self.body: dict[str, Any] = {"message": message, "type": kind, "param": param, "code": code}
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A row of `FAILURES`.
+
+    Its texts are templates of `$organization`, `$request_id`, `$model`, `$key` and what `details` names.
+    """
+
+    status: int
+    error: Mapping[str, Any]
+    details: Mapping[str, Any] = field(default_factory=dict)
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def refusal(self, facts: Mapping[str, Any]) -> Refused:
+        """The error, filled in."""
+        known = {**self.details, **facts}
+        refused = Refused(
+            "", status=self.status, headers=tuple((name, _fill(text, known)) for name, text in self.headers)
+        )
+        refused.body = _fill(self.error, known)
+        return refused
+
+
+def _fill(template: Any, facts: Mapping[str, Any]) -> Any:
+    if isinstance(template, str):
+        return string.Template(template).substitute(facts)
+    if isinstance(template, Mapping):
+        return {name: _fill(value, facts) for name, value in template.items()}
+    return [_fill(value, facts) for value in template] if isinstance(template, list) else template
+
+
+def _invalid(message: str, code: str | None) -> dict[str, Any]:
+    return {"message": message, "type": "invalid_request_error", "param": None, "code": code}
+
+
+_AUTHENTICATE = (("www-authenticate", 'Bearer realm="OpenAI API"'),)
+_REJECTED = "Your request was rejected"
+
+FAILURES: dict[str, Failure] = {
+    # Recorded: maruel/genai, bad_apiKey_image; the header: openai-dotnet, GenerateImageCanParseServiceError.
+    "invalid_api_key": Failure(
+        401,
+        _invalid(
+            "Incorrect API key provided: $key. You can find your API key at "
+            "https://platform.openai.com/account/api-keys.",
+            "invalid_api_key",
+        ),
+        headers=_AUTHENTICATE,
+    ),
+    # Reported: ucx0204/CarrotMangaTranslator#122.
+    "moderation_blocked": Failure(
+        400,
+        {
+            "message": _REJECTED + " by the safety system. If you believe this is an error, contact us at "
+            "help.openai.com and include the request ID $request_id. safety_violations=[$category].",
+            "type": "image_generation_user_error",
+            "param": None,
+            "code": "moderation_blocked",
+            "moderation_details": {"moderation_stage": "$stage", "categories": ["$category"]},
+        },
+        {"stage": "output", "category": "sexual"},
+    ),
+    # Reported: songquanpeng/one-api#737.
+    "content_policy_violation": Failure(
+        400,
+        _invalid(
+            _REJECTED
+            + " as a result of our safety system. Your prompt may contain text that is not allowed by "
+            "our safety system.",
+            "content_policy_violation",
+        ),
+    ),
+    # Reported: the body of a gpt-image model, quoted in a public test as measured; it has no `param`.
+    "rate_limit_exceeded": Failure(
+        429,
+        {
+            "message": "Rate limit reached for $model (for limit gpt-image) in organization $organization on "
+            "input-images per min: Limit $limit, Used $limit, Requested 1. Please try again in $wait. "
+            "Visit https://platform.openai.com/account/rate-limits to learn more",
+            "type": "rate_limit_exceeded",
+            "code": "rate_limit_exceeded",
+        },
+        {"retry_after": 1, "limit": 5},
+        (("retry-after", "$retry_after"), ("retry-after-ms", "$retry_after_ms")),
+    ),
+    # Reported: dfinke/PowerShellAI#127.
+    "billing_hard_limit_reached": Failure(
+        400, _invalid("Billing hard limit has been reached", "billing_hard_limit_reached")
+    ),
+    # Reported: openai-php/client#565; the status: receptron/mulmocast-app#1090.
+    "organization_unverified": Failure(
+        403,
+        _invalid(
+            "Your organization must be verified to use the model `$model`. Please go to: "
+            "https://platform.openai.com/settings/organization/general and click on Verify Organization. If "
+            "you just verified, it can take up to 15 minutes for access to propagate.",
+            None,
+        ),
+    ),
+    # Reported: gaoren002/GPT2Image-Pro#34.
+    "server_error": Failure(
+        500,
+        {
+            "message": "An error occurred while processing your request. You can retry your request, or "
+            "contact us through our help center at help.openai.com if the error persists. Please include the "
+            "request ID "
+            "$request_id in your message.",
+            "type": "server_error",
+            "param": None,
+            "code": "server_error",
+        },
+    ),
+}
+"""The errors that `LocalEndpoint.fail` can queue."""
+
+
+def failure(name: str, details: Mapping[str, Any]) -> tuple[Failure, dict[str, Any]]:
+    """A row of the table and what fills it. Raises `ConfigError` for a name or a detail that is not known."""
+    row = FAILURES.get(name)
+    if row is None:
+        raise ConfigError(f"no error is called {name!r}; expected one of {', '.join(sorted(FAILURES))}")
+    if unknown := sorted(set(details) - set(row.details)):
+        takes = ", ".join(row.details) or "none"
+        raise ConfigError(f"{name!r} has no detail {', '.join(map(repr, unknown))}; it takes {takes}")
+    facts = {**row.details, **details}
+    if "retry_after" in facts:
+        wait = facts["retry_after"]
+        if isinstance(wait, bool) or not isinstance(wait, int | float) or not 0 <= wait < 86400:
+            raise ConfigError(f"expected retry_after in seconds, from 0 to a day; got {wait!r}")
+        facts["retry_after_ms"] = round(wait * 1000)
+        facts["wait"] = f"{wait:g}s" if wait >= 1 else f"{facts['retry_after_ms']}ms"
+        facts["retry_after"] = -int(-wait // 1)
+    return row, facts
+
+
+def missing_key() -> Refused:
+    """The 401 without an Authorization header, as widely quoted; its `code` is null."""
+    return Refused(
+        "You didn't provide an API key. You need to provide your API key in an Authorization header using "
+        "Bearer auth (i.e. Authorization: Bearer YOUR_KEY), or as the password field (with blank username) "
+        "if you're accessing the API from your browser and are prompted for a username and password. You can "
+        "obtain an API key from https://platform.openai.com/account/api-keys.",
+        status=401,
+        headers=_AUTHENTICATE,
+    )
+
+
+def masked(key: str) -> str:
+    """A key as the 401 shows it: short ones whole (recorded), else eight letters, stars and the last four."""
+    return key if len(key) <= 12 else f"{key[:8]}{'*' * (len(key) - 12)}{key[-4:]}"
+
+
+def request_id() -> str:
+    """A fresh `x-request-id`."""
+    return f"req_{secrets.token_hex(16)}"
+
+
+def headers(
+    now: float,
+    identity: str,
+    *,
+    organization: str | None,
+    content_type: str = "application/json",
+    ms: int = 0,
+) -> list[tuple[str, str]]:
+    """The header set of the real API, in its order, from recordings of 2025 and 2026.
+
+    `now` is in Unix seconds, `ms` the processing time; `organization` is None before a key is accepted.
+    """
+    ray = secrets.token_hex(8)
+    expires = formatdate(now + 1800, usegmt=True)
+    scope = "domain=.api.openai.com; HttpOnly; Secure; SameSite=None"
+    cookie = f"{secrets.token_urlsafe(32)}-{int(now)}-1.0.1.1-{secrets.token_urlsafe(64)}"
+    known = [("openai-organization", organization), ("openai-project", _PROJECT)] if organization else []
+    return [
+        ("date", formatdate(now, usegmt=True)),
+        ("content-type", content_type),
+        ("openai-version", "2020-10-01"),
+        *known,
+        ("x-request-id", identity),
+        ("openai-processing-ms", str(ms)),
+        ("x-ratelimit-limit-requests", "500"),
+        ("x-ratelimit-remaining-requests", "499"),
+        ("x-ratelimit-reset-requests", "120ms"),
+        ("cf-cache-status", "DYNAMIC"),
+        ("set-cookie", f"__cf_bm={cookie}; path=/; expires={expires}; {scope}"),
+        (
+            "set-cookie",
+            f"_cfuvid={secrets.token_urlsafe(32)}-{int(now * 1000)}-0.0.1.1-604800000; path=/; {scope}",
+        ),
+        ("strict-transport-security", "max-age=31536000; includeSubDomains; preload"),
+        ("x-content-type-options", "nosniff"),
+        ("server", "cloudflare"),
+        ("cf-ray", f"{ray}-EWR"),
+        ("alt-svc", 'h3=":443"; ma=86400'),
+    ]
+
+
+def pretty(value: Any) -> bytes:
+    """JSON as the gpt-image models send it: two spaces, no newline at the end (recorded)."""
+    return json.dumps(value, indent=2).encode()
+
+
+def event(name: str, fields: Mapping[str, Any]) -> bytes:
+    """One server-sent event with its type inside too."""
+    data = json.dumps({"type": name, **fields}, separators=(",", ":"))
+    return f"event: {name}\ndata: {data}\n\n".encode()
+
+
+def signed_query(secret: bytes, path: str, created: float) -> str:
+    """The query of a picture's url: an Azure shared access signature, its parameters as recorded."""
+    start, end, tomorrow = (quote(_iso(created + more), safe="") for more in (-3600, LINK_SECONDS, 86400))
+    query = (
+        f"st={start}&se={end}&sp=r&sv={_SAS_VERSION}&sr=b&rscd=inline&rsct=image/png"
+        "&skoid=38e27a3b-6174-4d3e-90ac-d7d9ad49543f&sktid=a48cca56-e6da-484e-a814-9c849652bcb3"
+        f"&skt={start}&ske={tomorrow}&sks=b&skv={_SAS_VERSION}"
+    )
+    return f"{query}&sig={_signature(secret, path, query)}"
+
+
+def _signature(secret: bytes, path: str, query: str) -> str:
+    digest = hmac.new(secret, f"{path}?{query}".encode(), hashlib.sha256).digest()
+    return quote(base64.b64encode(digest).decode(), safe="/")
+
+
+def blob(secret: bytes, path: str, query: str, now: float, content: bytes | None) -> HTTPResponse:
+    """The blob store's answer: the picture, or Azure's XML for one unknown, expired or badly signed."""
+    if content is None:
+        return _azure(now, 404, "BlobNotFound", "The specified blob does not exist.")
+    signed, _, signature = query.rpartition("&sig=")
+    refusal = (
+        "Server failed to authenticate the request. Make sure the value of Authorization header is formed "
+        "correctly including the signature."
+    )
+    if not hmac.compare_digest(signature.encode(), _signature(secret, path, signed).encode()):
+        detail = f"Signature did not match. String to sign used was {path}"
+        return _azure(now, 403, "AuthenticationFailed", refusal, detail)
+    found = re.match(r"st=([^&]*)&se=([^&]*)&", signed)
+    assert found, "what carries our signature has our form"
+    start, end = (datetime.fromisoformat(text.replace("%3A", ":")).timestamp() for text in found.groups())
+    if now >= end:
+        spans = [formatdate(moment, usegmt=True) for moment in (start, end, now)]
+        detail = (
+            "Signature not valid in the specified time frame: Start [{}] - Expiry [{}] - Current [{}]".format(
+                *spans
+            )
+        )
+        return _azure(now, 403, "AuthenticationFailed", refusal, detail)
+    return HTTPResponse(
+        200,
+        [
+            *_azure_headers(now, "image/png"),
+            ("x-ms-blob-type", "BlockBlob"),
+            ("content-disposition", "inline"),
+            ("etag", f'"0x{hashlib.sha256(content).hexdigest()[:15].upper()}"'),
+        ],
+        content,
+    )
+
+
+def _azure(now: float, status: int, code: str, message: str, detail: str = "") -> HTTPResponse:
+    """An error of Azure's blob store, as quoted in public (Azure Storage, "Status and error codes")."""
+    sent = _azure_headers(now, "application/xml")
+    identity = dict(sent)["x-ms-request-id"]
+    more = f"<AuthenticationErrorDetail>{escape(detail)}</AuthenticationErrorDetail>" if detail else ""
+    body = (
+        f'\ufeff<?xml version="1.0" encoding="utf-8"?><Error><Code>{code}</Code><Message>{message}\n'
+        f"RequestId:{identity}\nTime:{_iso(now)}</Message>{more}</Error>"
+    )
+    return HTTPResponse(status, [*sent, ("x-ms-error-code", code)], body.encode())
+
+
+def _azure_headers(now: float, content_type: str) -> list[tuple[str, str]]:
+    tail = secrets.token_hex(12)
+    return [
+        ("content-type", content_type),
+        ("server", "Windows-Azure-Blob/1.0 Microsoft-HTTPAPI/2.0"),
+        ("x-ms-request-id", f"{tail[:8]}-{tail[8:12]}-{tail[12:16]}-{tail[16:20]}-{tail[20:]}00000000"),
+        ("x-ms-version", _SAS_VERSION),
+        ("date", formatdate(now, usegmt=True)),
+    ]
+
+
+def _iso(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

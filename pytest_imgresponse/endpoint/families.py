@@ -1,0 +1,113 @@
+"""The families of models: what each takes, and what its pictures cost in tokens."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+DEFAULT_MODEL = "dall-e-2"
+"""The model of a request that names none (images reference: "Defaults to dall-e-2")."""
+
+_COMMON = frozenset({"prompt", "model", "n", "size", "user"})
+_GPT = _COMMON | {
+    "background",
+    "moderation",
+    "output_compression",
+    "output_format",
+    "partial_images",
+    "quality",
+    "safety_identifier",
+    "stream",
+}
+_NEWEST = _GPT | {"complexity", "frame_count", "frame_duration_ms", "svg"}
+_PHOTOS = ("image/jpeg", "image/png", "image/webp")
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """What a family of models takes. `sizes` is empty where any size within the limits goes."""
+
+    generations: frozenset[str]
+    edits: frozenset[str] | None
+    sizes: tuple[str, ...]
+    most: int = 10
+    qualities: tuple[str, ...] = ("low", "medium", "high", "auto")
+    formats: tuple[str, ...] = ("png", "webp", "jpeg")
+    longest_prompt: int = 32000
+    uploads: int = 16
+    mimetypes: tuple[str, ...] = _PHOTOS
+    legacy: bool = False
+
+
+_GPT_1 = Family(_GPT, _GPT | {"input_fidelity"}, ("1024x1024", "1024x1536", "1536x1024", "auto"))
+_GPT_2 = Family(_GPT, _GPT, ())
+_GPT_25 = replace(
+    _GPT_2,
+    generations=_NEWEST,
+    edits=_NEWEST,
+    qualities=("low", "medium", "high", "xhigh", "max", "auto"),
+    formats=("png", "webp", "jpeg", "gif", "svg"),
+)
+
+# Limits: openai 3.54.0, `image_generate_params.py` and `image_edit_params.py`; for the retired models the
+# images reference of 2025. dall-e-2 has no `quality`: recorded (openllmetry, test_image_gen_metrics).
+FAMILIES: dict[str, Family] = {
+    "dall-e-2": Family(
+        _COMMON | {"response_format"},
+        _COMMON | {"response_format"},
+        ("256x256", "512x512", "1024x1024"),
+        longest_prompt=1000,
+        uploads=1,
+        mimetypes=("image/png",),
+        legacy=True,
+    ),
+    "dall-e-3": Family(
+        _COMMON | {"response_format", "quality", "style"},
+        None,
+        ("1024x1024", "1792x1024", "1024x1792"),
+        most=1,
+        qualities=("standard", "hd"),
+        longest_prompt=4000,
+        legacy=True,
+    ),
+    "gpt-image-1": _GPT_1,
+    "gpt-image-1-mini": _GPT_1,
+    "gpt-image-1.5": _GPT_1,
+    "chatgpt-image-latest": _GPT_1,
+    "gpt-image-2": _GPT_2,
+    "gpt-image-2-2026-04-21": _GPT_2,
+    "gpt-image-2.5-sunburst": _GPT_25,
+    "gpt-image-2.5-sunburst-2026-09-08": _GPT_25,
+    "gpt-image-2.5-flare": _GPT_25,
+    "gpt-image-2.5-flare-2026-09-08": _GPT_25,
+    "gpt-image-2.6-sunburst": _GPT_25,
+    "gpt-image-2.6-flare": _GPT_25,
+}
+
+# The image generation guide: output tokens of gpt-image-1 for a square, a portrait and a landscape picture.
+_OUTPUT_TOKENS = {"low": (272, 408, 400), "medium": (1056, 1584, 1568), "high": (4160, 6240, 6208)}
+_BEYOND_HIGH = {"xhigh": 1.5, "max": 2.0}
+
+
+def output_tokens(family: Family, quality: str, width: int, height: int) -> int:
+    """The output tokens of one picture.
+
+    Those of gpt-image-1 and its kin are the guide's. For gpt-image-2 and later no table is public: here they
+    are gpt-image-1's for a square, by pixel count (xhigh and max: 1.5 and 2 times high), which is this
+    endpoint's own rule and no price list.
+    """
+    tokens = _OUTPUT_TOKENS.get(quality, _OUTPUT_TOKENS["high"])
+    if family.sizes:
+        return tokens[(height > width) + 2 * (width > height)]
+    return round(tokens[0] * width * height / 1024**2 * _BEYOND_HIGH.get(quality, 1))
+
+
+def input_tokens(prompt: str, uploads: Iterable[tuple[int, int]]) -> tuple[int, int]:
+    """The text and image tokens of a request, by this endpoint's own rule.
+
+    A text token for every four bytes of the prompt begun; 64 image tokens for every 256x256 tile begun of
+    each input image; `uploads` are their sizes in pixels.
+    """
+    tiles = sum(math.ceil(width / 256) * math.ceil(height / 256) for width, height in uploads)
+    return math.ceil(len(prompt.encode("utf-8", "surrogatepass")) / 4), 64 * tiles

@@ -1,0 +1,59 @@
+"""Picture bytes: what format they are, and opening them under a pixel limit."""
+
+from __future__ import annotations
+
+import re
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+from pytest_imgresponse.errors import ResponseError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+PIXEL_LIMIT = 64_000_000
+"""Pixels that `open_image` decodes at the most; the largest picture of the API has 8,294,400."""
+
+# Group by group nothing is given back, so a hostile file costs no more than its length.
+_SVG = re.compile(
+    rb"(?:\xef\xbb\xbf)?+(?>\s++|<\?(?>[^?]++|\?(?!>))*+\?>|<!--(?>[^-]++|-(?!->))*+-->|<!DOCTYPE[^>\[]*+>)*+"
+    rb"<svg[\s/>]"
+)
+
+
+def suffix_of(data: bytes) -> str | None:
+    """The file suffix of a picture, by its first bytes; None where it is no picture.
+
+    Knows PNG, JPEG, WebP, GIF (their signatures) and SVG (an `svg` root element).
+    """
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return ".png"
+    if data.startswith(b"\xff\xd8\xff"):
+        return ".jpg"
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return ".webp"
+    if data.startswith((b"GIF87a", b"GIF89a")):
+        return ".gif"
+    return ".svg" if _SVG.match(data) else None
+
+
+def open_image(data: bytes, *, pixel_limit: int = PIXEL_LIMIT) -> Image.Image:
+    """A loaded Pillow image. Raises `ResponseError` for what is no raster picture or over the limit.
+
+    The size in the header is judged before anything is decoded.
+    """
+    import warnings
+
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(BytesIO(data))
+        width, height = image.size
+        if width * height > pixel_limit:
+            raise ResponseError(f"a picture of {width}x{height} pixels is over the limit of {pixel_limit}")
+        image.load()
+    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        raise ResponseError(f"{len(data)} bytes cannot be opened as a picture: {error}") from error
+    return image
