@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -96,8 +98,8 @@ class Tally:
                 judged[cassette] = len(left)
         return judged
 
-    def lines(self) -> Iterator[str]:
-        """The summary; nothing where no test used a cassette."""
+    def lines(self, root: Path) -> Iterator[str]:
+        """The summary, its paths from `root`; nothing where no test used a cassette."""
         counts = []
         if self.recorded:
             counts.append(f"{self.recorded} recorded ({self.output_tokens} output tokens)")
@@ -107,14 +109,14 @@ class Tally:
             counts.append(f"{sum(self.unplayed.values())} unplayed")
         if counts:
             yield ", ".join(counts)
-        yield from _listed("recorded errors, which will replay as they are", self.failed)
-        yield from _listed("errors that were not kept, since the cassette holds a success", self.not_kept)
-        yield from _listed("unplayed", [f"{n} in {cassette}" for cassette, n in sorted(self.unplayed.items())])
-        yield from _listed("passed although a request had no recorded answer", self.missed)
-
-
-def _listed(title: str, entries: list[str]) -> Iterator[str]:
-    for entry in entries[:_SHOWN]:
-        yield f"{title}: {entry}"
-    if len(entries) > _SHOWN:
-        yield f"{title}: … and {len(entries) - _SHOWN} more"
+        unplayed = [f"{n} in {cassette}" for cassette, n in sorted(self.unplayed.items())]
+        for title, entries in (
+            ("recorded an error, which will replay as it is", self.failed),
+            ("did not keep an error, since the cassette holds a success", self.not_kept),
+            ("unplayed", unplayed),
+            ("passed although a request had no recorded answer", self.missed),
+        ):
+            for entry in entries[:_SHOWN]:
+                yield f"{title}: {entry}".replace(f"{root}{os.sep}", "")
+            if len(entries) > _SHOWN:
+                yield f"{title}: … and {len(entries) - _SHOWN} more"

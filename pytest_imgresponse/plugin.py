@@ -21,7 +21,7 @@ import pytest
 from pytest_imgresponse._config import IMAGES, MARKER_OPTIONS, RECORD_MODES, Layer, settings_from
 from pytest_imgresponse._paths import cassette_of_test, inside, named_cassette
 from pytest_imgresponse._report import Tally
-from pytest_imgresponse.errors import CassetteInUseError, ConfigError, UnplayedError
+from pytest_imgresponse.errors import CassetteInUseError, ConfigError, ImgResponseError, UnplayedError
 
 if TYPE_CHECKING:
     from pytest_imgresponse.cassette.recorder import ImgResponse
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from pytest_imgresponse.endpoint import LocalEndpoint
 
 MARKER = FIXTURE = "imgresponse"
+FIXTURE_INFO = "_fixtureinfo"
+"""Private to pytest: nothing public tells the scope of a fixture before it is set up."""
 _RUN, _TALLY = "imgresponse_run", "imgresponse_tally"
 
 
@@ -51,7 +53,6 @@ class _Use:
     named: bool
     options: dict[str, Any]
     error: ConfigError | None = None
-    set_up: bool = False
     session: Session | None = None
     passed: bool = False
 
@@ -127,10 +128,9 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     if names is None:
         return
     markers = list(item.iter_markers(MARKER))
-    if markers and FIXTURE not in names:
-        names.append(FIXTURE)
-    if FIXTURE not in names:
+    if not markers and FIXTURE not in names:
         return
+    item.fixturenames = _early(item, names)  # type: ignore[attr-defined]
     name, error = None, None
     options: dict[str, Any] = {}
     try:
@@ -143,6 +143,14 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     state.claims[str(use.cassette).casefold()].add(f"the name {relative}" if use.named else item.nodeid)
     if use.named:
         state.users[str(use.cassette)].add(item.nodeid)
+
+
+def _early(item: pytest.Item, names: list[str]) -> list[str]:
+    """The fixtures of a test with ours before the other function fixtures: they may make a client."""
+    others = [name for name in names if name != FIXTURE]
+    definitions = getattr(item, FIXTURE_INFO).name2fixturedefs
+    wider = [name for name in others if name in definitions and definitions[name][-1].scope != "function"]
+    return [*wider, FIXTURE, *(name for name in others if name not in wider)]
 
 
 def _marked(markers: list[pytest.Mark], nodeid: str) -> tuple[Any, dict[str, Any]]:
@@ -177,19 +185,6 @@ def _cassette_dir(config: pytest.Config) -> Path:
     return config.rootpath / str(config.getini("imgresponse_cassette_dir"))
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> object:
-    """Set `imgresponse` up before the other function fixtures of its test: they may make a client."""
-    if fixturedef.scope != "function" or (use := request.node.stash.get(_USE, None)) is None or use.set_up:
-        return None
-    use.set_up = True
-    if fixturedef.argname == FIXTURE:
-        return None
-    request.getfixturevalue(FIXTURE)
-    # Where our own fixture needed this one, it has been set up meanwhile.
-    return fixturedef.cached_result[0] if fixturedef.cached_result is not None else None
-
-
 @pytest.fixture(scope="session")
 def imgresponse_config() -> dict[str, Any]:
     """Options for cassettes; override it in a `conftest.py`, a module or a class. A dict."""
@@ -200,11 +195,28 @@ def imgresponse_config() -> dict[str, Any]:
 def imgresponse(request: pytest.FixtureRequest) -> Iterator[ImgResponse]:
     """Image requests of this test are answered from its cassette, or recorded into it."""
     from pytest_imgresponse.cassette.recorder import open_session
+
+    config, use = request.config, _use_of(request.node)
+    try:
+        use.session = session = _session_of(request, use)
+    except ImgResponseError as error:  # its own traceback says nothing to a user
+        pytest.fail(f"{type(error).__name__}: {error}", pytrace=False)
+    block = config.getoption("--imgresponse-block-network") or config.getini("imgresponse_block_network")
+    with ExitStack() as stack:
+        stack.callback(_count, config, use, request.node.nodeid)
+        if block and not session.recording:
+            from pytest_imgresponse._network import blocked_network
+
+            stack.enter_context(blocked_network(use.cassette))
+        yield stack.enter_context(open_session(session))
+
+
+def _session_of(request: pytest.FixtureRequest, use: _Use) -> Session:
     from pytest_imgresponse.cassette.runs import Run
     from pytest_imgresponse.cassette.session import Session
 
     node, config = request.node, request.config
-    state, use = config.stash[_STATE], _use_of(node)
+    state = config.stash[_STATE]
     if use.error is not None:
         raise use.error
     if len(rivals := state.claims[str(use.cassette).casefold()]) > 1:
@@ -224,22 +236,13 @@ def imgresponse(request: pytest.FixtureRequest) -> Iterator[ImgResponse]:
     )
     folder = _cassette_dir(config)
     inside(folder, use.cassette)
-    session = Session(
+    return Session(
         use.cassette,
         settings,
         run=Run(state.run_directory),
         remedy=f"pytest {node.nodeid!r} --imgresponse-record={{mode}}",
         attributes=folder,
     )
-    use.session = session
-    block = config.getoption("--imgresponse-block-network") or config.getini("imgresponse_block_network")
-    with ExitStack() as stack:
-        stack.callback(_count, state.tally, use, node.nodeid)
-        if block and not session.recording:
-            from pytest_imgresponse._network import blocked_network
-
-            stack.enter_context(blocked_network(use.cassette))
-        yield stack.enter_context(open_session(session))
 
 
 @pytest.fixture
@@ -255,7 +258,7 @@ def _use_of(node: Any) -> _Use:
     """The use that was noted when the test was collected, or one for a fixture that was asked for by name."""
     if _USE not in node.stash:
         cassette = _cassette_dir(node.config) / str(cassette_of_test(node.nodeid))
-        node.stash[_USE] = _Use(cassette, named=False, options={}, set_up=True)
+        node.stash[_USE] = _Use(cassette, named=False, options={})
     use: _Use = node.stash[_USE]
     return use
 
@@ -266,9 +269,9 @@ def _mapping(value: object) -> dict[str, Any]:
     return value
 
 
-def _count(tally: Tally, use: _Use, nodeid: str) -> None:
+def _count(config: pytest.Config, use: _Use, nodeid: str) -> None:
     assert use.session is not None
-    tally.add(use.session, nodeid, passed=use.passed, shared=use.named)
+    config.stash[_STATE].tally.add(use.session, nodeid, passed=use.passed, shared=use.named)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -335,5 +338,5 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """What was recorded, replayed and left unplayed."""
-    for line in config.stash[_STATE].tally.lines():
+    for line in config.stash[_STATE].tally.lines(config.rootpath):
         terminalreporter.write_line(f"imgresponse: {line}")

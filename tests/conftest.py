@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import socket
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+# Runs within this process drop what they were the first to import, and C extensions stand no second import.
+import pytest_imgresponse.cassette.persister
+import pytest_imgresponse.models
 from pytest_imgresponse import LocalEndpoint
 
 pytest_plugins = ["pytester"]
@@ -39,3 +43,83 @@ def no_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket.socket, "connect_ex", refuse)
+
+
+PREAMBLE = """
+import os
+import httpx
+import pytest
+
+BASE = os.environ["BASE"]
+
+def ask(prompt="a red fox", **fields):
+    fields = {"model": "dall-e-2", "size": "256x256", "response_format": "b64_json", "prompt": prompt, **fields}
+    fields = {name: value for name, value in fields.items() if value is not None}
+    return httpx.post(BASE + "/images/generations", json=fields, headers={"Authorization": "Bearer sk-live-0123456789"})
+"""
+
+
+class Run:
+    """What a run of a written suite did."""
+
+    def __init__(self, result: pytest.RunResult, asked: int) -> None:
+        self.result = result
+        self.asked = asked
+        self.output = result.stdout.str() + result.stderr.str()
+
+    def outcomes(self, **expected: int) -> Run:
+        found = {name: n for name, n in self.result.parseoutcomes().items() if name != "warnings"}
+        assert found == expected, self.output
+        return self
+
+    def says(self, *texts: str) -> Run:
+        for text in texts:
+            assert text in self.output, f"{text!r} not in:\n{self.output}"
+        return self
+
+    def says_not(self, text: str) -> Run:
+        assert text not in self.output, self.output
+        return self
+
+    def sent(self, number: int) -> Run:
+        assert self.asked == number, self.output
+        return self
+
+
+class Suite:
+    """A suite in a folder of its own, whose tests ask a local endpoint."""
+
+    def __init__(self, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, api: LocalEndpoint) -> None:
+        self.pytester = pytester
+        self.api = api
+        self.root = pytester.path
+        self.cassettes = pytester.path / "cassettes"
+        monkeypatch.setenv("BASE", api.url)
+        pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
+
+    def write(self, source: str, name: str = "tests/test_logo.py") -> Suite:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(PREAMBLE + textwrap.dedent(source), encoding="utf-8")
+        return self
+
+    def run(self, *arguments: str, subprocess: bool = False) -> Run:
+        before = len(self.api.requests)
+        how = self.pytester.runpytest_subprocess if subprocess else self.pytester.runpytest_inprocess
+        result = how("-p", "no:cacheprovider", "-p", "no:hypothesispytest", *arguments)
+        return Run(result, len(self.api.requests) - before)
+
+    def record(self, *arguments: str, mode: str = "once", **options: bool) -> Run:
+        return self.run(f"--imgresponse-record={mode}", *arguments, **options)
+
+    def files(self) -> list[str]:
+        return sorted(
+            str(path.relative_to(self.cassettes).as_posix())
+            for path in self.cassettes.rglob("*")
+            if path.is_file() and path.name != ".gitattributes"
+        )
+
+
+@pytest.fixture
+def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, api: LocalEndpoint) -> Suite:
+    return Suite(pytester, monkeypatch, api)

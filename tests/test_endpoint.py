@@ -26,10 +26,23 @@ def api():
         yield endpoint
 
 
-@pytest.fixture
-def client(api):
-    with openai.OpenAI(base_url=api.url, api_key="sk-any-good-key", max_retries=0) as made:
+@pytest.fixture(scope="module")
+def shared_client():
+    with openai.OpenAI(base_url="http://127.0.0.1", api_key="sk-any-good-key", max_retries=0) as made:
         yield made
+
+
+@pytest.fixture
+def client(api, shared_client):
+    return shared_client.with_options(base_url=api.url)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def http():
+    """A client for the whole module: making one takes longer than a request."""
+    global HTTP
+    with httpx.Client(timeout=10) as HTTP:
+        yield HTTP
 
 
 def picture(text):
@@ -45,7 +58,7 @@ def png(size=(64, 64), colour="red"):
 
 
 def ask(api, path=GENERATIONS, key="sk-any", **values):
-    return httpx.post(api.url + path, json=values, headers={"authorization": f"Bearer {key}"})
+    return HTTP.post(api.url + path, json=values, headers={"authorization": f"Bearer {key}"})
 
 
 def refusal(api, path=GENERATIONS, **values):
@@ -57,7 +70,7 @@ def refusal(api, path=GENERATIONS, **values):
 
 
 def form(api, path, files=None, status=400, **values):
-    response = httpx.post(api.url + path, data=values, files=files or {}, headers={"authorization": "Bearer sk-any"})
+    response = HTTP.post(api.url + path, data=values, files=files or {}, headers={"authorization": "Bearer sk-any"})
     assert response.status_code == status, response.text
     return response.json()
 
@@ -84,17 +97,18 @@ class TestGenerations:
         assert response.json()["quality"] == "medium"
 
     @pytest.mark.parametrize(
-        ("quality", "size", "tokens"),
+        ("quality", "size", "n", "tokens"),
         [
-            ("low", "1024x1024", 272),
-            ("medium", "1024x1536", 1584),
-            ("high", "1536x1024", 6208),
-            ("low", "auto", 272),
+            ("low", "1024x1024", 2, 544),
+            ("medium", "1024x1536", 1, 1584),
+            ("high", "1536x1024", 1, 6208),
+            ("low", "auto", 1, 272),
         ],
     )
-    def test_usage_by_the_public_table(self, client, quality, size, tokens):
-        answer = client.images.generate(model="gpt-image-1.5", prompt="x", quality=quality, size=size, n=2)
-        assert answer.usage.output_tokens == tokens * 2
+    def test_usage_by_the_public_table(self, client, quality, size, n, tokens):
+        answer = client.images.generate(model="gpt-image-1.5", prompt="x", quality=quality, size=size, n=n)
+        assert answer.usage.output_tokens == tokens
+        assert len(answer.data) == n
 
     @pytest.mark.parametrize(("quality", "tokens"), [("low", 344), ("high", 5265), ("xhigh", 7898), ("max", 10530)])
     def test_usage_of_a_free_size_goes_by_pixels(self, client, quality, tokens):
@@ -198,11 +212,12 @@ class TestGenerations:
 
 
 class TestPictureUrls:
-    def url(self, api, clock=None, **values):
-        return ask(api, prompt="A green tree", size="256x256", **values).json()["data"][0]["url"]
+    def url(self, api, **values):
+        asked = {"prompt": "A green tree", "size": "256x256", **values}
+        return ask(api, **asked).json()["data"][0]["url"]
 
     def test_the_url_serves_the_picture(self, api):
-        response = httpx.get(self.url(api))
+        response = HTTP.get(self.url(api))
         assert response.status_code == 200
         assert response.headers["content-type"] == "image/png"
         assert "content-encoding" not in response.headers
@@ -211,7 +226,7 @@ class TestPictureUrls:
 
     def test_a_head_has_no_body(self, api):
         url = self.url(api)
-        assert httpx.head(url).headers["content-length"] == str(len(httpx.get(url).content))
+        assert HTTP.head(url).headers["content-length"] == str(len(HTTP.get(url).content))
 
     def test_the_signature_is_in_the_manner_of_azure(self, api):
         names = set(httpx.URL(self.url(api)).params)
@@ -222,9 +237,9 @@ class TestPictureUrls:
         with LocalEndpoint(clock=lambda: now[0]) as api:
             url = self.url(api)
             now[0] += 3599
-            assert httpx.get(url).status_code == 200
+            assert HTTP.get(url).status_code == 200
             now[0] += 1
-            late = httpx.get(url)
+            late = HTTP.get(url)
         assert late.status_code == 403
         assert late.headers["content-type"] == "application/xml"
         assert late.headers["x-ms-error-code"] == "AuthenticationFailed"
@@ -232,23 +247,24 @@ class TestPictureUrls:
 
     @pytest.mark.parametrize("tamper", [lambda url: url.replace("se=2", "se=3"), lambda url: url[:-9]])
     def test_a_wrong_signature_is_refused(self, api, tamper):
-        response = httpx.get(tamper(self.url(api)))
+        response = HTTP.get(tamper(self.url(api)))
         assert response.status_code == 403
         assert "Signature did not match" in response.text
 
     def test_no_signature_is_a_wrong_signature(self, api):
-        assert httpx.get(self.url(api).partition("?")[0]).status_code == 403
+        assert HTTP.get(self.url(api).partition("?")[0]).status_code == 403
 
     def test_an_unknown_picture_is_404(self, api):
-        response = httpx.get(api.url.removesuffix("/v1") + "/blob/img-nothing.png?sig=x")
+        response = HTTP.get(api.url.removesuffix("/v1") + "/blob/img-nothing.png?sig=x")
         assert response.status_code == 404
         assert "<Code>BlobNotFound</Code>" in response.text
 
     def test_the_oldest_pictures_are_forgotten(self, api, monkeypatch):
         monkeypatch.setattr("pytest_imgresponse.endpoint.local._PICTURES_KEPT", 2)
-        urls = [self.url(api, n=1, user="u") for _ in range(2)]
-        urls += [ask(api, prompt=text, size="256x256").json()["data"][0]["url"] for text in ("1", "2")]
-        assert [httpx.get(url).status_code for url in urls] == [404, 404, 200, 200]
+        kept, lost = self.url(api), self.url(api, user="u", prompt="1")
+        self.url(api)
+        newest = self.url(api, prompt="2")
+        assert [HTTP.get(url).status_code for url in (kept, lost, newest)] == [200, 404, 200]
 
 
 def _mask(size):
@@ -401,20 +417,20 @@ class TestEdits:
             b'--b\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\n' + png() + b"\r\n--b--\r\n"
         )
         headers = {"authorization": "Bearer k", "content-type": "multipart/form-data; boundary=b"}
-        response = httpx.post(api.url + "/images/edits", content=body, headers=headers)
+        response = HTTP.post(api.url + "/images/edits", content=body, headers=headers)
         assert "unsupported mimetype ('application/octet-stream')" in response.json()["error"]["message"]
 
     def test_dall_e_2_edits_and_dall_e_3_does_not(self, api, client):
         image = ("a.png", png())
         answer = client.images.edit(model="dall-e-2", image=image, prompt="x", size="256x256")
-        assert httpx.get(answer.data[0].url).status_code == 200
+        assert HTTP.get(answer.data[0].url).status_code == 200
         with pytest.raises(openai.BadRequestError, match="Invalid value: 'dall-e-3'"):
             client.images.edit(model="dall-e-3", image=image, prompt="x")
 
     @pytest.mark.parametrize("content_type", ["multipart/form-data", "multipart/form-data; boundary=other"])
     def test_a_form_that_is_none(self, api, content_type):
         headers = {"authorization": "Bearer k", "content-type": content_type}
-        response = httpx.post(api.url + "/images/edits", content=b"--b\r\n", headers=headers)
+        response = HTTP.post(api.url + "/images/edits", content=b"--b\r\n", headers=headers)
         assert response.json()["error"]["message"] == "Could not parse multipart form"
 
     def test_a_name_that_is_a_text_and_an_object(self, api):
@@ -488,7 +504,7 @@ class TestStreams:
     def test_it_is_sent_event_by_event(self, api):
         values = {"model": "gpt-image-1", "prompt": "x", "stream": True, "partial_images": 1}
         headers = {"authorization": "Bearer k"}
-        with httpx.stream("POST", api.url + GENERATIONS, json=values, headers=headers) as response:
+        with HTTP.stream("POST", api.url + GENERATIONS, json=values, headers=headers) as response:
             body = b"".join(response.iter_raw())
         assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
         assert response.headers["transfer-encoding"] == "chunked"
@@ -690,17 +706,17 @@ class TestParameters:
 
 class TestErrors:
     def test_no_key(self, api):
-        for headers in ({}, {"authorization": "Basic abc"}, {"authorization": "Bearer "}):
-            response = httpx.post(api.url + GENERATIONS, json={"prompt": "x"}, headers=headers)
+        for headers in ({}, {"authorization": "Basic abc"}, {"authorization": "Bearer"}):
+            response = HTTP.post(api.url + GENERATIONS, json={"prompt": "x"}, headers=headers)
             assert response.status_code == 401
             assert response.headers["www-authenticate"] == 'Bearer realm="OpenAI API"'
             assert response.json()["error"]["message"].startswith("You didn't provide an API key.")
             assert "openai-organization" not in response.headers
 
-    def test_a_bad_key_is_masked(self, api):
-        with openai.OpenAI(base_url=api.url, api_key="sk-bad-0123456789wxyz", max_retries=0) as client:
-            with pytest.raises(openai.AuthenticationError) as caught:
-                client.images.generate(prompt="x")
+    def test_a_bad_key_is_masked(self, client):
+        bad = client.with_options(api_key="sk-bad-0123456789wxyz")
+        with pytest.raises(openai.AuthenticationError) as caught:
+            bad.images.generate(prompt="x")
         assert caught.value.code == "invalid_api_key"
         assert caught.value.body["message"] == (
             "Incorrect API key provided: sk-bad-0*********wxyz. You can find your API key at "
@@ -843,12 +859,12 @@ class TestErrors:
     @pytest.mark.parametrize("body", [b"{", b"[]", b"\xff", b"", b"[" * 100_000, b'{"n": ' + b"9" * 5000 + b"}"])
     def test_a_body_that_is_no_json_object(self, api, body):
         headers = {"authorization": "Bearer k", "content-type": "application/json"}
-        response = httpx.post(api.url + GENERATIONS, content=body, headers=headers)
+        response = HTTP.post(api.url + GENERATIONS, content=body, headers=headers)
         assert response.status_code == 400
         assert response.json()["error"]["message"].startswith("We could not parse the JSON body of your request.")
 
     def test_another_content_type(self, api):
-        response = httpx.post(api.url + "/images/variations", json={}, headers={"authorization": "Bearer k"})
+        response = HTTP.post(api.url + "/images/variations", json={}, headers={"authorization": "Bearer k"})
         assert response.status_code == 400
         assert response.json()["error"]["message"] == (
             "Unsupported content type: 'application/json'. This API method only accepts 'multipart/form-data' "
@@ -858,7 +874,7 @@ class TestErrors:
 
     def test_a_compressed_request(self, api):
         headers = {"authorization": "Bearer k", "content-encoding": "gzip"}
-        assert httpx.post(api.url + GENERATIONS, content=b"", headers=headers).status_code == 415
+        assert HTTP.post(api.url + GENERATIONS, content=b"", headers=headers).status_code == 415
 
 
 class TestHeaders:
@@ -867,7 +883,7 @@ class TestHeaders:
             response = ask(api, model="gpt-image-1", prompt="x")
             again = ask(api, prompt="")
         headers = response.headers
-        assert headers["date"] == "Mon, 21 Sep 2026 13:33:20 GMT"
+        assert headers["date"] == "Mon, 21 Sep 2026 14:13:20 GMT"
         assert headers["content-type"] == "application/json"
         assert headers["openai-version"] == "2020-10-01"
         assert headers["openai-organization"] == "org-mine"
@@ -877,7 +893,7 @@ class TestHeaders:
         assert headers["x-request-id"] != again.headers["x-request-id"]
         cookies = headers.get_list("set-cookie")
         assert [cookie.partition("=")[0] for cookie in cookies] == ["__cf_bm", "_cfuvid"]
-        assert "expires=Mon, 21 Sep 2026 14:03:20 GMT" in cookies[0]
+        assert "expires=Mon, 21 Sep 2026 14:43:20 GMT" in cookies[0]
         assert headers["server"] == "cloudflare"
         assert re.fullmatch("[0-9a-f]{16}-EWR", headers["cf-ray"])
         for name in (

@@ -8,17 +8,16 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import yaml
-from vcr.serializers import yamlserializer
 
 from pytest_imgresponse.cassette.encodings import remove_encoding
 from pytest_imgresponse.cassette.interaction import Interaction, Pairs, Request, Response
 from pytest_imgresponse.cassette.payloads import Body, File
+from pytest_imgresponse.cassette.yaml_tree import tree_of
 from pytest_imgresponse.errors import CassetteDecodeError
-from pytest_imgresponse.http import HTTPRequest
+from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 
 HEADER = "version: 1\ninteractions:"
 Resolve = Callable[[str, str], File]
@@ -45,14 +44,21 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _represent_block(dumper: yaml.SafeDumper, text: _Block) -> yaml.ScalarNode:
-    style = "|" if text and text[0] not in " \n" and _LITERAL.fullmatch(text) else None
+    style = "|" if text and _LITERAL.fullmatch(text) else '"'
     return dumper.represent_scalar("tag:yaml.org,2002:str", str(text), style=style)
+
+
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    # PyYAML would write some marks as they are in a plain scalar, and read them as line breaks.
+    style = None if _LITERAL.fullmatch(text) else '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
 def _represent_values(dumper: yaml.SafeDumper, values: tuple[str, ...]) -> yaml.SequenceNode:
     return dumper.represent_sequence("tag:yaml.org,2002:seq", values, flow_style=True)
 
 
+_Dumper.add_representer(str, _represent_text)
 _Dumper.add_representer(_Block, _represent_block)
 _Dumper.add_representer(tuple, _represent_values)
 
@@ -89,9 +95,8 @@ def parse(text: str, where: str, resolve: Resolve) -> list[Interaction]:
     if not text.strip():
         raise CassetteDecodeError(f"{where}: the file is empty; {_way_out()}")
     try:
-        # libyaml follows nesting by recursion; vcrpy's loader constructs no object but plain ones.
-        data = yamlserializer.deserialize(text)
-    except (yaml.YAMLError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        data = tree_of(text)
+    except (yaml.YAMLError, ValueError) as error:
         problem = " ".join(str(error).split()) or type(error).__name__
         raise CassetteDecodeError(f"{where}: not a cassette that can be read: {problem}; {_way_out()}") from error
     items = data.get("interactions") if isinstance(data, dict) else None
@@ -100,7 +105,7 @@ def parse(text: str, where: str, resolve: Resolve) -> list[Interaction]:
         raise CassetteDecodeError(
             f"{where}: this is {kind}: expected a mapping with `version: 1` and a list `interactions`; {_way_out()}"
         )
-    if data.get("version", 1) != 1:
+    if data.get("version", "1") != "1":
         raise CassetteDecodeError(
             f"{where}: expected `version: 1`, as vcrpy writes it; got {data['version']!r}; {_way_out()}"
         )
@@ -146,11 +151,10 @@ def _response(data: Mapping[str, Any], resolve: Resolve) -> Response:
     else:
         status, reason = data["status"]["code"], data["status"].get("message") or ""
         body = (data.get("body") or {}).get("string")
-    response = Response(int(status), str(reason), headers, Body())
-    if isinstance(body, str):
-        response = replace(response, body=Body.stored(body, resolve))
-    else:
-        response = Response.of(replace(response.http(), body=_bytes(body)))
+    if not isinstance(body, str):
+        sent = HTTPResponse(int(status), headers, _bytes(body), reason=str(reason))
+        return Response.of(sent if sent.header("content-encoding") is None else remove_encoding(sent))
+    response = Response(int(status), str(reason), headers, Body.stored(body, resolve))
     if response.header("content-encoding") is None or response.body.is_one_file:
         return response
     return Response.of(remove_encoding(response.http()))

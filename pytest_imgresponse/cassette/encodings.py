@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,6 +9,7 @@ from importlib import import_module
 from typing import Any
 
 from pytest_imgresponse.http import HTTPResponse
+from pytest_imgresponse.images import suffix_of
 
 LIMIT = 512 * 1024 * 1024
 """Bytes that one body may grow to; beyond it a small file from a stranger could fill the memory."""
@@ -20,10 +20,10 @@ def remove_encoding(response: HTTPResponse) -> HTTPResponse:
 
     A body that is in the clear already, as some clients hand it over, is left as it is. Where the library
     for an encoding is missing, or the encoded body is broken or would grow over `LIMIT`, body and header stay
-    as they were sent.
+    as they were sent. The length of a body that was not sent stays too, as in the answer to a HEAD.
     """
-    named = (response.header("content-encoding") or "").lower().split(",")
-    body, left = response.body, [coding.strip() for coding in named if coding.strip()]
+    named = ",".join(value for name, value in response.headers if name.lower() == "content-encoding").lower()
+    body, left = response.body, [coding.strip() for coding in named.split(",") if coding.strip()]
     while left and (left[-1] == "identity" or left[-1] in _DECODERS):
         decoded = body if left[-1] == "identity" else _decoded(body, left[-1])
         if decoded is None:
@@ -32,7 +32,7 @@ def remove_encoding(response: HTTPResponse) -> HTTPResponse:
         left.pop()
     dropped = {"transfer-encoding", "connection", "keep-alive"} | ({"content-encoding"} if not left else set())
     headers = [
-        (name, str(len(body)) if name.lower() == "content-length" else value)
+        (name, str(len(body)) if body and name.lower() == "content-length" else value)
         for name, value in response.headers
         if name.lower() not in dropped
     ]
@@ -43,23 +43,41 @@ def _decoded(body: bytes, coding: str) -> bytes | None:
     """The content; the body itself where it is not encoded; None where it cannot be decoded."""
     if not body:
         return body
-    module = next((m for m in map(_imported, _DECODERS[coding][0]) if m is not None), None)
-    if module is None:
-        return None
+    modules, decode = _DECODERS[coding]
+    module = next((m for m in map(_imported, modules) if m is not None), None)
+    if module is not None:
+        try:
+            return decode(module, body)
+        except (_TooLargeError, MemoryError):
+            return None
+        except Exception:  # noqa: BLE001, S110 - each library has its own class of errors
+            pass
+    return body if _is_clear(body, coding) else None
+
+
+def _is_clear(body: bytes, coding: str) -> bool:
+    """Whether a body that cannot be decoded is none that was cut or damaged."""
+    if coding in _MAGIC:
+        return not body.startswith(_MAGIC[coding])
+    if suffix_of(body) is not None:
+        return True
     try:
-        return _DECODERS[coding][1](module, body)
-    except _TooLargeError:
-        return None
-    except Exception as error:  # each library has its own class of errors
-        if isinstance(error, MemoryError):
-            raise
-        return None if body.startswith(_MAGIC) else body
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
-_MAGIC = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")  # gzip (RFC 1952), zstd (RFC 8878)
+_GZIP = b"\x1f\x8b"  # RFC 1952, section 2.3.1
+_ZSTD = b"\x28\xb5\x2f\xfd"  # RFC 8878, section 3.1.1
+_MAGIC = {"gzip": _GZIP, "x-gzip": _GZIP, "zstd": _ZSTD}
 
 
 class _TooLargeError(Exception):
+    pass
+
+
+class _CutShortError(Exception):
     pass
 
 
@@ -71,42 +89,60 @@ def _imported(name: str) -> Any:
 
 
 def _zlib(_module: Any, body: bytes, wbits: int = zlib.MAX_WBITS | 32) -> bytes:
-    decompressor = zlib.decompressobj(wbits)
-    content = decompressor.decompress(body, LIMIT)
-    if decompressor.unconsumed_tail:
-        raise _TooLargeError
-    if not decompressor.eof:
-        raise gzip.BadGzipFile("cut short")
-    if decompressor.unused_data.startswith(b"\x1f\x8b"):
-        return content + _zlib(_module, decompressor.unused_data)
-    return content
+    content = bytearray()
+    while True:
+        decompressor = zlib.decompressobj(wbits)
+        content += decompressor.decompress(body, LIMIT + 1 - len(content))
+        if len(content) > LIMIT:
+            raise _TooLargeError
+        if not decompressor.eof:
+            raise _CutShortError
+        body = decompressor.unused_data
+        if not body.startswith(_GZIP):  # else another member (RFC 1952, section 2.2)
+            return bytes(content)
 
 
 def _deflate(module: Any, body: bytes) -> bytes:
     try:
         return _zlib(module, body)
-    except zlib.error:
-        return _zlib(module, body, -zlib.MAX_WBITS)  # raw, as some servers send it (RFC 9110, section 8.4.1.2)
+    except zlib.error:  # raw, as some servers send it (RFC 9110, section 8.4.1.2)
+        decompressor = zlib.decompressobj(-zlib.MAX_WBITS)
+        content = decompressor.decompress(body, LIMIT + 1)
+        if len(content) > LIMIT:
+            raise _TooLargeError from None
+        # Without a header nor a checksum, `{` and what follows begins as a stream that soon ends.
+        if not decompressor.eof or decompressor.unused_data:
+            raise _CutShortError from None
+        return content
 
 
 def _brotli(module: Any, body: bytes) -> bytes:
-    decompressor, pieces, total = module.Decompressor(), [], 0
-    for start in range(0, len(body), 65536):
-        pieces.append(decompressor.process(body[start : start + 65536]))
-        total += len(pieces[-1])
-        if total > LIMIT:
+    decompressor, content = module.Decompressor(), bytearray()
+    for start in range(0, len(body), 64):  # so little at once because 455 bytes can make 300 MB
+        content += decompressor.process(body[start : start + 64])
+        if len(content) > LIMIT:
             raise _TooLargeError
     if not decompressor.is_finished():
-        raise ValueError("cut short")
-    return b"".join(pieces)
+        raise _CutShortError
+    return bytes(content)
 
 
 def _zstd(module: Any, body: bytes) -> bytes:
-    with module.ZstdDecompressor().stream_reader(body, read_across_frames=True) as reader:
-        content = bytes(reader.read(LIMIT + 1))
-    if len(content) > LIMIT:
-        raise _TooLargeError
-    return content
+    content = bytearray()
+    while body:
+        decompressor = module.ZstdDecompressor()
+        if hasattr(decompressor, "decompressobj"):  # zstandard; the others are like Python 3.14's own
+            decompressor = decompressor.decompressobj()
+        start = 0
+        while start < len(body) and not decompressor.eof:
+            content += decompressor.decompress(body[start : start + 1024])  # of up to 32 MB
+            start += 1024
+            if len(content) > LIMIT:
+                raise _TooLargeError
+        if not decompressor.eof:
+            raise _CutShortError
+        body = decompressor.unused_data + body[start:]
+    return bytes(content)
 
 
 _DECODERS: dict[str, tuple[tuple[str, ...], Callable[[Any, bytes], bytes]]] = {
@@ -114,5 +150,5 @@ _DECODERS: dict[str, tuple[tuple[str, ...], Callable[[Any, bytes], bytes]]] = {
     "x-gzip": (("zlib",), _zlib),
     "deflate": (("zlib",), _deflate),
     "br": (("brotli", "brotlicffi"), _brotli),
-    "zstd": (("zstandard",), _zstd),
+    "zstd": (("zstandard", "compression.zstd", "backports.zstd"), _zstd),
 }

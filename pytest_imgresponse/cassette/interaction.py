@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+import re
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
 
@@ -31,14 +32,13 @@ class Request:
     def of(cls, request: HTTPRequest) -> Request:
         """The recorded form of a request, with its multipart boundary normalised."""
         content_type = request.header("content-type")
-        body = Body.of(request.body, content_type)
-        headers = tuple(request.headers)
+        body, headers = Body.of(request.body, content_type), request.headers
         boundary = boundary_of(content_type)
-        if boundary is not None:
-            old = boundary.decode()
-            body = replace(body, text=body.text.replace(f"--{old}", f"--{BOUNDARY}"))
+        if boundary is not None and (renamed := body.with_boundary(boundary, BOUNDARY.encode())) is not None:
+            body = renamed
+            named = re.compile(f'(?i)(boundary="?){re.escape(boundary.decode())}')
             headers = tuple(
-                (name, value.replace(old, BOUNDARY) if name.lower() == "content-type" else value)
+                (name, named.sub(rf"\1{BOUNDARY}", value) if name.lower() == "content-type" else value)
                 for name, value in headers
             )
         return cls(request.method.upper(), request.url, headers, body)

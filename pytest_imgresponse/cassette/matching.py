@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
+from operator import itemgetter
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -31,7 +32,7 @@ def facets_of(request: Request, match_on: Iterable[str] = MATCHERS) -> Facets:
         "host": LOOPBACK if loopback else parts.hostname,
         "port": None if loopback else _port(request.url),
         "path": parts.path or "/",
-        "query": sorted(parse_qsl(parts.query, keep_blank_values=True)),
+        "query": sorted(parse_qsl(parts.query, keep_blank_values=True), key=itemgetter(0)),
         "body": _meaning(request),
     }
     return {name: everything[name] for name in MATCHERS if name in set(match_on)}
@@ -78,7 +79,8 @@ def _meaning(request: Request) -> Any:
     parts = split_multipart(text.encode(), boundary) if boundary else None
     if parts is not None:
         # Clients order the fields differently, and name uploads and their types as they like.
-        return {"multipart": sorted((p.parameter("name") or "", p.content.decode()) for p in parts)}
+        fields = [(part.parameter("name") or "", part.content.decode()) for part in parts]
+        return {"multipart": sorted(fields, key=itemgetter(0))}
     if text[:1].strip() in ("{", "[", '"') or text[:1].isspace():
         try:
             return {"json": json.loads(text)}

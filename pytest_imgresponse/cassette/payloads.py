@@ -112,6 +112,14 @@ class Body:
         """Whether the whole body is kept as one file."""
         return bool(self.files) and REFERENCE.fullmatch(self.text) is not None
 
+    def with_boundary(self, old: bytes, new: bytes) -> Body | None:
+        """The multipart body with another boundary; None where it has no parts under the old one."""
+        text = self.text.encode()
+        parts = split_multipart(text, old)
+        if not parts:
+            return None
+        return Body(join_multipart(parts, new, _end(text, old)).decode(), self.files)
+
     def renamed(self, name_of: Callable[[File], str]) -> str:
         """The text as it is written to a cassette file, each reference with the name of its file."""
         if not self.files:
@@ -144,7 +152,7 @@ def _shelve(content: bytes, files: dict[str, File]) -> str:
     suffix = suffix_of(content)
     if suffix is None:
         try:
-            return _take_payloads(content.decode().replace(MARK, _HONEST), files)
+            return _take_payloads(content.decode(), files, lambda rest: rest.replace(MARK, _HONEST))
         except UnicodeDecodeError:
             suffix = ".bin"
     file = File.of(content, suffix)
@@ -152,22 +160,27 @@ def _shelve(content: bytes, files: dict[str, File]) -> str:
     return file.reference
 
 
-def _take_payloads(text: str, files: dict[str, File]) -> str:
-    """The text with each quoted payload replaced by a reference.
+def _take_payloads(text: str, files: dict[str, File], mend: Callable[[str], str] = str) -> str:
+    """The text with each quoted payload replaced by a reference; `mend` alters the rest.
 
-    Base64 holds no quote, so what stands between two quotes is all that can be a payload.
+    Base64 holds no quote, so what stands between two quotes is all that can be a payload. The quotes are found
+    one by one: to split or alter a text of megabytes takes longer than to hash its pictures.
     """
-    pieces = text.split('"')
-    for number, piece in enumerate(pieces):
-        if len(piece) < SMALLEST:
-            continue
-        prefix = _DATA_URL.match(piece)
-        start = prefix.end() if prefix else 0
-        file = _payload(piece[start:] if start else piece)
-        if file is not None:
-            files[file.sha256] = file
-            pieces[number] = piece[:start] + file.reference
-    return '"'.join(pieces)
+    pieces: list[str] = []
+    start = taken = 0
+    while start <= len(text):
+        end = text.find('"', start)
+        end = len(text) if end < 0 else end
+        if end - start >= SMALLEST:
+            prefix = _DATA_URL.match(text, start, end)
+            first = prefix.end() if prefix else start
+            file = _payload(text[first:end])
+            if file is not None:
+                files[file.sha256] = file
+                pieces += (mend(text[taken:first]), file.reference)
+                taken = end
+        start = end + 1
+    return "".join([*pieces, mend(text[taken:])])
 
 
 def _payload(text: str) -> File | None:
@@ -178,7 +191,7 @@ def _payload(text: str) -> File | None:
     if suffix_of(head) is None and not head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<"):
         return None
     data = _decoded(text)
-    if data is None or len(data) < SMALLEST or pybase64.b64encode(data).decode() != text:
+    if data is None or len(data) < SMALLEST or pybase64.b64encode_as_string(data) != text:
         return None
     suffix = suffix_of(data)
     return File.of(data, suffix) if suffix else None

@@ -3,19 +3,27 @@
 vcrpy patches the clients and asks its cassette; ours hands each question to the innermost session. Of vcrpy
 only public names are used. Two private ones of aiohttp's `ClientSession` are unavoidable: `_request`, which
 vcrpy patches as well, and `_build_url`, since vcrpy leaves out the session's base URL.
+
+While vcrpy connects and sends over `http.client`, it takes its patches away, for all threads: what another
+thread asks meanwhile goes live, is paid for and lost. Here they stay (`_threads_apart`).
 """
 
 from __future__ import annotations
 
 import functools
+import io
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from threading import RLock, current_thread
+from types import FunctionType, SimpleNamespace
 from typing import Any
 from unittest import mock
+from weakref import WeakSet
 
+import vcr.patch
+import vcr.stubs
 from vcr.cassette import Cassette
 from vcr.request import Request as VcrRequest
 
@@ -30,8 +38,11 @@ _IN_PROCESS = (
     ("MockTransport", "handle_request"),
     ("MockTransport", "handle_async_request"),
 )
+_OVER_SOCKETS = (("HTTPTransport", "handle_request"), ("AsyncHTTPTransport", "handle_async_request"))
+_HTTPLIB2 = ("HTTPConnectionWithTimeout", "HTTPSConnectionWithTimeout")
 AIOHTTP_REQUEST = "_request"
 AIOHTTP_BUILD_URL = "_build_url"
+_AIOHTTP_WARNS_ABOVE = 2**20  # bytes that aiohttp takes without a ResourceWarning (its `TOO_LARGE_BYTES_BODY`)
 
 
 @dataclass(frozen=True)
@@ -93,6 +104,7 @@ class SessionCassette(Cassette):  # type: ignore[misc]
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._tickets: dict[int, tuple[VcrRequest, Session, Ticket]] = {}
+        self._answered: WeakSet[VcrRequest] = WeakSet()
 
     @classmethod
     def load(cls, **options: Any) -> SessionCassette:
@@ -111,6 +123,8 @@ class SessionCassette(Cassette):  # type: ignore[misc]
 
     def can_play_response_for(self, request: VcrRequest) -> bool:
         """Whether a recorded answer is set aside for this very request; raises where none is and none may be."""
+        if request in self._answered:  # its connection opens again; it need not, before the next request
+            return True
         if id(request) in self._tickets:
             return self._tickets[id(request)][2].played is not None
         session = _SESSIONS.innermost()
@@ -123,11 +137,13 @@ class SessionCassette(Cassette):  # type: ignore[misc]
     def play_response(self, request: VcrRequest) -> dict[str, Any]:
         """The answer that was set aside."""
         _, session, ticket = self._tickets.pop(id(request))
+        self._answered.add(request)
         return to_vcr_response(session.play(ticket))
 
     def append(self, request: VcrRequest, response: dict[str, Any]) -> None:
         """Record a complete answer."""
         known = self._tickets.pop(id(request), None)
+        self._answered.add(request)
         if known is not None:
             _, session, ticket = known
         else:  # a step of a redirection that aiohttp followed, or a request that passes by
@@ -135,6 +151,8 @@ class SessionCassette(Cassette):  # type: ignore[misc]
             if innermost is None or innermost.ignores(request.host):
                 return
             session, ticket = innermost, innermost.redirected(from_vcr_request(request))
+        if "string" not in response["body"] and response["status"]["code"] not in range(300, 400):
+            return  # aiohttp could not read it to its end; of redirections it keeps no bodies
         session.record(ticket, from_vcr_response(response))
 
     def find_requests_with_most_matches(self, request: VcrRequest) -> list[tuple[VcrRequest, list[Any], list[Any]]]:
@@ -145,34 +163,77 @@ class SessionCassette(Cassette):  # type: ignore[misc]
         return [(step, [], []) for step in found or [request]]
 
 
+def _passes(host: str | None) -> bool:
+    session = _SESSIONS.innermost()
+    return session is None or session.ignores(host)
+
+
 def _patches() -> ExitStack:
     with ExitStack() as stack:
-        kept = [
+        transports = [
             (transport, name, vars(transport)[name])
             for package in (sys.modules.get("httpx"), sys.modules.get("httpx2"))
-            for owner, name in _IN_PROCESS
+            for owner, name in (*_IN_PROCESS, *_OVER_SOCKETS)
             if package is not None and name in vars(transport := getattr(package, owner))
         ]
-        stack.enter_context(SessionCassette.use(path="imgresponse"))
-        for transport, name, original in kept:
-            stack.enter_context(mock.patch.object(transport, name, original))
+        aiohttp_request = getattr(getattr(sys.modules.get("aiohttp"), "ClientSession", None), AIOHTTP_REQUEST, None)
+        stack.enter_context(_threads_apart())
+        for transport, name, original in transports:
+            over_sockets = (transport.__name__, name) in _OVER_SOCKETS
+            handle = _unless_ignored(original, getattr(transport, name)) if over_sockets else original
+            stack.enter_context(mock.patch.object(transport, name, handle))
         if (aiohttp := sys.modules.get("aiohttp")) is not None:
             session = aiohttp.ClientSession
-            stack.enter_context(
-                mock.patch.object(session, AIOHTTP_REQUEST, _encoding(getattr(session, AIOHTTP_REQUEST)))
-            )
+            encoding = _encoding(aiohttp_request, getattr(session, AIOHTTP_REQUEST))
+            stack.enter_context(mock.patch.object(session, AIOHTTP_REQUEST, encoding))
         return stack.pop_all()
+
+
+@contextmanager
+def _threads_apart() -> Iterator[None]:
+    """The patches of vcrpy, of which none is taken away while a request is sent.
+
+    It does so because some classes find themselves, or the one that they inherit from, by a name that is
+    patched.
+    """
+    named = ((vcr.stubs, ("HTTPSConnection",)), (sys.modules.get("httplib2"), _HTTPLIB2))
+    with ExitStack() as stack:
+        for connection in [getattr(owner, name) for owner, names in named if owner is not None for name in names]:
+            stack.enter_context(mock.patch.object(connection, "__init__", _knowing_itself(connection)))
+        stack.enter_context(mock.patch.object(vcr.patch, "force_reset", nullcontext))
+        stack.enter_context(SessionCassette.use(path="imgresponse"))
+        yield
+
+
+def _knowing_itself(connection: Any) -> FunctionType:
+    """The `__init__` of a class, to which its name means the class itself, and `http.client` what it was."""
+    init = connection.__init__
+    names = {**init.__globals__, "http": SimpleNamespace(client=vcr.stubs), connection.__name__: connection}
+    own = FunctionType(init.__code__, names, init.__name__, init.__defaults__, init.__closure__)
+    own.__kwdefaults__ = init.__kwdefaults__
+    return own
+
+
+def _unless_ignored(original: Any, patched: Any) -> Any:
+    """How a transport handles a request: as it always does where the request passes by."""
+
+    @functools.wraps(original)
+    def handle(self: Any, request: Any) -> Any:
+        return (original if _passes(request.url.host) else patched)(self, request)
+
+    return handle
 
 
 def from_vcr_request(request: VcrRequest) -> HTTPRequest:
     """A request as vcrpy has it. Raises `UnrecordableRequestError` for a body that is no bytes."""
-    body = request.body_bytes
-    if isinstance(body, str):
-        body = body.encode()
+    try:
+        body, kind = request.body_bytes, f"a {type(request.body_bytes).__name__}"
+    except TypeError:  # vcrpy joins the pieces of an iterator
+        body, kind = [], "in pieces that are no bytes"
     if not isinstance(body, bytes | bytearray | memoryview | None):
         raise UnrecordableRequestError(
-            f"the body of {request.method} {request.uri} is a {type(body).__name__}, which cannot be kept in a "
-            f"cassette; nothing was sent. Send bytes, a file, or a form"
+            f"the body of {request.method} {request.uri} is {kind}, which cannot be kept in a cassette; nothing was "
+            f"sent. Send bytes, a file, or a form"
         )
     headers = [
         (name, value.decode("latin-1") if isinstance(value, bytes) else str(value))
@@ -201,42 +262,65 @@ def to_vcr_response(response: HTTPResponse) -> dict[str, Any]:
     }
 
 
-def _encoding(request: Any) -> Any:
+def _encoding(original: Any, patched: Any) -> Any:
     """The request of aiohttp with its body encoded beforehand: vcrpy would see a form or a dict, not its bytes."""
 
-    @functools.wraps(request)
+    @functools.wraps(original)
     async def encoded(self: Any, method: str, url: Any, **options: Any) -> Any:
         absolute = getattr(self, AIOHTTP_BUILD_URL)(url)
-        return await request(self, method, absolute, **await _with_bytes(self, method, url, options))
+        if _passes(absolute.host):
+            return await original(self, method, url, **options)
+        return await patched(self, method, absolute, **await _with_bytes(self, options))
 
     return encoded
 
 
-async def _with_bytes(session: Any, method: str, url: Any, options: dict[str, Any]) -> dict[str, Any]:
-    import aiohttp
-
-    data, json = options.get("data"), options.get("json")
-    if json is not None and data is None:
-        payload: Any = aiohttp.JsonPayload(json, dumps=session.json_serialize)
-    elif data is None or isinstance(data, bytes | bytearray | memoryview | str) or hasattr(data, "__aiter__"):
-        return options
-    else:
-        body = data() if isinstance(data, aiohttp.FormData) else data
-        try:
-            payload = aiohttp.get_payload(body, disposition=None)
-        except LookupError:
-            payload = aiohttp.FormData(data)()
-    try:
-        content = await payload.as_bytes()
-    except TypeError as error:
-        raise UnrecordableRequestError(
-            f"the body of {method} {url} cannot be read for the cassette: {error}; nothing was sent. Send files "
-            f"or bytes instead of a stream"
-        ) from error
+async def _with_bytes(session: Any, options: dict[str, Any]) -> dict[str, Any]:
     from multidict import CIMultiDict
 
+    data, json = options.get("data"), options.get("json")
+    if (payload := _payload(session, data, json)) is None:
+        return options
+    content = await _written(payload)
     headers: CIMultiDict[str] = CIMultiDict(options.get("headers") or ())
+    skipped = {name.lower() for name in (*(options.get("skip_auto_headers") or ()), *session.skip_auto_headers)}
     for name, value in payload.headers.items():
-        if name not in headers and name not in session.headers and name.lower() != "content-length":
+        if name not in headers and name not in session.headers and name.lower() not in {*skipped, "content-length"}:
             headers[name] = value
-    return {**options, "json": None, "data": content, "headers": headers}
+    large = len(content) > _AIOHTTP_WARNS_ABOVE
+    return {**options, "json": None, "data": io.BytesIO(content) if large else content, "headers": headers}
+
+
+def _payload(session: Any, data: Any, json: Any) -> Any:
+    """What aiohttp would make of a body; None for one that vcrpy can read, and for two, which aiohttp refuses."""
+    import aiohttp
+
+    if data is None:
+        return None if json is None else aiohttp.JsonPayload(json, dumps=session.json_serialize)
+    if json is not None or isinstance(data, bytes | bytearray | memoryview | str) or hasattr(data, "__aiter__"):
+        return None
+    if isinstance(data, aiohttp.FormData):
+        return data()
+    try:
+        return aiohttp.get_payload(data, disposition=None)
+    except aiohttp.payload.LookupError:
+        return aiohttp.FormData(data)()
+
+
+async def _written(payload: Any) -> bytes:
+    """The bytes that a payload of aiohttp sends; its files are closed, as aiohttp does."""
+    writer = _Writer()
+    try:
+        await payload.write(writer)
+    finally:
+        if hasattr(payload, "close"):  # since aiohttp 3.12
+            await payload.close()
+    return bytes(writer.content)
+
+
+class _Writer:
+    def __init__(self) -> None:
+        self.content = bytearray()
+
+    async def write(self, chunk: Any) -> None:
+        self.content += chunk

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from hashlib import sha256
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from filelock import FileLock
 
@@ -160,7 +160,7 @@ class Store:
 
     def _resolve(self, name: str, digest: str) -> File:
         """The file of a reference, in the cassette's own folder. Raises `ValueError` for one that is not."""
-        path = self.path.parent / name
+        path = PurePath(name)
         if name in (".", "..") or path.name != name or ":" in name or "\0" in name:
             raise ValueError(f"the reference to {name!r} leads out of the cassette's folder")
         self._names[digest] = name
@@ -170,12 +170,18 @@ class Store:
         """The bytes of a picture, verified. Raises `CassetteDecodeError`."""
         path = self.path.parent / self._names.get(digest, name)
         found = None
-        for place in (path, self._staged(digest), path):  # another worker may be moving it at this moment
+        for place in self._places(path, digest):
             data = self._regular_bytes(place)
             if data is not None and sha256(data).hexdigest() == digest:
                 return data
             found = data if place == path else found
         raise CassetteDecodeError(self._complaint(path, digest, found))
+
+    def _places(self, path: Path, digest: str) -> Iterator[Path]:
+        """Where a picture may be: another worker may be moving it at this moment."""
+        yield path
+        yield self._staged(digest)
+        yield path
 
     def _regular_bytes(self, path: Path) -> bytes | None:
         """The bytes of a regular file; None where there is none. A link is refused: it may lead anywhere."""

@@ -1,1 +1,65 @@
-"""The `imgresponse` command."""
+"""The `imgresponse` command: one module a command.
+
+A command's first docstring line is its help; what is heavy it imports when it runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from io import TextIOWrapper
+from typing import Protocol
+
+from pytest_imgresponse import ImgResponseError, __version__
+from pytest_imgresponse.cli import demo
+
+
+class Command(Protocol):
+    """What the module of a command has."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare what the command takes."""
+        ...
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """Do it, and return the exit code."""
+        ...
+
+
+COMMANDS: Mapping[str, Command] = {
+    "demo": demo,
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code: 0 for success, 2 for what was asked wrongly.
+
+    Like argparse, it raises `SystemExit` for arguments that it does not know, `--help` and `--version`.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A prompt or a path may hold what the terminal's encoding does not.
+            stream.reconfigure(errors="backslashreplace")
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if arguments.command is None:
+        parser.print_help()
+        return 2
+    try:
+        return COMMANDS[arguments.command].run(arguments)
+    except ImgResponseError as error:
+        print(f"imgresponse {arguments.command}: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="imgresponse", description="Recorded answers of image-generation APIs: see them, check them, keep them."
+    )
+    parser.add_argument("--version", action="version", version=f"imgresponse {__version__}")
+    commands = parser.add_subparsers(dest="command", title="commands", metavar="COMMAND")
+    for name, command in COMMANDS.items():
+        summary = (command.__doc__ or "").partition("\n")[0]
+        command.add_arguments(commands.add_parser(name, help=summary, description=command.__doc__))
+    return parser

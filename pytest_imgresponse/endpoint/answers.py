@@ -111,8 +111,7 @@ FAILURES: dict[str, Failure] = {
     "content_policy_violation": Failure(
         400,
         _invalid(
-            _REJECTED
-            + " as a result of our safety system. Your prompt may contain text that is not allowed by "
+            _REJECTED + " as a result of our safety system. Your prompt may contain text that is not allowed by "
             "our safety system.",
             "content_policy_violation",
         ),
@@ -287,10 +286,8 @@ def blob(secret: bytes, path: str, query: str, now: float, content: bytes | None
     start, end = (datetime.fromisoformat(text.replace("%3A", ":")).timestamp() for text in found.groups())
     if now >= end:
         spans = [formatdate(moment, usegmt=True) for moment in (start, end, now)]
-        detail = (
-            "Signature not valid in the specified time frame: Start [{}] - Expiry [{}] - Current [{}]".format(
-                *spans
-            )
+        detail = "Signature not valid in the specified time frame: Start [{}] - Expiry [{}] - Current [{}]".format(
+            *spans
         )
         return _azure(now, 403, "AuthenticationFailed", refusal, detail)
     return HTTPResponse(

@@ -82,8 +82,7 @@ def _json(request: HTTPRequest) -> Body:
         for name in ("image", "image[]"):
             if name in values:
                 raise Refused(
-                    f"Unknown parameter: '{name}'. For application/json on /v1/images/edits, use 'images' "
-                    "(array).",
+                    f"Unknown parameter: '{name}'. For application/json on /v1/images/edits, use 'images' (array).",
                     param=name,
                     code="invalid_value",
                 )

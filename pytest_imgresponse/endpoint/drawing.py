@@ -36,6 +36,7 @@ _UNREADABLE = (
     struct.error,
     zlib.error,
     Warning,
+    Image.DecompressionBombError,
 )
 
 
@@ -78,16 +79,12 @@ def edit(sketch: Sketch, uploads: Sequence[Image.Image], mask: Image.Image | Non
     side = max(8, min(width, height) // 6)
     for place, upload in enumerate(uploads[1:]):
         small = upload.convert("RGBA").resize((side, side), Image.Resampling.BICUBIC)
-        base.alpha_composite(
-            _framed(small), ((side // 4 + place * side * 5 // 4) % (width - side), side // 4)
-        )
+        base.alpha_composite(_framed(small), ((side // 4 + place * side * 5 // 4) % (width - side), side // 4))
     if not sketch.transparent:
         return Image.alpha_composite(Image.new("RGBA", base.size, PAPER), base).convert("RGB")
     margin = min(width, height) // 24
     shape = Image.new("L", base.size)
-    ImageDraw.Draw(shape).rounded_rectangle(
-        (margin, margin, width - margin, height - margin), margin * 3, fill=255
-    )
+    ImageDraw.Draw(shape).rounded_rectangle((margin, margin, width - margin, height - margin), margin * 3, fill=255)
     return Image.composite(base, Image.new("RGBA", base.size), shape)
 
 
@@ -115,9 +112,7 @@ def encode(picture: Image.Image, file_format: str, compression: int = 100) -> by
         picture.save(out, "PNG", compress_level=1)
     else:
         quality = 5 + round(compression * 0.9)
-        picture.save(
-            out, file_format.upper(), quality=quality, **({"method": 1} if file_format == "webp" else {})
-        )
+        picture.save(out, file_format.upper(), quality=quality, **({"method": 1} if file_format == "webp" else {}))
     return out.getvalue()
 
 
@@ -158,9 +153,7 @@ def vector(sketch: Sketch, raster: Image.Image | None = None) -> bytes:
         parts.append(f'<rect width="100%" height="100%" fill="{_hex(drawing.scene.backdrop)}"/>')
     for (name, colour), (x, y, side) in zip(drawing.scene.figures, drawing.places(), strict=True):
         parts.append(f'<g transform="translate({x} {y}) scale({side / 100})">')
-        parts += [
-            _svg_stroke(each.kind, each.points, _hex(tone(each.tone, colour))) for each in FIGURES[name]
-        ]
+        parts += [_svg_stroke(each.kind, each.points, _hex(tone(each.tone, colour))) for each in FIGURES[name]]
         parts.append("</g>")
     size = max(10, height // 24)
     parts.append(
@@ -173,19 +166,38 @@ def vector(sketch: Sketch, raster: Image.Image | None = None) -> bytes:
 def open_upload(content: bytes) -> Image.Image:
     """An uploaded PNG, JPEG or WebP, decoded. Raises `UnreadableUploadError`.
 
-    The decoder is called directly: `Image.open` warns of large claims to the whole process.
+    The decoder is called directly, and not with a WebP that claims too much: Pillow would warn of it to the
+    whole process.
     """
     opener = next((each for magic, each in _OPENERS.items() if content.startswith(magic)), None)
     if opener is None:
         raise UnreadableUploadError("no PNG, JPEG or WebP")
     try:
+        if opener is WebPImagePlugin.WebPImageFile:
+            _judge_claim(*_webp_claim(content))
         picture = opener(io.BytesIO(content))  # type: ignore[call-arg]
-        if picture.width * picture.height <= UPLOAD_PIXELS:
-            picture.load()
-            return picture
+        _judge_claim(*picture.size)
+        picture.load()
     except _UNREADABLE as error:
         raise UnreadableUploadError(str(error)) from error
-    raise UnreadableUploadError(f"{picture.width}x{picture.height} is more than {UPLOAD_PIXELS} pixels")
+    return picture
+
+
+def _judge_claim(width: int, height: int) -> None:
+    if width * height > UPLOAD_PIXELS:
+        raise UnreadableUploadError(f"{width}x{height} is more than {UPLOAD_PIXELS} pixels")
+
+
+def _webp_claim(content: bytes) -> tuple[int, int]:
+    """The size in a WebP's first chunk (RFC 9649, sections 2.5 to 2.7)."""
+    kind = content[12:16]
+    if kind == b"VP8X":
+        return 1 + int.from_bytes(content[24:27], "little"), 1 + int.from_bytes(content[27:30], "little")
+    if kind == b"VP8L":
+        bits = int.from_bytes(content[21:25], "little")
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    width, height = struct.unpack_from("<HH", content, 26)
+    return width & 0x3FFF, height & 0x3FFF
 
 
 class _Drawing:

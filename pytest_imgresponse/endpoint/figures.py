@@ -76,8 +76,7 @@ def _around(count: int, distance: float, radius: float) -> tuple[tuple[float, ..
     """The boxes of `count` circles whose centres lie on a circle around the middle."""
     centres = _regular(count, distance)
     return tuple(
-        (x - radius, y - radius, x + radius, y + radius)
-        for x, y in zip(centres[::2], centres[1::2], strict=True)
+        (x - radius, y - radius, x + radius, y + radius) for x, y in zip(centres[::2], centres[1::2], strict=True)
     )
 
 
@@ -98,8 +97,8 @@ FIGURES: dict[str, tuple[Stroke, ...]] = {
     "ring": (Stroke("ring", "main", (5, 5, 95, 95)),),
     "hexagon": (Stroke("polygon", "main", _regular(6)), Stroke("polygon", "pale", _regular(6, 18))),
     "fox": (
-        Stroke("polygon", "main", (10, 4, 46, 30, 12, 50)),
-        Stroke("polygon", "main", (90, 4, 54, 30, 88, 50)),
+        Stroke("polygon", "main", (10, 4, 46, 30, 12, 48)),
+        Stroke("polygon", "main", (90, 4, 54, 30, 88, 48)),
         Stroke("polygon", "ink", (15, 13, 30, 25, 17, 36)),
         Stroke("polygon", "ink", (85, 13, 70, 25, 83, 36)),
         Stroke("polygon", "main", (12, 48, 26, 32, 50, 25, 74, 32, 88, 48, 72, 76, 50, 96, 28, 76)),

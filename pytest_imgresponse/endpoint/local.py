@@ -48,9 +48,7 @@ class LocalEndpoint:
         clock: Callable[[], float] = time.time,
     ) -> None:
         if not re.fullmatch(r"[\w.-]+", organization, re.ASCII):
-            raise ConfigError(
-                f"expected an organization of letters, digits, '_', '-' and '.'; got {organization!r}"
-            )
+            raise ConfigError(f"expected an organization of letters, digits, '_', '-' and '.'; got {organization!r}")
         self._encoders = {name: encoder(name) for name in encodings}
         self._tls = ssl_context
         self._lock = threading.Lock()
@@ -77,9 +75,7 @@ class LocalEndpoint:
         Raises `ConfigError` before `start`.
         """
         if self._origin is None:
-            raise ConfigError(
-                "this LocalEndpoint has not started: use `with LocalEndpoint() as api:` or `start()`"
-            )
+            raise ConfigError("this LocalEndpoint has not started: use `with LocalEndpoint() as api:` or `start()`")
         return f"{self._origin}/v1"
 
     @property

@@ -73,9 +73,7 @@ def order(operation: Operation, body: Body) -> Order:
     partials = judge.integer("partial_images", 0, 3, 0)
     frames = judge.integer("frame_count", 2, 16, 9)
     duration = judge.integer("frame_duration_ms", 1, 655_350, 200)
-    _together(
-        file_format, background, compression, n, stream=stream or partials > 0, masked=body.mask is not None
-    )
+    _together(file_format, background, compression, n, stream=stream or partials > 0, masked=body.mask is not None)
     if file_format != "gif" and (only := {"frame_count", "frame_duration_ms"} & body.values.keys()):
         raise Refused("Only supported with output_format 'gif'.", param=min(only), code="invalid_value")
     return Order(
@@ -117,9 +115,7 @@ class _Judge:
 
     def prompt(self, longest: int) -> str:
         if self._body.values.get("prompt") is None:
-            raise Refused(
-                "Missing required parameter: 'prompt'.", param="prompt", code="missing_required_parameter"
-            )
+            raise Refused("Missing required parameter: 'prompt'.", param="prompt", code="missing_required_parameter")
         prompt = self.text("prompt") or ""
         if not prompt:
             raise Refused(
@@ -189,9 +185,7 @@ def _model(operation: Operation, judge: _Judge) -> tuple[str, Family]:
             # Recorded: openllmetry-js, image variation.
             raise Refused(f"Invalid model {model}. The model argument should be left blank.")
         return model, FAMILIES[model]
-    able = [
-        name for name, family in FAMILIES.items() if operation == "generations" or family.edits is not None
-    ]
+    able = [name for name, family in FAMILIES.items() if operation == "generations" or family.edits is not None]
     model = judge.choice("model", able, DEFAULT_MODEL)
     return model, FAMILIES[model]
 
@@ -268,9 +262,7 @@ def _bad_size(size: str | None, reason: str) -> Refused:
     )
 
 
-def _together(
-    file_format: str, background: str, compression: int, n: int, *, stream: bool, masked: bool
-) -> None:
+def _together(file_format: str, background: str, compression: int, n: int, *, stream: bool, masked: bool) -> None:
     """Values that are right alone and wrong together (openai 3.54.0, `image_generate_params.py`)."""
     moving = file_format in ("gif", "svg")
     for wrong, param, message in (

@@ -71,9 +71,7 @@ def answer(request: HTTPRequest, desk: Desk) -> HTTPResponse:
         operation, kinds = _route(request, parts.path)
         key = _key(request, desk)
         organization = desk.organization
-        kind, body = _serve(
-            request, desk, operation, kinds, {"request_id": identity, "key": answers.masked(key)}
-        )
+        kind, body = _serve(request, desk, operation, kinds, {"request_id": identity, "key": answers.masked(key)})
     except Refused as refused:
         status, extra = refused.status, refused.headers
         body = answers.pretty({"error": refused.body})
@@ -87,8 +85,7 @@ def _route(request: HTTPRequest, path: str) -> tuple[Operation, tuple[str, ...]]
         raise Refused(f"Invalid URL ({request.method} {path})", status=404)
     if request.method != "POST":
         raise Refused(
-            f"Not allowed to {request.method} on {path}. (HINT: Perhaps you meant to use a different HTTP "
-            "method?)",
+            f"Not allowed to {request.method} on {path}. (HINT: Perhaps you meant to use a different HTTP method?)",
             status=405,
             headers=(("allow", "POST"),),
         )
@@ -191,9 +188,7 @@ def _mask(upload: Upload | None, uploads: Sequence[Image.Image]) -> Image.Image 
     return mask
 
 
-def _images(
-    order: Order, pictures: _Pictures, now: float, request: HTTPRequest, desk: Desk
-) -> dict[str, Any]:
+def _images(order: Order, pictures: _Pictures, now: float, request: HTTPRequest, desk: Desk) -> dict[str, Any]:
     """The JSON answer, its keys in the recorded order."""
     data = []
     for content in pictures.files:

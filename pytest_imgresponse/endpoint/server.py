@@ -26,7 +26,7 @@ BODY_LIMIT = 100 * 1024 * 1024
 """The largest request body in bytes; a larger one is answered 413 and thrown away."""
 
 _GOODBYE_SECONDS = 0.5  # how long `stop` waits for threads that are busy drawing
-_DRAIN_SECONDS = 1.0
+_DRAIN_SECONDS = 1.0  # how long what follows a refusal is read
 Encode = Callable[[bytes], bytes]
 
 
@@ -175,9 +175,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         sent = answers.headers(time.time(), answers.request_id(), organization=None)
         self._send(HTTPResponse(status, sent, answers.pretty({"error": answers.Refused(message).body})))
-        self.connection.settimeout(0.2)
+        self.connection.settimeout(_DRAIN_SECONDS)
         deadline = time.monotonic() + _DRAIN_SECONDS
         with contextlib.suppress(OSError):
+            socket.socket.shutdown(self.connection, socket.SHUT_WR)
             while time.monotonic() < deadline and self.connection.recv(1 << 20):
                 pass
 
@@ -257,9 +258,7 @@ class _Handler(BaseHTTPRequestHandler):
             headers.append(("content-encoding", coding))
             chunks = [self.server.encoders[coding](body)]
             chunked = self.request_version == "HTTP/1.1"
-        headers.append(
-            ("transfer-encoding", "chunked") if chunked else ("content-length", str(len(b"".join(chunks))))
-        )
+        headers.append(("transfer-encoding", "chunked") if chunked else ("content-length", str(len(b"".join(chunks)))))
         headers.append(("connection", "close" if self.close_connection else "keep-alive"))
         self.wfile.write(self._head(response.status, headers))
         if self.command != "HEAD":
@@ -287,6 +286,4 @@ class _Handler(BaseHTTPRequestHandler):
                 weights[name.strip().lower()] = float(found[1]) if found else 1
             except ValueError:
                 weights[name.strip().lower()] = math.nan
-        return next(
-            (name for name in self.server.encoders if weights.get(name, weights.get("*", 0)) > 0), None
-        )
+        return next((name for name in self.server.encoders if weights.get(name, weights.get("*", 0)) > 0), None)

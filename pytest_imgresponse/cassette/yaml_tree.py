@@ -1,0 +1,107 @@
+"""YAML to plain values, for files that a stranger may have written.
+
+Built on libyaml's events, one by one: its composer follows nesting by recursion in C, without a limit, and
+ends the process on a file of brackets; and PyYAML's constructors in Python take two thirds of a load's time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pybase64
+import yaml
+
+DEEPEST = 64
+"""Levels of nesting; a cassette has nine."""
+
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_YAML, _PYTHON = "tag:yaml.org,2002:", "tag:yaml.org,2002:python/"
+_TEXTS = {
+    None,
+    "!",
+    *(_YAML + kind for kind in ("str", "int", "float", "bool", "timestamp", "python/str", "python/unicode")),
+}
+_LISTS = {None, "!", _YAML + "seq", _PYTHON + "tuple"}
+# How vcrpy wrote request bodies that were files or iterators; what counts is inside.
+_WRAPPED = {_PYTHON + "object/new:_io.BytesIO": "state", _PYTHON + "object/apply:builtins.iter": "args"}
+_MAPPINGS = {None, "!", _YAML + "map", *_WRAPPED}
+_NULLS = {"", "~", "null", "Null", "NULL"}
+_NO_KEY = object()
+
+
+def tree_of(text: str) -> Any:
+    """The first document as dicts, lists, texts, bytes and None; numbers are left as texts.
+
+    Raises `yaml.YAMLError` or `ValueError`: for what is no YAML, a tag that would construct an object, nesting
+    beyond `DEEPEST`, an alias to what is not complete.
+    """
+    events = yaml.parse(text, Loader=_Loader)
+    return _Builder().build(events)
+
+
+class _Builder:
+    def __init__(self) -> None:
+        self.anchors: dict[str, Any] = {}
+        self.open: list[tuple[Any, str | None, str | None]] = []
+        self.keys: list[Any] = []
+        self.root: Any = None
+
+    def build(self, events: Iterator[Any]) -> Any:
+        for event in events:
+            kind = type(event)
+            if kind is yaml.ScalarEvent:
+                self._add(_scalar(event), event.anchor)
+            elif kind in (yaml.MappingStartEvent, yaml.SequenceStartEvent):
+                self._start({} if kind is yaml.MappingStartEvent else [], event)
+            elif kind in (yaml.MappingEndEvent, yaml.SequenceEndEvent):
+                self._end()
+            elif kind is yaml.AliasEvent:
+                if event.anchor not in self.anchors:
+                    raise ValueError(f"the alias *{event.anchor} stands for nothing that is complete")
+                self._add(self.anchors[event.anchor], None)
+            elif kind is yaml.DocumentEndEvent:
+                break
+        return self.root
+
+    def _start(self, container: Any, event: Any) -> None:
+        if event.tag not in (_MAPPINGS if isinstance(container, dict) else _LISTS):
+            raise ValueError(f"the tag {event.tag!r} would construct an object")
+        if len(self.open) == DEEPEST:
+            raise ValueError(f"it nests deeper than {DEEPEST} levels")
+        self.open.append((container, event.anchor, event.tag))
+        self.keys.append(_NO_KEY)
+
+    def _end(self) -> None:
+        container, anchor, tag = self.open.pop()
+        self.keys.pop()
+        if tag in _WRAPPED:
+            container = (container.get(_WRAPPED[tag]) or [None])[0]
+        self._add(container, anchor)
+
+    def _add(self, value: Any, anchor: str | None) -> None:
+        if anchor is not None:
+            self.anchors[anchor] = value
+        if not self.open:
+            self.root = value
+            return
+        container = self.open[-1][0]
+        if isinstance(container, list):
+            container.append(value)
+        elif self.keys[-1] is _NO_KEY:
+            if not isinstance(value, str):
+                raise ValueError(f"a key is {value!r}, not a text")
+            self.keys[-1] = value
+        else:
+            container[self.keys[-1]] = value
+            self.keys[-1] = _NO_KEY
+
+
+def _scalar(event: Any) -> Any:
+    if event.tag == _YAML + "binary":
+        return pybase64.b64decode(event.value)
+    if event.tag == _YAML + "null" or (event.implicit[0] and event.value in _NULLS):
+        return None
+    if event.tag not in _TEXTS:
+        raise ValueError(f"the tag {event.tag!r} would construct an object")
+    return event.value

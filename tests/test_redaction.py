@@ -1,0 +1,264 @@
+"""Redaction: a marked secret in every place that HTTP has, and a search through all saved bytes."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import httpx
+import pytest
+
+from pytest_imgresponse import replay
+from pytest_imgresponse.cassette.interaction import Request, Response
+from pytest_imgresponse.cassette.redact import REDACTED, Redactor
+from pytest_imgresponse.http import HTTPRequest, HTTPResponse
+
+KEY = "sk-proj-PLANTEDkey0123456789abcdef"
+SECRET = "PLANTED-secret-0123456789"
+
+
+class Echo(BaseHTTPRequestHandler):
+    """Answers with what the test laid down, whatever is asked."""
+
+    answers: list[tuple[int, dict[str, str], bytes]] = []
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers.get("content-length") or 0))
+        status, headers, body = self.answers.pop(0)
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(body)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture
+def server():
+    with ThreadingHTTPServer(("127.0.0.1", 0), Echo) as httpd:
+        thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        Echo.answers.clear()
+        yield f"http://127.0.0.1:{httpd.server_port}"
+        httpd.shutdown()
+        thread.join()
+
+
+def saved(folder) -> bytes:
+    return b"\n".join(str(path).encode() + path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+def test_a_secret_in_every_place_is_nowhere_in_the_saved_bytes(server, tmp_path):
+    secret_headers = {
+        name: SECRET
+        for name in (
+            "x-api-key", "api-key", "X-Goog-Api-Key", "Cookie", "Proxy-Authorization", "OpenAI-Organization",
+            "OpenAI-Project", "User-Agent", "Referer", "X-Stainless-Lang", "X-Anything-Else", "Idempotency-Key",
+        )
+    }  # fmt: skip
+    body = {
+        "created": 1,
+        "data": [{"url": f"https://blob.example/a.png?se=2026&sig={SECRET}&skoid={SECRET}&X-Amz-Signature={SECRET}"}],
+        "user": SECRET,
+        "deep": [{"er": {"api_key": SECRET, "access_token": [SECRET, SECRET], "organization_id": SECRET}}],
+        "text": json.dumps({"password": SECRET}),
+        "error": {"message": f"Incorrect API key provided: {KEY} by {SECRET} in organization org-PLANTED0123456789"},
+        "usage": {"input_tokens": 7, "output_tokens": 9},
+    }
+    response_headers = {
+        name: SECRET
+        for name in ("Set-Cookie", "openai-organization", "openai-project", "x-request-id", "cf-ray", "X-Else")
+    }
+    Echo.answers = [(200, {"Content-Type": "application/json", **response_headers}, json.dumps(body).encode())] * 4
+    authority = server.replace("http://", f"http://{SECRET}:{SECRET}@")
+    query = f"api_key={SECRET}&key={SECRET}&sig={SECRET}&token={SECRET}&user={SECRET}&X-Amz-Credential={SECRET}"
+
+    with replay(tmp_path / "it", record="once"), httpx.Client(headers=secret_headers) as client:
+        deep = {"prompt": "a fox", "user": SECRET, "a": [{"client_secret": SECRET, "echo": KEY}]}
+        client.post(f"{authority}/v1/images/generations?{query}", json=deep, headers={"Authorization": f"Bearer {KEY}"})
+        client.post(f"{server}/form", data={"prompt": "a fox", "password": SECRET, "user": SECRET})
+        client.post(f"{server}/upload", data={"api_key": SECRET, "user": SECRET}, files={"image": b"\xff\x00"})
+        client.post(f"{server}/raw", content=f"Authorization: Bearer {SECRET}".encode(), headers={"X-Token": SECRET})
+
+    found = saved(tmp_path)
+    assert SECRET.encode() not in found
+    assert b"PLANTED" not in found
+    assert base64.b64encode(SECRET.encode()) not in found
+    assert b'"input_tokens": 7, "output_tokens": 9' in found
+    assert b"a fox" in found
+
+
+def test_what_was_redacted_still_matches_whatever_the_secrets_are(server, tmp_path):
+    Echo.answers = [(200, {}, b"{}")] * 2
+
+    def ask(secret):
+        with httpx.Client(headers={"Authorization": f"Bearer sk-{secret}", "Cookie": f"a={secret}"}) as client:
+            client.post(f"{server}/v1?sig={secret}&n=1", json={"user": secret, "prompt": "a fox"})
+            client.post(f"{server}/v1", data={"user": secret}, files={"image": b"GIF89a" + b"x" * 30})
+
+    with replay(tmp_path / "it", record="once"):
+        ask("PLANTED-one-0123456789")
+    with replay(tmp_path / "it") as again:
+        ask("another-two-9876543210")
+    assert len(again.http_responses) == 2
+
+
+def test_the_follow_up_of_a_signed_url_matches(api, tmp_path):
+    def fetch(key):
+        headers = {"Authorization": f"Bearer {key}"}
+        fields = {"model": "dall-e-2", "prompt": "a fox", "size": "256x256", "response_format": "url"}
+        url = httpx.post(f"{api.url}/images/generations", json=fields, headers=headers).json()["data"][0]["url"]
+        return url, httpx.get(url).content
+
+    with replay(tmp_path / "it", record="once"):
+        url, picture = fetch(KEY)
+    signature = re.search("sig=([^&]+)", url)[1]
+    assert signature.encode() not in saved(tmp_path)
+    with replay(tmp_path / "it"):
+        assert fetch("sk-other-0123456789")[1] == picture
+
+
+def test_the_organisation_in_the_message_of_a_429(api, tmp_path):
+    api.fail("rate_limit_exceeded")
+    with replay(tmp_path / "it", record="once"):
+        answer = httpx.post(f"{api.url}/images/generations", json={"prompt": "a"}, headers={"Authorization": f"Bearer {KEY}"})
+    assert "org-local0123456789" in answer.text
+    assert b"org-local0123456789" not in saved(tmp_path)
+    assert b"in organization org-redacted" in saved(tmp_path)
+
+
+def redacted(text: str, **rules: object) -> str:
+    return Redactor(**rules).request(Request.of(HTTPRequest("POST", "http://a/", (), text.encode()))).body.text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Incorrect API key provided: sk-pro****1234.", "Incorrect API key provided: sk-redacted."),
+        ("org-abcDEF0123456789 and proj_abc12345XYZ", "org-redacted and proj_redacted"),
+        ("user-jxm65ijkzc1qrfhc0ij8moic", "user-redacted"),
+        ("include the request ID b68e1d8f-31a3-4a04-aa41-bf442d857ccd in", "include the request ID req_redacted in"),
+        ("req_e6026a99ee3afff2ea4451a4ab9d8e57", "req_redacted"),
+        ("Authorization: Bearer abcdefghijklmn0p", "Authorization: Bearer REDACTED"),
+        ("eyJhbGciOiJI.eyJzdWIiOiIx.c2ln", REDACTED),
+        ("AKIAIOSFODNN7EXAMPLE", REDACTED),
+        ("AIza" + "a1" * 17 + "b", REDACTED),
+        ("hf_" + "aB3" * 8, REDACTED),
+        ("gsk_" + "aB3" * 8, REDACTED),
+        ("0123abcd-0123-0123-0123-0123456789ab:" + "0f" * 16, REDACTED),
+        ("https://me:pass@example.com/a", "https://redacted@example.com/a"),
+        (r"https:\/\/me:pass@example.com\/a", r"https:\/\/redacted@example.com\/a"),
+        ("http://127.0.0.1:41234/a http://localhost:8/ http://[::1]:9/", "http://127.0.0.1/a http://localhost/ http://[::1]/"),
+        ('{"user": "me", "prompt": "a user"}', '{"user": "REDACTED", "prompt": "a user"}'),
+        ('{"api-key" : ["a", "b"]}', '{"api-key" : ["REDACTED", "REDACTED"]}'),
+        (r'{"a": "{\"token\": \"t\"}"}', r'{"a": "{\"token\": \"REDACTED\"}"}'),
+        (r'{"secret": "with \" quote"}', '{"secret": "REDACTED"}'),
+        (r'{"url": "http://a/?x=1\u0026sig=abc\u0026y=2"}', r'{"url": "http://a/?x=1\u0026sig=REDACTED\u0026y=2"}'),
+        ("password=abc&prompt=a", "password=REDACTED&prompt=a"),
+    ],
+)
+def test_what_is_replaced(text, expected):
+    assert redacted(text) == expected
+    assert redacted(expected) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"input_tokens": 12, "output_tokens": 272, "max_tokens": "100", "tokens": "3"}',
+        '{"prompt": "a basic illustration of a bearer of good news, risk-averse, user-configurable"}',
+        '{"user": "", "secret": []}',
+        "a desk-lamp, org-xxx, the request ID please, mask-making",
+        '{"data": [{"b64_json": "AAAAsk/hf+org/AKIAIOSFODNN7EXAMPLEabc"}]}',
+        "https://example.com:8080/a@b",
+    ],
+)
+def test_what_is_left_alone(text):
+    assert redacted(text) == text
+
+
+def test_a_users_names_values_and_function_add_to_the_rules():
+    rules = {
+        "redact_names": ["nickname"],
+        "redact_values": ["Jane Doe", re.compile(r"\+49 \d+")],
+        "before_save": lambda text: text.replace("fox", "animal"),
+    }
+    given = '{"nickname": "jd", "prompt": "Jane Doe, +49 123, a fox", "user": "u"}'
+    expected = '{"nickname": "REDACTED", "prompt": "REDACTED, REDACTED, a animal", "user": "REDACTED"}'
+    names, values, before_save = rules.values()
+    assert redacted(given, names=names, values=values, before_save=before_save) == expected
+
+
+def test_before_save_applies_to_what_is_saved_and_to_what_is_compared(api, tmp_path):
+    def ask(name):
+        headers = {"Authorization": f"Bearer {KEY}"}
+        fields = {"model": "dall-e-2", "size": "256x256", "response_format": "b64_json", "prompt": f"for {name}"}
+        return httpx.post(f"{api.url}/images/generations", json=fields, headers=headers).status_code
+
+    hide = {"before_save": lambda text: re.sub("for \\w+", "for somebody", text)}
+    with replay(tmp_path / "it", record="once", **hide):
+        assert ask("Jane") == 200
+    assert b"Jane" not in saved(tmp_path)
+    with replay(tmp_path / "it", **hide):
+        assert ask("John") == 200
+
+
+def test_pictures_are_exempt(api, tmp_path):
+    picture = b"GIF89a sk-proj-0123456789abcdef user=me"
+    body = Response.of(HTTPResponse(200, (), b'{"api_key": "%s"}' % base64.b64encode(picture)))
+    asked = Request.of(HTTPRequest("GET", "http://a/"))
+    kept = Redactor(values=["GIF", "png", "imgresponse"]).response(body, asked)
+    assert [file.read() for file in kept.body.files.values()] == [picture]
+    assert kept.body.content() == body.body.content()
+
+
+def test_a_body_in_another_encoding_is_redacted_too():
+    for encoding in ("utf-16", "latin-1"):
+        content = f'{{"api_key": "{SECRET}", "prompt": "Füchslein"}}'.encode(encoding)
+        kept = Redactor().request(Request.of(HTTPRequest("POST", "http://a/", (), content)))
+        text = kept.body.content().decode(encoding)
+        assert SECRET not in text
+        assert "Füchslein" in text
+    broken = b"\xff\xfe\x00\xd8"
+    assert Redactor().request(Request.of(HTTPRequest("POST", "http://a/", (), broken))).body.content() == broken
+
+
+def test_what_a_header_carried_is_found_wherever_it_is_repeated():
+    headers = {
+        "Authorization": "Basic " + base64.b64encode(b"someone1:pass-w0rd").decode(),
+        "X-Broken": "none",
+        "Proxy-Authorization": "Basic ///",
+        "Cookie": "session=abc-DEF-123; theme=dark",
+        "OpenAI-Organization": "acme",
+    }
+    url = "https://us3r-name:p%40ss-word@api.example/"
+    text = b"someone1 pass-w0rd abc-DEF-123 theme dark acme us3r-name p@ss-word p%40ss-word"
+    kept = Redactor().request(Request.of(HTTPRequest("POST", url, headers, text)))
+    assert kept.body.text == "REDACTED REDACTED REDACTED theme dark acme REDACTED REDACTED REDACTED"
+    assert kept.headers == ()
+
+
+def test_the_length_of_a_redacted_body_is_its_own():
+    response = Response.of(HTTPResponse(200, {"Content-Length": "99", "X-Request-Id": "abc"}, b'{"user": "a"}'))
+    kept = Redactor().response(response, Request.of(HTTPRequest("GET", "http://a/")))
+    assert kept.headers == (("Content-Length", str(len('{"user": "REDACTED"}'))), ("X-Request-Id", "req_redacted"))
+
+
+def test_headers_are_kept_by_an_allow_list():
+    names = (
+        "content-type", "content-length", "date", "location", "retry-after", "retry-after-ms", "x-should-retry",
+        "x-ratelimit-limit-requests", "openai-model", "openai-processing-ms", "openai-version",
+    )  # fmt: skip
+    others = ("server", "set-cookie", "cf-ray", "x-envoy-upstream-service-time", "alt-svc", "etag", "via")
+    response = Response.of(HTTPResponse(200, [(name, "1") for name in names + others], b""))
+    kept = Redactor().response(response, Request.of(HTTPRequest("GET", "http://a/")))
+    assert [name for name, _ in kept.headers] == list(names)
+    asked = Request.of(HTTPRequest("GET", "http://a/", [("Accept", "a"), ("Host", "b"), ("Content-Type", "c")]))
+    assert [name for name, _ in Redactor().request(asked).headers] == ["Accept", "Content-Type"]

@@ -1,0 +1,365 @@
+"""The store: files on the disk, whole at any moment, and safe to open whoever wrote them."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+import vcr
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pytest_imgresponse.cassette import document
+from pytest_imgresponse.cassette.interaction import Interaction, Request, Response
+from pytest_imgresponse.cassette.store import Store
+from pytest_imgresponse.errors import CassetteDecodeError
+from pytest_imgresponse.http import HTTPRequest, HTTPResponse
+
+PICTURE = b"\x89PNG\r\n\x1a\n" + b"pixels" * 9
+
+
+def picture(number: int) -> bytes:
+    return PICTURE + str(number).encode()
+
+
+def interaction(*pictures: bytes, prompt: str = "a red fox", status: int = 200) -> Interaction:
+    data = [{"b64_json": base64.b64encode(data).decode()} for data in pictures]
+    asked = HTTPRequest("POST", "http://a/v1/images/generations", (), json.dumps({"prompt": prompt}).encode())
+    body = json.dumps({"created": 1, "data": data}, indent=2).encode()
+    answer = HTTPResponse(status, {"content-type": "application/json"}, body, reason="OK")
+    return Interaction(Request.of(asked), Response.of(answer))
+
+
+def save(store: Store, *interactions: Interaction) -> None:
+    with store.lock():
+        store.save(interactions)
+
+
+@pytest.fixture
+def path(tmp_path) -> Path:
+    return tmp_path / "fox.yaml"
+
+
+def names(path: Path) -> list[str]:
+    return sorted(entry.name for entry in path.parent.iterdir())
+
+
+def test_what_is_saved_is_loaded(path):
+    saved = [interaction(picture(1), picture(2)), interaction(prompt="ü\U0001f98a")]
+    save(Store(path), *saved)
+    assert names(path) == ["fox-1.png", "fox-2.png", "fox.yaml"]
+    assert (path.parent / "fox-2.png").read_bytes() == picture(2)
+    loaded = Store(path).load()
+    assert loaded == saved
+    assert [i.response.http().body for i in loaded] == [i.response.http().body for i in saved]
+
+
+def test_the_yaml_is_readable_and_small(path):
+    save(Store(path), interaction(*map(picture, range(10)), prompt="a \U0001f98a\nin two lines"))
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith("version: 1\ninteractions:\n- request:\n    method: POST\n")
+    assert "body: |-\n      {" in text
+    assert '        "created": 1,\n' in text
+    assert len(text) < 2048 + 300 * 10
+
+
+def test_the_same_picture_is_one_file(path):
+    save(Store(path), interaction(picture(1)), interaction(picture(1), picture(2)))
+    assert names(path) == ["fox-1.png", "fox-2.png", "fox.yaml"]
+
+
+def test_vcrpy_reads_the_yaml(path):
+    save(Store(path), interaction(picture(1)))
+    with vcr.use_cassette(str(path), record_mode="none") as cassette:
+        assert cassette.requests[0].method == "POST"
+
+
+def test_a_file_that_is_no_longer_named_is_removed(path):
+    store = Store(path)
+    save(store, interaction(picture(1), picture(2)))
+    save(store, interaction(picture(2)))
+    assert names(path) == ["fox-1.png", "fox.yaml"]
+    assert Store(path).load()[0].response.http().body == interaction(picture(2)).response.http().body
+
+
+def test_kept_pictures_take_their_new_numbers(path):
+    save(Store(path), interaction(picture(1)), interaction(picture(2)), interaction(picture(3)))
+    store = Store(path)
+    one, two, three = store.load()
+    save(store, three, one, two)
+    bodies = [interaction(picture(n)).response.http().body for n in (3, 1, 2)]
+    assert [i.response.http().body for i in store.load()] == bodies
+    assert [i.response.http().body for i in Store(path).load()] == bodies
+    assert [i.response.http().body for i in (three, one, two)] == bodies
+
+
+@given(st.lists(st.lists(st.integers(0, 4), max_size=3), max_size=3), st.lists(st.lists(st.integers(0, 4), max_size=3), max_size=3))
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+def test_any_cassette_replaces_any_other(tmp_path, old, new):
+    folder = tmp_path / "it"
+    shutil.rmtree(folder, ignore_errors=True)
+    for version in (old, new):
+        save(Store(folder / "fox.yaml"), *(interaction(*map(picture, pictures)) for pictures in version))
+    bodies = [i.response.http().body for i in Store(folder / "fox.yaml").load()]
+    assert bodies == [interaction(*map(picture, pictures)).response.http().body for pictures in new]
+    assert len(list(folder.glob("*.png"))) == len({number for pictures in new for number in pictures})
+
+
+TEXTS = st.text(st.characters(codec="utf-8")) | st.text("\n\r\t :#-'\"|>&*!%@`[]{}, \x85\u2028\ufeff\x00\x7f", max_size=30)
+
+
+@given(TEXTS, TEXTS, TEXTS)
+@settings(deadline=None)
+def test_any_text_comes_back_through_the_yaml(body, answer, value):
+    asked = HTTPRequest("POST", "http://a/", {"accept": value}, body.encode())
+    given = Interaction(Request.of(asked), Response.of(HTTPResponse(200, {"date": value}, answer.encode())))
+    text = document.join([document.dump(given, lambda file: file.reference)])
+    assert document.parse(text, "here", lambda name, sha: pytest.fail("no file")) == [given]
+
+
+def test_utf_8_whatever_the_locale(tmp_path):
+    code = "import sys; sys.path.insert(0, 'tests'); import test_store as t; from pathlib import Path\n"
+    code += f"t.save(t.Store(Path({str(tmp_path / 'fox.yaml')!r})), t.interaction(prompt='\\u00fc\\U0001f98a'))"
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment, cwd=Path(__file__).parents[1])
+    assert json.loads(Store(tmp_path / "fox.yaml").load()[0].request.body.text)["prompt"] == "ü\U0001f98a"
+
+
+class TestKilled:
+    def test_at_any_moment_there_is_the_old_or_the_new(self, path):
+        """A process is killed again and again while it saves over a good cassette."""
+        save(Store(path), interaction(picture(0), picture(1)))
+        code = textwrap.dedent(
+            f"""
+            import sys; sys.path.insert(0, "tests")
+            import test_store as t
+            from pathlib import Path
+            store = t.Store(Path({str(path)!r}))
+            n = 0
+            print("ready", flush=True)
+            while True:
+                n += 2
+                t.save(store, t.interaction(*(t.picture(n + i) + b"x" * 200_000 for i in range(2))))
+            """
+        )
+        for attempt in range(6):
+            with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=Path(__file__).parents[1]) as process:
+                process.stdout.readline()
+                time.sleep(0.01 + 0.013 * attempt)
+                process.send_signal(signal.SIGKILL)
+            (loaded,) = Store(path).load()
+            assert len(json.loads(loaded.response.http().body)["data"]) == 2
+
+        save(Store(path), interaction(picture(5)))
+        assert names(path) == ["fox-1.png", "fox.yaml"]
+
+    def test_a_staged_picture_serves_until_it_has_its_name(self, path):
+        save(Store(path), interaction(picture(1)))
+        digest = sha256(picture(1)).hexdigest()
+        (path.parent / "fox-1.png").rename(path.parent / f".fox.{digest}")
+        (path.parent / "fox-1.png").write_bytes(picture(9))
+        store = Store(path)
+        assert store.load()[0].response.http().body == interaction(picture(1)).response.http().body
+        save(store, *store.load())
+        assert names(path) == ["fox-1.png", "fox.yaml"]
+        assert (path.parent / "fox-1.png").read_bytes() == picture(1)
+
+    def test_half_a_staged_picture_is_not_taken(self, path):
+        path.with_name(f".fox.{sha256(picture(1)).hexdigest()}").write_bytes(picture(1)[:20])
+        save(Store(path), interaction(picture(1)))
+        assert (path.parent / "fox-1.png").read_bytes() == picture(1)
+
+
+def test_a_save_that_fails_leaves_the_old_cassette(path, monkeypatch):
+    """Real failures are in test_failures; here is that each of them leaves nothing behind."""
+    save(Store(path), interaction(picture(1)))
+    before = {name: (path.parent / name).read_bytes() for name in names(path)}
+    store = Store(path)
+    monkeypatch.setattr(Path, "replace", lambda *a: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(OSError, match="No space"):
+        save(store, interaction(picture(2)))
+    monkeypatch.undo()
+    assert {name: (path.parent / name).read_bytes() for name in names(path) if not name.startswith(".")} == before
+    save(store, interaction(picture(2)))
+    assert names(path) == ["fox-1.png", "fox.yaml"]
+
+
+class TestDamage:
+    """Each error names the file and the way out."""
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            (b"", "the file is empty; restore it from version control"),
+            (b" \n", "the file is empty"),
+            (b"\xff\xfe", "no UTF-8 text"),
+            (b"version: 1\ninteractions: [", "not a cassette that can be read: while parsing"),
+            (b"just a text", "this is no vcrpy cassette: expected a mapping"),
+            (b"- a\n- b", "this is no vcrpy cassette"),
+            (b"http_interactions: []", "this is a Ruby VCR cassette"),
+            (b"log: {entries: []}", "this is a HAR file"),
+            (b"version: 2\ninteractions: []", "expected `version: 1`, as vcrpy writes it; got '2'"),
+            (b"version: 1\ninteractions: 7", "this is no vcrpy cassette"),
+            (b"version: 1\ninteractions: [7]", "interaction 1 cannot be read"),
+            (b"version: 1\ninteractions: [{request: {}}]", "interaction 1 cannot be read: 'method' is missing"),
+            (b"version: 1\ninteractions: [{request: {method: GET, uri: a}, response: {headers: {}}}]", "'status' is missing"),
+            (b"version: 1\ninteractions: [{request: {method: GET, uri: a, body: {}}, response: {}}]", "a body of type dict"),
+            (b"version: 1\ninteractions: [{request: {method: GET, uri: a}, response: {status: {code: x}, headers: {}}}]", "'x'"),
+            (b"version: 1\ninteractions: [*a]", "the alias *a stands for nothing that is complete"),
+            (b"version: 1\n? [a]\n: b", "a key is ['a'], not a text"),
+            (b"a: !!set {b}", "the tag 'tag:yaml.org,2002:set' would construct an object"),
+            (b"a: !!foo b", "the tag 'tag:yaml.org,2002:foo' would construct an object"),
+            (b"!!python/object/apply:os.system [id]", "not a cassette that can be read: the tag"),
+            (b"version: 1\ninteractions: [!!python/object/apply:os.system [id]]", "would construct an object"),
+            (b"[" * 10_000_000, "it nests deeper than 64 levels"),
+            (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "run `git lfs pull`"),
+            (b"a: &a [x, x]\nb: &b [*a, *a]\nversion: 1\ninteractions: [*b]", "interaction 1 cannot be read"),
+        ],
+    )
+    def test_of_the_yaml(self, path, text, message):
+        path.write_bytes(text)
+        with pytest.raises(CassetteDecodeError) as caught:
+            Store(path).load()
+        assert str(caught.value).startswith(f"{path}: ")
+        assert message in str(caught.value)
+
+    def test_a_folder_in_its_place(self, path):
+        path.mkdir()
+        with pytest.raises(OSError, match="directory"):
+            Store(path).load()
+
+    def test_a_pipe_in_its_place_does_not_hang(self, path):
+        os.mkfifo(path)
+        descriptor = os.open(path, os.O_RDWR)
+        try:
+            with pytest.raises(CassetteDecodeError, match="no regular file"):
+                Store(path).load()
+        finally:
+            os.close(descriptor)
+
+    @pytest.fixture
+    def loaded(self, path):
+        save(Store(path), interaction(picture(1)))
+        return Store(path).load()[0].response
+
+    def fails(self, response, path, *messages):
+        with pytest.raises(CassetteDecodeError) as caught:
+            response.http()
+        assert str(caught.value).startswith(f"{path}: ")
+        for message in messages:
+            assert message in str(caught.value)
+
+    def test_a_missing_picture(self, path, loaded):
+        (path.parent / "fox-1.png").unlink()
+        self.fails(loaded, path, "the picture fox-1.png is missing", "--imgresponse-record=rewrite")
+
+    def test_a_changed_picture(self, path, loaded):
+        (path.parent / "fox-1.png").write_bytes(picture(2))
+        self.fails(loaded, path, "the picture fox-1.png has changed since it was recorded: expected SHA-256", "got ")
+
+    def test_a_picture_of_another_format(self, path, loaded):
+        (path.parent / "fox-1.png").write_bytes(b"\xff\xd8\xff and so on")
+        self.fails(loaded, path, "has changed since it was recorded and is a jpg file now")
+
+    def test_a_pointer_of_git_lfs(self, path, loaded):
+        (path.parent / "fox-1.png").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+        self.fails(loaded, path, "fox-1.png is a Git LFS pointer, not a picture; run `git lfs pull`")
+
+    def test_a_link_in_the_place_of_a_picture(self, path, loaded, tmp_path):
+        secret = tmp_path / "secret"
+        secret.write_bytes(picture(1))
+        (path.parent / "fox-1.png").unlink()
+        (path.parent / "fox-1.png").symlink_to(secret)
+        self.fails(loaded, path, "fox-1.png is a symbolic link")
+
+    def test_a_pipe_in_the_place_of_a_picture(self, path, loaded):
+        (path.parent / "fox-1.png").unlink()
+        os.mkfifo(path.parent / "fox-1.png")
+        self.fails(loaded, path, "the picture fox-1.png is missing")
+
+    @pytest.mark.parametrize("name", ["..", "C:fox.png"])
+    def test_a_reference_that_leads_out(self, path, loaded, name):
+        path.write_text(path.read_text().replace("fox-1.png", name))
+        with pytest.raises(CassetteDecodeError, match="leads out of the cassette's folder"):
+            Store(path).load()
+
+    @pytest.mark.parametrize("name", ["../fox-1.png", "/etc/passwd", "a\\\\b"])
+    def test_a_reference_with_a_path(self, path, loaded, name):
+        path.write_text(path.read_text().replace("fox-1.png", name))
+        with pytest.raises(CassetteDecodeError, match="is malformed"):
+            Store(path).load()
+
+
+class TestPlainCassettes:
+    """What vcrpy itself writes, and has written over the years."""
+
+    def load(self, path, response, request=None):
+        request = request or {"method": "post", "uri": "http://a/", "body": None, "headers": {"A": ["b"]}}
+        path.write_text(yaml.dump({"version": 1, "interactions": [{"request": request, "response": response}]}))
+        return Store(path).load()[0]
+
+    def test_an_inline_payload_becomes_a_file_when_it_is_saved(self, path):
+        body = interaction(picture(1)).response.http().body
+        found = self.load(path, {"status": {"code": 200, "message": None}, "headers": {}, "body": {"string": body.decode()}})
+        assert found.request.method == "POST"
+        save(Store(path), found)
+        assert names(path) == ["fox-1.png", "fox.yaml"]
+        assert Store(path).load()[0].response.http().body == body
+
+    def test_the_form_of_old_httpx_cassettes(self, path):
+        found = self.load(path, {"status_code": 201, "headers": {"a": "b"}, "content": "text", "http_version": "HTTP/1.1"})
+        assert found.response.http() == HTTPResponse(201, {"a": "b"}, b"text")
+
+    @pytest.mark.parametrize(
+        "body", ["text", b"text", io.BytesIO(b"text"), iter(["te", b"xt"])], ids=["text", "bytes", "file", "iterator"]
+    )
+    def test_bodies_of_requests(self, path, body):
+        vcr_request = vcr.request.Request("POST", "http://a/", body, {})
+        answer = {"status": {"code": 200, "message": "OK"}, "headers": {}, "body": {"string": b""}}
+        vcr.persisters.filesystem.FilesystemPersister.save_cassette(
+            path, {"requests": [vcr_request], "responses": [answer]}, vcr.serializers.yamlserializer
+        )
+        assert Store(path).load()[0].request.http().body == b"text"
+
+    def test_a_header_in_bytes_and_an_absent_body(self, path):
+        request = {"method": "GET", "uri": "http://a/", "headers": {"Accept": [b"b"], "X": "c"}}
+        found = self.load(path, {"status": {"code": 200}, "headers": {}, "body": None}, request)
+        assert found.request.headers == (("Accept", "b"), ("X", "c"))
+        assert found.response.http().body == b""
+
+    def test_a_coding_that_could_not_be_removed_stays(self, path):
+        body = b"\x1f\x8b broken"
+        found = self.load(path, {"status": {"code": 200}, "headers": {"Content-Encoding": ["gzip"]}, "body": {"string": body}})
+        save(Store(path), found)
+        assert Store(path).load()[0].response.http() == HTTPResponse(200, {"Content-Encoding": "gzip"}, body)
+
+    def test_a_coding_over_a_body_in_the_clear_goes(self, path):
+        found = self.load(path, {"status": {"code": 200}, "headers": {"Content-Encoding": ["gzip"]}, "body": {"string": "a"}})
+        assert found.response.http() == HTTPResponse(200, (), b"a")
+
+
+def test_two_stores_take_turns(path):
+    """A lock that is left behind by a killed process does no harm."""
+    path.with_name(".fox.yaml.lock").touch()
+    for number in range(3):
+        save(Store(path), interaction(picture(number)))
+    assert names(path) == ["fox-1.png", "fox.yaml"]
+
+
+def test_what_did_not_change_is_not_parsed_again(path, monkeypatch):
+    store = Store(path)
+    save(store, interaction(picture(1)))
+    monkeypatch.setattr(document, "parse", lambda *a: pytest.fail("parsed again"))
+    assert len(store.load()) == 1
