@@ -193,7 +193,11 @@ def test_boundaries(content_type, boundary):
 def test_parts_know_their_names():
     body = b'--b\r\ncontent-disposition: form-data; name="image"; filename="a \\"b\\".png"\r\n\r\nx\r\n--b--'
     (part,) = split_multipart(body, b"b") or []
-    assert (part.parameter("name"), part.parameter("filename"), part.parameter("size")) == ("image", 'a \\"b\\".png', None)
+    assert (part.parameter("name"), part.parameter("filename"), part.parameter("size")) == (
+        "image",
+        'a \\"b\\".png',
+        None,
+    )
     assert join_multipart([part], b"b", b"--") == body
 
 

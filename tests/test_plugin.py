@@ -309,7 +309,9 @@ class TestRefusals:
 
     def test_of_two_tests_that_claim_one_file(self, suite):
         for name in ("tests/test_a.py", "test_a.py"):
-            suite.write("@pytest.mark.imgresponse\ndef test_it(): ask()\n@pytest.mark.imgresponse('b')\ndef test_b(): 1", name)
+            suite.write(
+                "@pytest.mark.imgresponse\ndef test_it(): ask()\n@pytest.mark.imgresponse('b')\ndef test_b(): 1", name
+            )
         suite.record("--import-mode=importlib").outcomes(errors=2, passed=2).sent(0).says(
             "CassetteInUseError", "is claimed by 2: test_a.py::test_it, tests/test_a.py::test_it"
         )
@@ -356,7 +358,9 @@ class TestReport:
         suite.run("--imgresponse-strict").outcomes(failed=1).says_not("unplayed").says("assert 0")
 
     def test_a_shared_cassette_is_judged_when_the_run_ends(self, suite):
-        source = "pytestmark = pytest.mark.imgresponse('shared')\ndef test_one(): ask('one')\ndef test_two(): ask('two')\n"
+        source = (
+            "pytestmark = pytest.mark.imgresponse('shared')\ndef test_one(): ask('one')\ndef test_two(): ask('two')\n"
+        )
         suite.write(source).record()
         suite.run("--imgresponse-strict").outcomes(passed=2).says_not("unplayed")
         suite.write(source.replace("ask('two')", "pass"))

@@ -105,7 +105,10 @@ def test_kept_pictures_take_their_new_numbers(path):
     assert [i.response.http().body for i in (three, one, two)] == bodies
 
 
-@given(st.lists(st.lists(st.integers(0, 4), max_size=3), max_size=3), st.lists(st.lists(st.integers(0, 4), max_size=3), max_size=3))
+@given(
+    st.lists(st.lists(st.integers(0, 4), max_size=3), max_size=3),
+    st.lists(st.lists(st.integers(0, 4), max_size=3), max_size=3),
+)
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 def test_any_cassette_replaces_any_other(tmp_path, old, new):
     folder = tmp_path / "it"
@@ -117,7 +120,9 @@ def test_any_cassette_replaces_any_other(tmp_path, old, new):
     assert len(list(folder.glob("*.png"))) == len({number for pictures in new for number in pictures})
 
 
-TEXTS = st.text(st.characters(codec="utf-8")) | st.text("\n\r\t :#-'\"|>&*!%@`[]{}, \x85\u2028\ufeff\x00\x7f", max_size=30)
+TEXTS = st.text(st.characters(codec="utf-8")) | st.text(
+    "\n\r\t :#-'\"|>&*!%@`[]{}, \x85\u2028\ufeff\x00\x7f", max_size=30
+)
 
 
 @given(TEXTS, TEXTS, TEXTS)
@@ -125,8 +130,8 @@ TEXTS = st.text(st.characters(codec="utf-8")) | st.text("\n\r\t :#-'\"|>&*!%@`[]
 def test_any_text_comes_back_through_the_yaml(body, answer, value):
     asked = HTTPRequest("POST", "http://a/", {"accept": value}, body.encode())
     given = Interaction(Request.of(asked), Response.of(HTTPResponse(200, {"date": value}, answer.encode())))
-    text = document.join([document.dump(given, lambda file: file.reference)])
-    assert document.parse(text, "here", lambda name, sha: pytest.fail("no file")) == [given]
+    text = document.join([document.dump(given, lambda file: file.reference)] * 2)
+    assert document.parse(text, "here", lambda name, sha: pytest.fail("no file")) == [given, given]
 
 
 def test_utf_8_whatever_the_locale(tmp_path):
@@ -155,7 +160,9 @@ class TestKilled:
             """
         )
         for attempt in range(6):
-            with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=Path(__file__).parents[1]) as process:
+            with subprocess.Popen(
+                [sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=Path(__file__).parents[1]
+            ) as process:
                 process.stdout.readline()
                 time.sleep(0.01 + 0.013 * attempt)
                 process.send_signal(signal.SIGKILL)
@@ -214,11 +221,21 @@ class TestDamage:
             (b"version: 1\ninteractions: 7", "this is no vcrpy cassette"),
             (b"version: 1\ninteractions: [7]", "interaction 1 cannot be read"),
             (b"version: 1\ninteractions: [{request: {}}]", "interaction 1 cannot be read: 'method' is missing"),
-            (b"version: 1\ninteractions: [{request: {method: GET, uri: a}, response: {headers: {}}}]", "'status' is missing"),
-            (b"version: 1\ninteractions: [{request: {method: GET, uri: a, body: {}}, response: {}}]", "a body of type dict"),
-            (b"version: 1\ninteractions: [{request: {method: GET, uri: a}, response: {status: {code: x}, headers: {}}}]", "'x'"),
+            (
+                b"version: 1\ninteractions: [{request: {method: GET, uri: a}, response: {headers: {}}}]",
+                "'status' is missing",
+            ),
+            (
+                b"version: 1\ninteractions: [{request: {method: GET, uri: a, body: {}}, response: {}}]",
+                "a body of type dict",
+            ),
+            (
+                b"version: 1\ninteractions: [{request: {method: GET, uri: a}, response: {status: {code: x}, headers: {}}}]",
+                "'x'",
+            ),
             (b"version: 1\ninteractions: [*a]", "the alias *a stands for nothing that is complete"),
             (b"version: 1\n? [a]\n: b", "a key is ['a'], not a text"),
+            (b"version: 1\ninteractions: []\n---\na: b", "it holds more than one document"),
             (b"a: !!set {b}", "the tag 'tag:yaml.org,2002:set' would construct an object"),
             (b"a: !!foo b", "the tag 'tag:yaml.org,2002:foo' would construct an object"),
             (b"!!python/object/apply:os.system [id]", "not a cassette that can be read: the tag"),
@@ -312,14 +329,18 @@ class TestPlainCassettes:
 
     def test_an_inline_payload_becomes_a_file_when_it_is_saved(self, path):
         body = interaction(picture(1)).response.http().body
-        found = self.load(path, {"status": {"code": 200, "message": None}, "headers": {}, "body": {"string": body.decode()}})
+        found = self.load(
+            path, {"status": {"code": 200, "message": None}, "headers": {}, "body": {"string": body.decode()}}
+        )
         assert found.request.method == "POST"
         save(Store(path), found)
         assert names(path) == ["fox-1.png", "fox.yaml"]
         assert Store(path).load()[0].response.http().body == body
 
     def test_the_form_of_old_httpx_cassettes(self, path):
-        found = self.load(path, {"status_code": 201, "headers": {"a": "b"}, "content": "text", "http_version": "HTTP/1.1"})
+        found = self.load(
+            path, {"status_code": 201, "headers": {"a": "b"}, "content": "text", "http_version": "HTTP/1.1"}
+        )
         assert found.response.http() == HTTPResponse(201, {"a": "b"}, b"text")
 
     @pytest.mark.parametrize(
@@ -341,12 +362,16 @@ class TestPlainCassettes:
 
     def test_a_coding_that_could_not_be_removed_stays(self, path):
         body = b"\x1f\x8b broken"
-        found = self.load(path, {"status": {"code": 200}, "headers": {"Content-Encoding": ["gzip"]}, "body": {"string": body}})
+        found = self.load(
+            path, {"status": {"code": 200}, "headers": {"Content-Encoding": ["gzip"]}, "body": {"string": body}}
+        )
         save(Store(path), found)
         assert Store(path).load()[0].response.http() == HTTPResponse(200, {"Content-Encoding": "gzip"}, body)
 
     def test_a_coding_over_a_body_in_the_clear_goes(self, path):
-        found = self.load(path, {"status": {"code": 200}, "headers": {"Content-Encoding": ["gzip"]}, "body": {"string": "a"}})
+        found = self.load(
+            path, {"status": {"code": 200}, "headers": {"Content-Encoding": ["gzip"]}, "body": {"string": "a"}}
+        )
         assert found.response.http() == HTTPResponse(200, (), b"a")
 
 

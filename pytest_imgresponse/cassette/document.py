@@ -79,7 +79,9 @@ def dump(interaction: Interaction, name_of: Callable[[File], str]) -> str:
             "body": {"string": _Block(response.body.renamed(name_of))},
         },
     }
-    return str(yaml.dump([item], Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=2**30))
+    text: str = yaml.dump([item], Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=2**30)
+    # After a block that ends in blank lines PyYAML marks the end of the document; more items may follow.
+    return text.removesuffix("...\n") if text.endswith("\n...\n") else text
 
 
 def join(items: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
+from io import BytesIO
 
 import pybase64
 
@@ -105,7 +106,9 @@ class Body:
         if boundary and parts:
             filled = [Part(p.head, Body(p.content.decode(), self._files_of(p.content)).content()) for p in parts]
             return join_multipart(filled, boundary, _end(self.text.encode(), boundary))
-        return b"".join(self._pieces())
+        whole = BytesIO()  # b"".join() would hold all pieces beside the body: twice the memory, and the time to get it
+        whole.writelines(self._pieces())
+        return whole.getvalue()
 
     @property
     def is_one_file(self) -> bool:

@@ -23,7 +23,7 @@ class ImagePersister:
     subclass with another `redactor`.
     """
 
-    redactor = Redactor()
+    redactor = Redactor(keep_ports=True)
 
     @classmethod
     def load_cassette(cls, cassette_path: Any, serializer: Any) -> tuple[list[VcrRequest], list[dict[str, Any]]]:

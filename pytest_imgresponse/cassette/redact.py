@@ -60,10 +60,11 @@ _SHAPES: tuple[tuple[str, str], ...] = (
     (r"(?<![\w-])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}:[0-9a-f]{32}(?![\w-])", REDACTED),
     # RFC 3986, section 3.2.1
     (r"((?:https?|wss?):\\?/\\?/)[^/\s\"'@\\<>?#]+@", r"\1redacted@"),
-    # a loopback server's port is drawn anew for each run
-    (r"(?i)(https?:\\?/\\?/(?:127\.\d+\.\d+\.\d+|localhost|\[::1\])):\d+", r"\1"),
 )
 _SHAPE_PATTERNS = tuple((re.compile(pattern), placeholder) for pattern, placeholder in _SHAPES)
+
+# A server on the loopback draws its port anew for each run.
+_PORT = re.compile(r"(?i)(https?:\\?/\\?/(?:127\.\d+\.\d+\.\d+|localhost|\[::1\])):\d+")
 
 _SECRET_HEADER = re.compile(
     r"(?i)auth|key|token|secret|cookie|password|credential|signature|session|organi[sz]ation|project"
@@ -76,7 +77,8 @@ class Redactor:
 
     `names` are names of query parameters, form fields and JSON keys; `values` are texts or compiled patterns;
     `before_save` is called with each text that would be saved (URL, header value, body) and returns what to
-    save. It sees a private character and a number where a picture was.
+    save. It sees a private character and a number where a picture was. `keep_ports` leaves the ports of the
+    loopback, for matchers that compare them.
     """
 
     def __init__(
@@ -84,6 +86,8 @@ class Redactor:
         names: Iterable[str] = (),
         values: Iterable[str | re.Pattern[str]] = (),
         before_save: Callable[[str], str] | None = None,
+        *,
+        keep_ports: bool = False,
     ) -> None:
         added = "".join(f"|{re.escape(name)}" for name in names)
         json_names = f"(?:{_KEY_NAMES}|{_ID_NAMES}{added})"
@@ -98,6 +102,7 @@ class Redactor:
         )
         self._values = tuple(v if isinstance(v, re.Pattern) else re.compile(re.escape(v)) for v in values if v)
         self._before_save = before_save
+        self._keep_ports = keep_ports
 
     def request(self, request: Request) -> Request:
         """The request as it is saved and compared."""
@@ -169,7 +174,7 @@ class Redactor:
             text = pattern.sub(placeholder, text)
         for pattern in self._values:
             text = pattern.sub(REDACTED, text)
-        return text
+        return text if self._keep_ports else _PORT.sub(r"\1", text)
 
 
 def _without_value(found: re.Match[str], shield: str) -> str:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from hashlib import sha256
 from pathlib import Path
+from typing import Literal
+
+Deed = Literal["made", "rewritten"]
 
 
 class Run:
@@ -14,24 +17,24 @@ class Run:
 
     def __init__(self, directory: Path | None = None) -> None:
         self._directory = directory
-        self._started: set[str] = set()
+        self._noted: set[str] = set()
 
-    def started(self, cassette: Path) -> bool:
+    def has(self, what: Deed, cassette: Path) -> bool:
         """Whether this run has made the cassette, or has started it afresh."""
-        name = _name(cassette)
-        return name in self._started or (self._directory is not None and (self._directory / name).exists())
+        note = _note(what, cassette)
+        return note in self._noted or (self._directory is not None and (self._directory / note).exists())
 
-    def start(self, cassette: Path) -> None:
+    def note(self, what: Deed, cassette: Path) -> None:
         """Note that it has. Called under the cassette's lock."""
-        name = _name(cassette)
-        self._started.add(name)
+        note = _note(what, cassette)
+        self._noted.add(note)
         if self._directory is not None:
             self._directory.mkdir(mode=0o700, exist_ok=True)
-            (self._directory / name).touch()
+            (self._directory / note).touch()
 
 
-def _name(cassette: Path) -> str:
-    return sha256(str(cassette.absolute()).encode("utf-8", "surrogateescape")).hexdigest()
+def _note(what: Deed, cassette: Path) -> str:
+    return f"{what}-{sha256(str(cassette.absolute()).encode('utf-8', 'surrogateescape')).hexdigest()}"
 
 
 PROCESS = Run()

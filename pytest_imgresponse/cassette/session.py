@@ -88,7 +88,7 @@ class Session:
     def recording(self) -> bool:
         """Whether a request that the cassette does not answer is sent and recorded."""
         if self.settings.record == "once":
-            return not self.existed or self._run.started(self.path)
+            return not self.existed or self._run.has("made", self.path)
         return self.settings.record != "none"
 
     @property
@@ -211,20 +211,20 @@ class Session:
         self._probed = True
 
     def _save(self) -> None:
+        recorded = [ticket for ticket in self.tickets if ticket.recorded is not None]
+        rewrite = self.settings.record == "rewrite"
         with self._store.lock():
-            started = self._run.started(self.path)
-            disk = self._store.load() if self._store.exists() and self._keeps_old(started) else []
-            recorded = [ticket for ticket in self.tickets if ticket.recorded is not None]
-            if self.settings.record == "rewrite" and not started and self._holds_back(recorded):
+            afresh = rewrite and not self._run.has("rewritten", self.path)
+            if afresh and self._holds_back(recorded):
                 return
+            disk = self._store.load() if self._store.exists() and not afresh else []
             self._store.save(_merged(disk, recorded), self._attributes)
             for ticket in recorded:
                 ticket.saved = True
-            if not started and (self.settings.record == "rewrite" or not self.existed):
-                self._run.start(self.path)
-
-    def _keeps_old(self, started: bool) -> bool:
-        return self.settings.record != "rewrite" or started
+            if rewrite:
+                self._run.note("rewritten", self.path)
+            if not self.existed:
+                self._run.note("made", self.path)
 
     def _holds_back(self, recorded: Sequence[Ticket]) -> bool:
         """Whether `rewrite` must wait: errors alone do not replace what held a success."""

@@ -97,8 +97,19 @@ class Store:
         name_of = partial(_name_of, names)
         text = document.join([self._item(interaction, name_of) for interaction in interactions])
         before = self._names_before()
-        staged = self._stage(interactions, names, before)
-        _replace(self.path, text.encode())
+        staged: list[tuple[Path, Path]] = []
+        new: list[Path] = []
+        try:
+            for temporary, final, file in self._to_stage(interactions, names, before):
+                staged.append((temporary, final))
+                if not temporary.exists():
+                    new.append(temporary)
+                _replace(temporary, file.read())
+            _replace(self.path, text.encode())
+        except BaseException:
+            for temporary in new:
+                temporary.unlink(missing_ok=True)
+            raise
         for temporary, final in staged:
             temporary.replace(final)
         for name in set(before.values()) - set(names.values()):
@@ -130,19 +141,15 @@ class Store:
             return {}
         return dict(self._names)
 
-    def _stage(
+    def _to_stage(
         self, interactions: Sequence[Interaction], names: dict[str, str], before: dict[str, str]
-    ) -> list[tuple[Path, Path]]:
-        """Write what is not in its place; returns what is to be moved there."""
+    ) -> Iterator[tuple[Path, Path, File]]:
+        """What is not in its place: where to write it, where to move it, and what it is."""
         files = {file.sha256: file for interaction in interactions for file in interaction.files}
-        moves = []
         for digest, file in files.items():
             temporary = self._staged(digest)
-            if before.get(digest) == names[digest] and not temporary.exists():
-                continue
-            _write(temporary, file.read())
-            moves.append((temporary, self.path.parent / names[digest]))
-        return moves
+            if before.get(digest) != names[digest] or temporary.exists():
+                yield temporary, self.path.parent / names[digest], file
 
     def _staged(self, digest: str) -> Path:
         return self.path.with_name(f".{self.path.stem}.{digest}")
@@ -152,7 +159,7 @@ class Store:
         if self._swept:
             return
         stem, name = re.escape(self.path.stem), re.escape(self.path.name)
-        left = re.compile(rf"\.{stem}\.[0-9a-f]{{64}}|\.{name}\.\d+\.tmp")
+        left = re.compile(rf"\.+{stem}\.[0-9a-f]{{64}}(\.\d+\.tmp)?|\.{name}\.\d+\.tmp")
         for entry in list(self.path.parent.iterdir()):
             if left.fullmatch(entry.name):
                 entry.unlink(missing_ok=True)
@@ -218,17 +225,13 @@ def _identity(facts: os.stat_result) -> tuple[int, int, int]:
     return facts.st_mtime_ns, facts.st_size, facts.st_ino
 
 
-def _write(path: Path, data: bytes) -> None:
-    """Write a new file; what stands there, be it a link, is not followed."""
-    path.unlink(missing_ok=True)
-    with path.open("xb") as file:
-        file.write(data)
-
-
 def _replace(path: Path, data: bytes) -> None:
+    """Write a file as a whole or not at all; what stands there, be it a link, is not followed."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.unlink(missing_ok=True)
     try:
-        _write(temporary, data)
+        with temporary.open("xb") as file:
+            file.write(data)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)

@@ -31,10 +31,10 @@ _NO_KEY = object()
 
 
 def tree_of(text: str) -> Any:
-    """The first document as dicts, lists, texts, bytes and None; numbers are left as texts.
+    """The document as dicts, lists, texts, bytes and None; numbers are left as texts.
 
     Raises `yaml.YAMLError` or `ValueError`: for what is no YAML, a tag that would construct an object, nesting
-    beyond `DEEPEST`, an alias to what is not complete.
+    beyond `DEEPEST`, an alias to what is not complete, a second document.
     """
     events = yaml.parse(text, Loader=_Loader)
     return _Builder().build(events)
@@ -45,6 +45,7 @@ class _Builder:
         self.anchors: dict[str, Any] = {}
         self.open: list[tuple[Any, str | None, str | None]] = []
         self.keys: list[Any] = []
+        self.documents = 0
         self.root: Any = None
 
     def build(self, events: Iterator[Any]) -> Any:
@@ -60,8 +61,10 @@ class _Builder:
                 if event.anchor not in self.anchors:
                     raise ValueError(f"the alias *{event.anchor} stands for nothing that is complete")
                 self._add(self.anchors[event.anchor], None)
-            elif kind is yaml.DocumentEndEvent:
-                break
+            elif kind is yaml.DocumentStartEvent:
+                self.documents += 1
+                if self.documents > 1:
+                    raise ValueError("it holds more than one document")
         return self.root
 
     def _start(self, container: Any, event: Any) -> None:
