@@ -11,8 +11,6 @@ from pathlib import Path
 import pytest
 
 # Runs within this process drop what they were the first to import, and C extensions stand no second import.
-import pytest_imgresponse.cassette.persister
-import pytest_imgresponse.models
 from pytest_imgresponse import LocalEndpoint
 
 pytest_plugins = ["pytester"]

@@ -56,13 +56,7 @@ def saved(folder) -> bytes:
 
 
 def test_a_secret_in_every_place_is_nowhere_in_the_saved_bytes(server, tmp_path):
-    secret_headers = {
-        name: SECRET
-        for name in (
-            "x-api-key", "api-key", "X-Goog-Api-Key", "Cookie", "Proxy-Authorization", "OpenAI-Organization",
-            "OpenAI-Project", "User-Agent", "Referer", "X-Stainless-Lang", "X-Anything-Else", "Idempotency-Key",
-        )
-    }  # fmt: skip
+    secret_headers = dict.fromkeys(("x-api-key", "api-key", "X-Goog-Api-Key", "Cookie", "Proxy-Authorization", "OpenAI-Organization", "OpenAI-Project", "User-Agent", "Referer", "X-Stainless-Lang", "X-Anything-Else", "Idempotency-Key"), SECRET)  # fmt: skip
     body = {
         "created": 1,
         "data": [{"url": f"https://blob.example/a.png?se=2026&sig={SECRET}&skoid={SECRET}&X-Amz-Signature={SECRET}"}],
@@ -72,10 +66,7 @@ def test_a_secret_in_every_place_is_nowhere_in_the_saved_bytes(server, tmp_path)
         "error": {"message": f"Incorrect API key provided: {KEY} by {SECRET} in organization org-PLANTED0123456789"},
         "usage": {"input_tokens": 7, "output_tokens": 9},
     }
-    response_headers = {
-        name: SECRET
-        for name in ("Set-Cookie", "openai-organization", "openai-project", "x-request-id", "cf-ray", "X-Else")
-    }
+    response_headers = dict.fromkeys(("Set-Cookie", "openai-organization", "openai-project", "x-request-id", "cf-ray", "X-Else"), SECRET)
     Echo.answers = [(200, {"Content-Type": "application/json", **response_headers}, json.dumps(body).encode())] * 4
     authority = server.replace("http://", f"http://{SECRET}:{SECRET}@")
     query = f"api_key={SECRET}&key={SECRET}&sig={SECRET}&token={SECRET}&user={SECRET}&X-Amz-Credential={SECRET}"
