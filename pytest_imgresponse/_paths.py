@@ -11,7 +11,7 @@ from pytest_imgresponse.errors import ConfigError
 LONGEST = 120
 """Bytes of a file's stem; the names of pictures and of staged files are longer, and 255 is what disks take."""
 
-_UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*#\s]')
+_UNSAFE = re.compile(r'[\x00-\x1f\x7f\ud800-\udfff<>:"/\\|?*#\s]')
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")  # Windows' devices
 
 

@@ -21,6 +21,7 @@ import pytest
 import requests
 import trustme
 import urllib3
+import vcr
 from PIL import Image
 
 from pytest_imgresponse import CassetteError, LocalEndpoint, replay
@@ -175,6 +176,13 @@ class TestEveryClient:
         assert api.url.startswith("https:")
         assert second == first
         assert b"b64_json" in first
+
+    @every_client
+    def test_replays_within_a_cassette_of_vcrpy_itself(self, twice, ca, server_tls, tmp_path, client):
+        with vcr.use_cassette(str(tmp_path / "outer.yaml")) as outer:
+            first, second, _ = twice(lambda url: CLIENTS[client](url, ca, ORDER), ssl_context=server_tls)
+        assert second == first
+        assert len(outer) == 0
 
     @pytest.mark.parametrize(("client", "coding"), [(name, coding) for name in CODINGS for coding in CODINGS[name]])
     def test_replays_what_it_recorded_in_each_encoding_that_it_asks_for(self, twice, ca, tmp_path, client, coding):

@@ -55,6 +55,19 @@ def test_no_cassette(path, ask, api):
     assert api.requests == ()
 
 
+def test_a_cassette_without_interactions(path, ask, api):
+    path.write_text("version: 1\ninteractions: []\n")
+    with replay(path), pytest.raises(UnrecordedRequestError, match="holds no interaction"):
+        ask()
+    assert api.requests == ()
+
+
+def test_a_miss_that_differs_in_much_is_cut(path, recorded, ask):
+    many = {f"field{number}": number for number in range(20)}
+    with replay(path), pytest.raises(UnrecordedRequestError, match="… and 8 more"):
+        ask(**many)
+
+
 @pytest.mark.parametrize("mode", ["none", "once", "new_episodes", "all"])
 @pytest.mark.parametrize("content", [b"", b"version: 1\ninteractions: [", b"\x00\xff", b"a: b"])
 def test_a_damaged_cassette_is_never_an_empty_one(path, recorded, mode, content):

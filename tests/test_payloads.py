@@ -157,6 +157,11 @@ class TestMultipart:
             b"--abc--", f"--{BOUNDARY}--".encode()
         )
 
+    def test_a_body_without_parts_keeps_its_boundary(self):
+        request = Request.of(HTTPRequest("POST", "http://a/", {"Content-Type": self.TYPE}, b"no parts"))
+        assert request.content_type == self.TYPE
+        assert request.http().body == b"no parts"
+
     @given(st.lists(st.tuples(st.binary(max_size=20), st.binary(max_size=20)), max_size=4))
     def test_any_body_comes_back(self, parts):
         content = self.content(*parts)

@@ -254,6 +254,40 @@ class TestPrecedence:
         suite.run().outcomes(passed=1)
 
 
+def test_a_test_that_is_no_function_is_left_alone(suite):
+    suite.root.joinpath("conftest.py").write_text(
+        """
+import pytest
+
+class Item(pytest.Item):
+    def runtest(self): pass
+
+class File(pytest.File):
+    def collect(self):
+        yield Item.from_parent(self, name="it")
+
+def pytest_collect_file(parent, file_path):
+    return File.from_parent(parent, path=file_path) if file_path.suffix == ".item" else None
+"""
+    )
+    suite.root.joinpath("a.item").touch()
+    suite.run("a.item").outcomes(passed=1)
+
+
+def test_an_option_of_a_marker_that_is_none_says_nothing(suite):
+    suite.write(
+        """
+        @pytest.mark.imgresponse("named", record="all")
+        class TestShop:
+            @pytest.mark.imgresponse(None, record=None)
+            def test_it(self, imgresponse):
+                assert imgresponse.recording
+                assert imgresponse.cassette.name == "named.yaml"
+        """
+    )
+    suite.run().outcomes(passed=1)
+
+
 class TestRefusals:
     @pytest.mark.parametrize(
         ("marker", "message"),
@@ -496,6 +530,12 @@ class TestXdist:
         suite.run("-n2", "--imgresponse-strict", subprocess=True).outcomes(passed=8).sent(0).says("8 replayed")
         suite.record("-n2", mode="rewrite", subprocess=True).outcomes(passed=8).sent(8)
         assert (suite.cassettes / "shared.yaml").read_text().count("- request:") == 8
+
+    def test_a_worker_that_dies_leaves_what_it_recorded(self, suite):
+        suite.write("@pytest.mark.imgresponse\ndef test_it():\n    ask()\n    os._exit(1)\n")
+        suite.record("-n1", "--max-worker-restart=0", subprocess=True).sent(1).says("worker 'gw0' crashed")
+        suite.write("@pytest.mark.imgresponse\ndef test_it(): ask()")
+        suite.run().outcomes(passed=1).sent(0)
 
     def test_what_the_workers_left_unplayed_is_judged_together(self, suite):
         source = "pytestmark = pytest.mark.imgresponse('shared')\n@pytest.mark.parametrize('n', range(4))\ndef test_it(n): {}\n"

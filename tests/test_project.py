@@ -28,7 +28,9 @@ def test_no_recording_of_somebody_else_is_committed(recordings):
 
 
 def test_modules_are_of_a_size_that_can_be_read():
-    long = {p.name: n for p in (ROOT / "pytest_imgresponse").rglob("*.py") if (n := len(p.read_text().splitlines())) > 350}
+    long = {
+        p.name: n for p in (ROOT / "pytest_imgresponse").rglob("*.py") if (n := len(p.read_text().splitlines())) > 350
+    }
     assert long == {}
 
 

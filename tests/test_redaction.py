@@ -66,7 +66,9 @@ def test_a_secret_in_every_place_is_nowhere_in_the_saved_bytes(server, tmp_path)
         "error": {"message": f"Incorrect API key provided: {KEY} by {SECRET} in organization org-PLANTED0123456789"},
         "usage": {"input_tokens": 7, "output_tokens": 9},
     }
-    response_headers = dict.fromkeys(("Set-Cookie", "openai-organization", "openai-project", "x-request-id", "cf-ray", "X-Else"), SECRET)
+    response_headers = dict.fromkeys(
+        ("Set-Cookie", "openai-organization", "openai-project", "x-request-id", "cf-ray", "X-Else"), SECRET
+    )
     Echo.answers = [(200, {"Content-Type": "application/json", **response_headers}, json.dumps(body).encode())] * 4
     authority = server.replace("http://", f"http://{SECRET}:{SECRET}@")
     query = f"api_key={SECRET}&key={SECRET}&sig={SECRET}&token={SECRET}&user={SECRET}&X-Amz-Credential={SECRET}"
@@ -75,7 +77,8 @@ def test_a_secret_in_every_place_is_nowhere_in_the_saved_bytes(server, tmp_path)
         deep = {"prompt": "a fox", "user": SECRET, "a": [{"client_secret": SECRET, "echo": KEY}]}
         client.post(f"{authority}/v1/images/generations?{query}", json=deep, headers={"Authorization": f"Bearer {KEY}"})
         client.post(f"{server}/form", data={"prompt": "a fox", "password": SECRET, "user": SECRET})
-        client.post(f"{server}/upload", data={"api_key": SECRET, "user": SECRET}, files={"image": b"\xff\x00"})
+        binary = b"\xff\x00 " + json.dumps({"api_key": SECRET}).encode()
+        client.post(f"{server}/upload", data={"api_key": SECRET, "user": SECRET}, files={"image": binary})
         client.post(f"{server}/raw", content=f"Authorization: Bearer {SECRET}".encode(), headers={"X-Token": SECRET})
 
     found = saved(tmp_path)

@@ -170,16 +170,14 @@ def _pairs(headers: Mapping[str, Any] | None) -> Pairs:
     return tuple(pairs)
 
 
-def _bytes(body: Any) -> bytes:
-    """A body as vcrpy may have written it: text, bytes, a file, an iterator of chunks, or nothing."""
+def _bytes(body: object) -> bytes:
+    """A body as vcrpy may have written it: text, bytes, the chunks of an iterator, or nothing."""
     if body is None:
         return b""
     if isinstance(body, str):
         return body.encode()
     if isinstance(body, bytes):
         return body
-    if hasattr(body, "read"):
-        return _bytes(body.read())
-    if isinstance(body, list | tuple) or hasattr(body, "__next__"):
-        return b"".join(_bytes(chunk) for chunk in body)
+    if isinstance(body, list):
+        return b"".join(map(_bytes, body))
     raise TypeError(f"a body of type {type(body).__name__} is neither text nor bytes")

@@ -106,9 +106,9 @@ class Body:
         if boundary and parts:
             filled = [Part(p.head, Body(p.content.decode(), self._files_of(p.content)).content()) for p in parts]
             return join_multipart(filled, boundary, _end(self.text.encode(), boundary))
-        whole = BytesIO()  # b"".join() would hold all pieces beside the body: twice the memory, and the time to get it
-        whole.writelines(self._pieces())
-        return whole.getvalue()
+        body = BytesIO()  # b"".join() would hold all pieces beside the body: twice the memory, and the time to get it
+        body.writelines(self._pieces())
+        return body.getvalue()
 
     @property
     def is_one_file(self) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
 import pybase64
@@ -18,6 +19,7 @@ from pytest_imgresponse.cassette.interaction import Pairs, Request, Response
 from pytest_imgresponse.cassette.payloads import REFERENCE, Body, File
 
 REDACTED = "REDACTED"
+_SHORT = 1000
 
 KEPT_IN_REQUEST = frozenset({"accept", "content-type"})
 KEPT_IN_RESPONSE = re.compile(
@@ -102,6 +104,8 @@ class Redactor:
         )
         self._values = tuple(v if isinstance(v, re.Pattern) else re.compile(re.escape(v)) for v in values if v)
         self._before_save = before_save
+        # What is asked is mostly what was recorded, and thirty patterns take a while.
+        self._known = lru_cache(maxsize=64)(self._patterns)
         self._keep_ports = keep_ports
 
     def request(self, request: Request) -> Request:
@@ -140,12 +144,11 @@ class Redactor:
         text = self._text(text, secrets, shield)
         if references:
             text = re.sub(f"{shield}(\\d+){shield}", lambda m: references[int(m[1])], text)
-        files = dict(body.files)
+        files = {}
         for file in body.files.values():
-            if file.suffix == ".bin":
-                clean = self._binary(file, secrets)
-                files[clean.sha256] = clean
-                text = text.replace(file.reference, clean.reference)
+            clean = self._binary(file, secrets) if file.suffix == ".bin" else file
+            files[clean.sha256] = clean
+            text = text.replace(file.reference, clean.reference)
         return Body(text, files)
 
     def _binary(self, file: File, secrets: list[str]) -> File:
@@ -168,6 +171,9 @@ class Redactor:
             return text
         for secret in secrets:
             text = text.replace(secret, REDACTED)
+        return self._known(text, shield) if len(text) < _SHORT else self._patterns(text, shield)
+
+    def _patterns(self, text: str, shield: str) -> str:
         for pattern in (self._json, self._quoted_json, self._query, self._field):
             text = pattern.sub(lambda found: _without_value(found, shield), text)
         for pattern, placeholder in _SHAPE_PATTERNS:
