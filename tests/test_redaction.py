@@ -258,6 +258,6 @@ def test_headers_are_kept_by_an_allow_list():
     others = ("server", "set-cookie", "cf-ray", "x-envoy-upstream-service-time", "alt-svc", "etag", "via")
     response = Response.of(HTTPResponse(200, [(name, "1") for name in names + others], b""))
     kept = Redactor().response(response, Request.of(HTTPRequest("GET", "http://a/")))
-    assert [name for name, _ in kept.headers] == list(names)
+    assert [name for name, _ in kept.headers] == sorted(names)
     asked = Request.of(HTTPRequest("GET", "http://a/", [("Accept", "a"), ("Host", "b"), ("Content-Type", "c")]))
     assert [name for name, _ in Redactor().request(asked).headers] == ["Accept", "Content-Type"]

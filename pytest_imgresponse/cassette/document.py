@@ -6,6 +6,7 @@ The layout is vcrpy's (`version: 1`, `interactions`), so vcrpy's own loader read
 from __future__ import annotations
 
 import re
+import textwrap
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -32,20 +33,11 @@ _FOREIGN = (
 )
 
 
-class _Block(str):
-    """A text to be written as a literal block where YAML can hold it."""
-
-
 class _Dumper(yaml.SafeDumper):
     """PyYAML's own dumper in Python: the C one escapes what lies beyond the basic plane, emoji too."""
 
     def ignore_aliases(self, data: object) -> bool:
         return True
-
-
-def _represent_block(dumper: yaml.SafeDumper, text: _Block) -> yaml.ScalarNode:
-    style = "|" if text and _LITERAL.fullmatch(text) else '"'
-    return dumper.represent_scalar("tag:yaml.org,2002:str", str(text), style=style)
 
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
@@ -59,29 +51,41 @@ def _represent_values(dumper: yaml.SafeDumper, values: tuple[str, ...]) -> yaml.
 
 
 _Dumper.add_representer(str, _represent_text)
-_Dumper.add_representer(_Block, _represent_block)
 _Dumper.add_representer(tuple, _represent_values)
 
 
 def dump(interaction: Interaction, name_of: Callable[[File], str]) -> str:
     """One interaction as an item of the list `interactions`; a cassette is the header and its items."""
     request, response = interaction.request, interaction.response
-    item = {
-        "request": {
-            "method": request.method,
-            "uri": request.url,
-            "headers": _grouped(request.headers),
-            "body": _Block(request.body.renamed(name_of)) if request.body.text else None,
-        },
-        "response": {
-            "status": {"code": response.status, "message": response.reason},
-            "headers": _grouped(response.headers),
-            "body": {"string": _Block(response.body.renamed(name_of))},
-        },
-    }
-    text: str = yaml.dump([item], Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=2**30)
-    # After a block that ends in blank lines PyYAML marks the end of the document; more items may follow.
-    return text.removesuffix("...\n") if text.endswith("\n...\n") else text
+    asked = {"method": request.method, "uri": request.url, "headers": _grouped(request.headers)}
+    status = {"code": response.status, "message": response.reason}
+    answered = {"status": status, "headers": _grouped(response.headers)}
+    body = _block(request.body.renamed(name_of), 6) if request.body.text else " null"
+    return (
+        f"- request:\n{_yaml(asked, 4)}    body:{body}\n"
+        f"  response:\n{_yaml(answered, 4)}    body:\n      string:{_block(response.body.renamed(name_of), 8)}\n"
+    )
+
+
+def _yaml(data: dict[str, Any], indent: int) -> str:
+    text = yaml.dump(data, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=2**30)
+    return textwrap.indent(text, " " * indent)
+
+
+def _block(text: str, indent: int) -> str:
+    """A text as a literal block, indented so far; in quotes where YAML cannot hold it in one.
+
+    Written here and not by PyYAML, whose emitter looks at each letter several times: seconds for a payload
+    that stays inline.
+    """
+    if not text or not _LITERAL.fullmatch(text):
+        quoted = yaml.dump(text, Dumper=_Dumper, allow_unicode=True, default_style='"', width=2**30)
+        return f" {quoted.rstrip()}"
+    # YAML 1.1, sections 9.2.1 and 9.2.2: where the content begins, and which breaks at its end belong to it.
+    begins = "2" if text[0] in " \n" else ""
+    ends = "-" if text[-1] != "\n" else "+" if text.endswith("\n\n") or text == "\n" else ""
+    lines = [" " * indent + line if line else "" for line in text.removesuffix("\n").split("\n")]
+    return " |" + begins + ends + "\n" + "\n".join(lines)
 
 
 def join(items: Sequence[str]) -> str:

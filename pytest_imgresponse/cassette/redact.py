@@ -129,11 +129,13 @@ class Redactor:
         return replace(response, headers=kept, body=body)
 
     def _headers(self, headers: Pairs, secrets: list[str], kept: Callable[[str], bool]) -> Pairs:
-        return tuple(
+        """The headers that are kept, by name: vcrpy hands over those of `http.client` in an order of its own."""
+        clean = [
             (name, "req_redacted" if name.lower() == "x-request-id" else self._text(value, secrets))
             for name, value in headers
             if kept(name.lower())
-        )
+        ]
+        return tuple(sorted(clean, key=lambda pair: pair[0].lower()))
 
     def _body(self, body: Body, secrets: list[str]) -> Body:
         """The body with its text redacted; the references are set aside meanwhile."""
