@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 import pybase64
@@ -19,7 +19,6 @@ from pytest_imgresponse.cassette.interaction import Pairs, Request, Response
 from pytest_imgresponse.cassette.payloads import REFERENCE, Body, File
 
 REDACTED = "REDACTED"
-_SHORT = 1000
 
 KEPT_IN_REQUEST = frozenset({"accept", "content-type"})
 KEPT_IN_RESPONSE = re.compile(
@@ -43,30 +42,47 @@ _QUERY_NAMES = (
     r"|x-(?:amz|goog)-(?:signature|credential|security-token)"
 )
 
-_SHAPES: tuple[tuple[str, str], ...] = (
-    # OpenAI keys, also as its 401 message masks them
-    (r"(?<![\w-])sk-[\w*-]{8,}", "sk-redacted"),
-    (r"(?<![\w-])org-(?!redacted\b)[A-Za-z0-9]{8,}", "org-redacted"),
-    (r"(?<![\w-])proj_(?!redacted\b)[A-Za-z0-9]{8,}", "proj_redacted"),
-    (r"(?<![\w-])req_(?!redacted\b)[A-Za-z0-9]{8,}", "req_redacted"),
-    (r"(?<![\w-])(user|sess|acct|cust)([-_])(?=[A-Za-z]*\d)[A-Za-z0-9]{12,}", r"\1\2redacted"),
-    (r"(?i)\b(request[ _-]?id:?\s+)(?!req_redacted)[\w-]{8,}", r"\1req_redacted"),
-    # RFC 6750 and RFC 7617, where a message quotes the header
-    (r"(?i)\b(bearer|basic)(\s+)(?=[^\s\"]*\d)[\w.~+/=-]{16,}", rf"\1\2{REDACTED}"),
-    # JSON Web Tokens (RFC 7519)
-    (r"(?<![\w-])eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*", REDACTED),
-    # AWS, Google, Hugging Face, Replicate, xAI, Groq, GitHub, Together, fal: as their documents give the form
-    (r"(?<![A-Za-z0-9+/])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9+/])", REDACTED),
-    (r"(?<![\w-])(?:AIza[\w-]{35}|hf_[A-Za-z0-9]{20,}|r8_[A-Za-z0-9]{20,}|xai-[A-Za-z0-9]{20,})", REDACTED),
-    (r"(?<![\w-])(?:gsk_[A-Za-z0-9]{20,}|gh[pousr]_[A-Za-z0-9]{30,}|tgp_v1_[\w-]{20,})", REDACTED),
-    (r"(?<![\w-])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}:[0-9a-f]{32}(?![\w-])", REDACTED),
-    # RFC 3986, section 3.2.1
-    (r"((?:https?|wss?):\\?/\\?/)[^/\s\"'@\\<>?#]+@", r"\1redacted@"),
-)
-_SHAPE_PATTERNS = tuple((re.compile(pattern), placeholder) for pattern, placeholder in _SHAPES)
 
+class _Rule(NamedTuple):
+    """A pattern and what replaces it, tried where one of the letters that it needs occurs (in lower case)."""
+
+    needs: tuple[str, ...]
+    pattern: re.Pattern[str]
+    replacement: str
+
+
+_SHAPES = tuple(
+    _Rule(needs, re.compile(pattern), replacement)
+    for needs, pattern, replacement in (
+        # OpenAI's keys, also as its 401 message masks them, and its ids
+        (("sk-",), r"(?<![\w-])sk-[\w*-]{8,}", "sk-redacted"),
+        (("org-",), r"(?<![\w-])org-(?!redacted\b)[A-Za-z0-9]{8,}", "org-redacted"),
+        (("proj_",), r"(?<![\w-])proj_(?!redacted\b)[A-Za-z0-9]{8,}", "proj_redacted"),
+        (("req_",), r"(?<![\w-])req_(?!redacted\b)[A-Za-z0-9]{8,}", "req_redacted"),
+        (("user", "sess"), r"(?<![\w-])(user|sess)([-_])(?=[A-Za-z]*\d)[A-Za-z0-9]{12,}", r"\1\2redacted"),
+        (("request",), r"(?i)\b(request[ _-]?id:?\s+)(?!req_redacted)[\w-]{8,}", r"\1req_redacted"),
+        # RFC 6750 and RFC 7617, where a message quotes the header
+        (("bearer", "basic"), r"(?i)\b(bearer|basic)(\s+)(?=[^\s\"]*\d)[\w.~+/=-]{16,}", rf"\1\2{REDACTED}"),
+        # JSON Web Tokens (RFC 7519)
+        (("eyj",), r"(?<![\w-])eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*", REDACTED),
+        # AWS, Google, Hugging Face, Replicate, xAI, Groq, GitHub, Together, fal: as their documents give the form
+        (("akia", "asia"), r"(?<![A-Za-z0-9+/])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9+/])", REDACTED),
+        (("aiza",), r"(?<![\w-])AIza[\w-]{35}", REDACTED),
+        (("hf_", "r8_", "gsk_"), r"(?<![\w-])(?:hf|r8|gsk)_[A-Za-z0-9]{20,}", REDACTED),
+        (("xai-",), r"(?<![\w-])xai-[A-Za-z0-9]{20,}", REDACTED),
+        (("gh",), r"(?<![\w-])gh[pousr]_[A-Za-z0-9]{30,}", REDACTED),
+        (("tgp_v1_",), r"(?<![\w-])tgp_v1_[\w-]{20,}", REDACTED),
+        ((":",), r"(?<![\w-])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}:[0-9a-f]{32}(?![\w-])", REDACTED),
+        # RFC 3986, section 3.2.1
+        (("@",), r"((?:https?|wss?):\\?/\\?/)[^/\s\"'@\\<>?#]+@", r"\1redacted@"),
+    )
+)
 # A server on the loopback draws its port anew for each run.
-_PORT = re.compile(r"(?i)(https?:\\?/\\?/(?:127\.\d+\.\d+\.\d+|localhost|\[::1\])):\d+")
+_PORT = _Rule(
+    ("127.", "localhost", "[::1]"),
+    re.compile(r"(?i)(https?:\\?/\\?/(?:127\.\d+\.\d+\.\d+|localhost|\[::1\])):\d+"),
+    r"\1",
+)
 
 _SECRET_HEADER = re.compile(
     r"(?i)auth|key|token|secret|cookie|password|credential|signature|session|organi[sz]ation|project"
@@ -94,19 +110,19 @@ class Redactor:
         added = "".join(f"|{re.escape(name)}" for name in names)
         json_names = f"(?:{_KEY_NAMES}|{_ID_NAMES}{added})"
         query_names = f"(?:{_KEY_NAMES}|{_ID_NAMES}|{_QUERY_NAMES}{added})"
-        self._json = re.compile(
-            rf'(?i)"{json_names}"\s*:\s*(?P<value>"(?:[^"\\]|\\.)*"|\[\s*"(?:[^"\\]|\\.)*"(?:\s*,\s*"(?:[^"\\]|\\.)*")*\s*\])'
+        text = r'"(?:[^"\\]|\\.)*"'
+        self._named = (
+            ('"', re.compile(rf'(?i)"{json_names}"\s*:\s*(?P<value>{text}|\[\s*{text}(?:\s*,\s*{text})*\s*\])')),
+            ('\\"', re.compile(rf'(?i)\\"{json_names}\\"\s*:\s*\\"(?P<value>(?:(?!\\").)*)\\"')),
+            ("=", re.compile(rf"(?i)(?:[?&;]|\\u0026|\A){query_names}=(?P<value>[^&\s\"'<>\\#;]+)")),
+            (
+                'name="',
+                re.compile(rf'(?is)\bname="{query_names}"[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n(?P<value>.*?)(?=\r\n--)'),
+            ),
         )
-        self._quoted_json = re.compile(rf'(?i)\\"{json_names}\\"\s*:\s*\\"(?P<value>(?:(?!\\").)*)\\"')
-        self._query = re.compile(rf"(?i)(?:[?&;]|\\u0026|\A){query_names}=(?P<value>[^&\s\"'<>\\#;]+)")
-        self._field = re.compile(
-            rf'(?is)\bname="{query_names}"[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n(?P<value>.*?)(?=\r\n--)'
-        )
+        self._shapes = _SHAPES if keep_ports else (*_SHAPES, _PORT)
         self._values = tuple(v if isinstance(v, re.Pattern) else re.compile(re.escape(v)) for v in values if v)
         self._before_save = before_save
-        # What is asked is mostly what was recorded, and thirty patterns take a while.
-        self._known = lru_cache(maxsize=64)(self._patterns)
-        self._keep_ports = keep_ports
 
     def request(self, request: Request) -> Request:
         """The request as it is saved and compared."""
@@ -173,16 +189,16 @@ class Redactor:
             return text
         for secret in secrets:
             text = text.replace(secret, REDACTED)
-        return self._known(text, shield) if len(text) < _SHORT else self._patterns(text, shield)
-
-    def _patterns(self, text: str, shield: str) -> str:
-        for pattern in (self._json, self._quoted_json, self._query, self._field):
-            text = pattern.sub(lambda found: _without_value(found, shield), text)
-        for pattern, placeholder in _SHAPE_PATTERNS:
-            text = pattern.sub(placeholder, text)
+        for need, pattern in self._named:
+            if need in text:
+                text = pattern.sub(lambda found: _without_value(found, shield), text)
+        lowered = text.lower()
+        for needs, pattern, replacement in self._shapes:
+            if any(need in lowered for need in needs):
+                text = pattern.sub(replacement, text)
         for pattern in self._values:
             text = pattern.sub(REDACTED, text)
-        return text if self._keep_ports else _PORT.sub(r"\1", text)
+        return text
 
 
 def _without_value(found: re.Match[str], shield: str) -> str:

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
+from importlib.util import find_spec
 from threading import RLock, current_thread
 from types import FunctionType, SimpleNamespace
 from typing import Any
@@ -201,8 +202,17 @@ def _threads_apart() -> Iterator[None]:
         for connection in [getattr(owner, name) for owner, names in named if owner is not None for name in names]:
             stack.enter_context(mock.patch.object(connection, "__init__", _knowing_itself(connection)))
         stack.enter_context(mock.patch.object(vcr.patch, "force_reset", nullcontext))
-        stack.enter_context(SessionCassette.use(path="imgresponse"))
+        stack.enter_context(SessionCassette.use(path="imgresponse", **_unneeded()))
         yield
+
+
+@functools.cache
+def _unneeded() -> dict[str, tuple[str, ...]]:
+    """What vcrpy need not patch: it looks for each missing library anew whenever a cassette is opened."""
+    known = getattr(vcr.patch, "PATCHER_NAMES", ())  # since vcrpy 9.4
+    libraries = (("boto3", "botocore"), ("httplib2", "httplib2"), ("tornado", "tornado"))
+    missing = tuple(name for name, module in libraries if name in known and find_spec(module) is None)
+    return {"skip_patchers": missing} if missing else {}
 
 
 def _knowing_itself(connection: Any) -> FunctionType:
