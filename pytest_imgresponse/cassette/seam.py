@@ -202,17 +202,15 @@ def _threads_apart() -> Iterator[None]:
         for connection in [getattr(owner, name) for owner, names in named if owner is not None for name in names]:
             stack.enter_context(mock.patch.object(connection, "__init__", _knowing_itself(connection)))
         stack.enter_context(mock.patch.object(vcr.patch, "force_reset", nullcontext))
-        stack.enter_context(SessionCassette.use(path="imgresponse", **_unneeded()))
+        stack.enter_context(SessionCassette.use(path="imgresponse", skip_patchers=_missing()))
         yield
 
 
 @functools.cache
-def _unneeded() -> dict[str, tuple[str, ...]]:
+def _missing() -> tuple[str, ...]:
     """What vcrpy need not patch: it looks for each missing library anew whenever a cassette is opened."""
-    known = getattr(vcr.patch, "PATCHER_NAMES", ())  # since vcrpy 9.4
-    libraries = (("boto3", "botocore"), ("httplib2", "httplib2"), ("tornado", "tornado"))
-    missing = tuple(name for name, module in libraries if name in known and find_spec(module) is None)
-    return {"skip_patchers": missing} if missing else {}
+    libraries = {"boto3": "botocore", "httplib2": "httplib2", "tornado": "tornado"}
+    return tuple(name for name, module in libraries.items() if find_spec(module) is None)
 
 
 def _knowing_itself(connection: Any) -> FunctionType:
