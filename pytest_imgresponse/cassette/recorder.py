@@ -45,7 +45,7 @@ class ImgResponse:
 
     @property
     def requests(self) -> list[HTTPRequest]:
-        """The requests that were answered, as the client made them."""
+        """The requests that were answered, as the client made them but for the boundary of a form."""
         return [ticket.asked.http() for ticket in self._session.answered]
 
     @property
