@@ -93,7 +93,11 @@ class Suite:
         self.root = pytester.path
         self.cassettes = pytester.path / "cassettes"
         monkeypatch.setenv("BASE", api.url)
-        pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
+        self.configure()
+
+    def configure(self, *lines: str) -> Suite:
+        self.pytester.makeini("\n".join(["[pytest]", "asyncio_default_fixture_loop_scope = function", *lines]))
+        return self
 
     def write(self, source: str, name: str = "tests/test_logo.py") -> Suite:
         path = self.root / name

@@ -236,7 +236,7 @@ class TestPrecedence:
     )
     def test_command_line_over_marker_over_config_over_ini(self, suite, arguments, marker, config, ini, expected):
         if ini:
-            suite.pytester.makeini(f"[pytest]\nimgresponse_record = {ini}\n")
+            suite.configure(f"imgresponse_record = {ini}")
         suite.write(self.SOURCE.format(config=config, marker=marker, expected=expected))
         suite.run(*arguments).outcomes(passed=1)
 
@@ -331,7 +331,7 @@ class TestRefusals:
 
     @pytest.mark.parametrize("name", ["record", "images"])
     def test_of_an_ini_value(self, suite, name):
-        suite.pytester.makeini(f"[pytest]\nimgresponse_{name} = onec\n")
+        suite.configure(f"imgresponse_{name} = onec")
         suite.write("def test_it(): pass")
         result = suite.run()
         assert result.result.ret == pytest.ExitCode.USAGE_ERROR
@@ -515,7 +515,7 @@ class TestKeysAndFixtures:
             """
         )
         suite.run("--imgresponse-block-network", "-Wignore").outcomes(passed=1)
-        suite.pytester.makeini("[pytest]\nimgresponse_block_network = true\n")
+        suite.configure("imgresponse_block_network = true")
         suite.run("-Wignore").outcomes(passed=1)
 
 

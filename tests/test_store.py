@@ -183,6 +183,14 @@ class TestKilled:
         assert names(path) == ["fox-1.png", "fox.yaml"]
         assert (path.parent / "fox-1.png").read_bytes() == picture(1)
 
+    def test_what_a_killed_process_left_is_removed_and_nothing_else(self, path):
+        left = [f".fox.{'0' * 64}", f"..fox.{'1' * 64}.17.tmp", ".fox.yaml.17.tmp"]
+        others = [f".foxes.{'0' * 64}", "fox-2.png", ".fox.yaml.tmp", "notes.txt"]
+        for name in left + others:
+            path.with_name(name).touch()
+        save(Store(path), interaction(picture(1)))
+        assert names(path) == sorted([*others, "fox-1.png", "fox.yaml"])
+
     def test_half_a_staged_picture_is_not_taken(self, path):
         path.with_name(f".fox.{sha256(picture(1)).hexdigest()}").write_bytes(picture(1)[:20])
         save(Store(path), interaction(picture(1)))
