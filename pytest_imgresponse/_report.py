@@ -56,7 +56,8 @@ class Tally:
         seen: Counter[str] = Counter()
         unplayed = {id(interaction) for interaction in session.unplayed}
         entry = self.shared.setdefault(cassette, {"held": [], "played": [], "tests": []})
-        for interaction in session.loaded:
+        recorded = [ticket.recorded for ticket in session.answered if ticket.recorded is not None]
+        for interaction in [*session.loaded, *recorded]:
             seen[interaction.digest] += 1
             name = f"{interaction.digest}:{seen[interaction.digest]}"
             entry["held"].append(name)

@@ -53,7 +53,6 @@ class _Use:
     named: bool
     options: dict[str, Any]
     error: ConfigError | None = None
-    session: Session | None = None
     passed: bool = False
 
 
@@ -102,7 +101,8 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     try:
         settings_from([_ini_layer(config, "record"), _ini_layer(config, "images")])
-    except ConfigError as error:
+        config.getini("imgresponse_block_network")
+    except (ConfigError, ValueError) as error:
         raise pytest.UsageError(str(error)) from error
     shared: dict[str, str] = getattr(config, "workerinput", {})
     default = Path(tempfile.gettempdir()) / f"imgresponse-run-{uuid.uuid4().hex}"
@@ -137,10 +137,13 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         name, options = _marked(markers, item.nodeid)
     except ConfigError as caught:  # here it would end the whole run; the fixture raises it for this test
         error = caught
-    relative = cassette_of_test(item.nodeid) if name is None else name
+    # Of a file outside of the root directory pytest does not say the path.
+    nodeid = f"{item.path.name}{item.nodeid}" if item.nodeid.startswith("::") else item.nodeid
+    relative = cassette_of_test(nodeid) if name is None else name
     use = item.stash[_USE] = _Use(_cassette_dir(item.config) / str(relative), name is not None, options, error)
     state = item.config.stash[_STATE]
-    state.claims[str(use.cassette).casefold()].add(f"the name {relative}" if use.named else item.nodeid)
+    claim = f"the name {relative}" if use.named else nodeid if nodeid is item.nodeid else f"{item.path}{item.nodeid}"
+    state.claims[str(use.cassette).casefold()].add(claim)
     if use.named:
         state.users[str(use.cassette)].add(item.nodeid)
 
@@ -192,18 +195,18 @@ def imgresponse_config() -> dict[str, Any]:
 
 
 @pytest.fixture
-def imgresponse(request: pytest.FixtureRequest) -> Iterator[ImgResponse]:
+def imgresponse(request: pytest.FixtureRequest, imgresponse_config: object) -> Iterator[ImgResponse]:
     """Image requests of this test are answered from its cassette, or recorded into it."""
     from pytest_imgresponse.cassette.recorder import open_session
 
     config, use = request.config, _use_of(request.node)
     try:
-        use.session = session = _session_of(request, use)
+        session = _session_of(request.node, use, imgresponse_config)
     except ImgResponseError as error:  # its own traceback says nothing to a user
         pytest.fail(f"{type(error).__name__}: {error}", pytrace=False)
     block = config.getoption("--imgresponse-block-network") or config.getini("imgresponse_block_network")
     with ExitStack() as stack:
-        stack.callback(_count, config, use, request.node.nodeid)
+        stack.callback(_judge, config, session, use, request.node.nodeid)
         if block and not session.recording:
             from pytest_imgresponse._network import blocked_network
 
@@ -211,25 +214,30 @@ def imgresponse(request: pytest.FixtureRequest) -> Iterator[ImgResponse]:
         yield stack.enter_context(open_session(session))
 
 
-def _session_of(request: pytest.FixtureRequest, use: _Use) -> Session:
+def _session_of(node: Any, use: _Use, given: object) -> Session:
     from pytest_imgresponse.cassette.runs import Run
     from pytest_imgresponse.cassette.session import Session
 
-    node, config = request.node, request.config
+    config = node.config
     state = config.stash[_STATE]
     if use.error is not None:
         raise use.error
+    if getattr(getattr(node, "obj", None), "is_hypothesis_test", False):
+        raise ConfigError(
+            f"{node.nodeid} is a test of Hypothesis, and one cassette cannot serve all its examples; open one in each "
+            f"of them: with pytest_imgresponse.replay(path)"
+        )
     if len(rivals := state.claims[str(use.cassette).casefold()]) > 1:
         raise CassetteInUseError(
             f"{use.cassette} is claimed by {len(rivals)}: {', '.join(sorted(rivals))}; give one of them a cassette "
-            f"of its own with @pytest.mark.imgresponse(name)"
+            f"of its own with @pytest.mark.imgresponse(name), or an id that differs in more than case"
         )
     command_line = config.getoption("--imgresponse-record")
     settings = settings_from(
         [
             Layer("the command line", {"record": command_line} if command_line else {}),
             _marker_layer(node.nodeid, use.options),
-            Layer("the fixture imgresponse_config", _mapping(request.getfixturevalue("imgresponse_config"))),
+            Layer("the fixture imgresponse_config", _mapping(given)),
             _ini_layer(config, "record"),
             _ini_layer(config, "images"),
         ]
@@ -269,28 +277,22 @@ def _mapping(value: object) -> dict[str, Any]:
     return value
 
 
-def _count(config: pytest.Config, use: _Use, nodeid: str) -> None:
-    assert use.session is not None
-    config.stash[_STATE].tally.add(use.session, nodeid, passed=use.passed, shared=use.named)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
-    """Under `--imgresponse-strict`, what a passed test left behind makes it fail."""
-    yield
-    use = item.stash.get(_USE, None)
-    if use is None or use.session is None or not item.config.getoption("--imgresponse-strict"):
+def _judge(config: pytest.Config, session: Session, use: _Use, nodeid: str) -> None:
+    """Count what the test did; under `--imgresponse-strict` refuse what it left behind though it passed."""
+    config.stash[_STATE].tally.add(session, nodeid, passed=use.passed, shared=use.named)
+    if not use.passed or not config.getoption("--imgresponse-strict"):
         return
-    if use.session.misses:
-        raise use.session.misses[0]
-    unplayed = [] if use.named or use.session.settings.allow_unplayed else use.session.unplayed
+    if session.misses:
+        pytest.fail(f"{type(session.misses[0]).__name__}: {session.misses[0]}", pytrace=False)
+    unplayed = [] if use.named or session.settings.allow_unplayed else session.unplayed
     if unplayed:
         asked = "\n".join(f"  {i.request.method} {i.request.url}" for i in unplayed[:10])
-        raise UnplayedError(
-            f"{len(unplayed)} of {len(use.session.loaded)} interactions of {use.cassette} were not played:\n{asked}\n"
+        problem = UnplayedError(
+            f"{len(unplayed)} of {len(session.loaded)} interactions of {use.cassette} were not played:\n{asked}\n"
             f"Record it afresh (--imgresponse-record=rewrite), or allow it: "
             f"@pytest.mark.imgresponse(allow_unplayed=True)"
         )
+        pytest.fail(f"{type(problem).__name__}: {problem}", pytrace=False)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -330,10 +332,16 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         users = {cassette: sorted(tests) for cassette, tests in state.users.items()}
         output[_TALLY] = {"tally": state.tally.as_dict(), "users": users}
         return
-    judged = state.tally.judge_shared(state.users)
+    judged = {} if _narrowed(session.config) else state.tally.judge_shared(state.users)
     state.tally.unplayed.update(judged)
     if judged and session.config.getoption("--imgresponse-strict") and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _narrowed(config: pytest.Config) -> bool:
+    """Whether files were left out, some of which may hold tests that share a cassette."""
+    folders = all((config.invocation_params.dir / argument).is_dir() for argument in config.args)
+    return not folders or bool(config.getoption("lf", False))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -188,7 +188,99 @@ class TestInterrupted:
         suite.run().outcomes(passed=1).sent(0)
 
 
+class TestBeforeSave:
+    def test_a_mark_of_a_picture_survives_what_is_done_to_the_text(self, path, ask):
+        def tidy(text):
+            try:
+                return json.dumps(json.loads(text)).encode("ascii", "ignore").decode()
+            except ValueError:
+                return text
+
+        for name, rules in {
+            "a": {"before_save": tidy},
+            "b": {"redact_values": [re.compile("picture[a-z]+"), "picture"]},
+        }.items():
+            with replay(path.with_name(name), record="once", **rules):
+                picture = ask("a picture, pictureaaaa").json()["data"][0]["b64_json"]
+            with replay(path.with_name(name), **rules) as again:
+                assert ask("a picture, pictureaaaa").json()["data"][0]["b64_json"] == picture
+            assert len(again.images) == 1
+
+    @pytest.mark.parametrize(
+        ("function", "message"),
+        [
+            (lambda text: text.replace("picture", ""), "must leave each picture's mark, such as 'pictureaaaa', once"),
+            (lambda text: None if "created" in text else text, "before_save returned None for"),
+            (lambda text: {}[text] if "created" in text else text, "before_save raised KeyError"),
+        ],
+    )
+    def test_what_it_breaks_is_kept_elsewhere(self, path, ask, function, message):
+        with (
+            pytest.raises(CassetteSaveError, match=message) as caught,
+            replay(path, record="once", before_save=function),
+        ):
+            assert ask().status_code == 200
+        assert not path.exists()
+        place = re.search(r"They are kept as a cassette in (\S+): mend", str(caught.value))[1]
+        with replay(Path(place) / "fox"):
+            assert ask().status_code == 200
+
+    def test_what_it_breaks_in_a_request_is_not_sent(self, path, ask, api):
+        with (
+            replay(path, record="once", before_save=lambda text: None),
+            pytest.raises(ConfigError, match="returned None"),
+        ):
+            ask()
+        assert api.requests == ()
+
+
+def test_interactions_of_a_plain_cassette_are_redacted_when_it_is_saved_again(path, ask):
+    path.write_text(
+        "version: 1\ninteractions:\n- request: {method: GET, uri: 'http://a/?sig=s3cret-sig', body: null,"
+        " headers: {Authorization: [Bearer sk-old-0123456789]}}\n"
+        "  response: {status: {code: 200, message: OK}, headers: {Set-Cookie: [a=s3cret-cookie]},"
+        ' body: {string: \'{"user": "jane"}\'}}\n'
+    )
+    with replay(path, record="new_episodes"):
+        ask()
+        assert httpx.get("http://a/?sig=other").json() == {"user": "jane"}
+    text = path.read_text()
+    assert not {"s3cret", "sk-old", "jane"} & set(re.findall("s3cret|sk-old|jane", text))
+    assert text.count("- request:") == 2
+
+
+def test_a_test_that_changes_the_directory(tmp_path, ask, monkeypatch):
+    (tmp_path / "else").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for mode in ("once", "none"):
+        with replay("fox", record=mode):
+            ask("one")
+            os.chdir("else")
+            ask("two")
+        os.chdir("..")
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        ".gitattributes",
+        "else",
+        "fox-1.png",
+        "fox-2.png",
+        "fox.yaml",
+    ]
+
+
 class TestErrorsAndSuccess:
+    @pytest.mark.parametrize("order", [("one", "two"), ("two", "one")])
+    def test_a_success_stays_where_another_request_is_rewritten(self, path, ask, api, order):
+        with replay(path, record="once"):
+            answers = {prompt: ask(prompt).content for prompt in order}
+        with replay(path, record="rewrite"):
+            for prompt in order:
+                if prompt == "two":
+                    api.fail("server_error")
+                ask(prompt)
+        with replay(path):
+            assert ask("two").content == answers["two"]
+            assert ask("one").status_code == 200
+
     def test_a_retry_that_succeeds_replaces_the_old_success(self, path, ask, api):
         for mode in ("all", "rewrite"):
             with replay(path, record="once"):
@@ -300,6 +392,7 @@ class TestRecorder:
             cassette("data: {\n\n", events).events
         assert cassette(": ping\n\ndata: [DONE]\n\n", events).events == []
         assert cassette("{}", events).responses == []
+        assert cassette("<html>", "text/html").responses == []
         assert cassette('{"created": 1}').events == []
 
     def test_an_svg_is_bytes_and_a_broken_picture_is_an_error(self, tmp_path):
@@ -332,7 +425,7 @@ class TestReplay:
         ("options", "message"),
         [
             ({"record": "onec"}, "record: expected one of none, .*got 'onec' \\(from the call of replay\\(\\)\\)"),
-            ({"recrd": "all"}, "unknown option 'recrd'"),
+            ({"match_on": "body"}, "match_on: expected a list of strings"),
         ],
     )
     def test_bad_options(self, path, options, message):

@@ -55,6 +55,24 @@ def test_a_payload_is_found_by_what_it_is(shape, prefix, format, suffix):
     assert body.content() == content
 
 
+@pytest.mark.parametrize(("letter", "escape"), [("/", "\\/"), ("+", "\\u002B")], ids=["PHP", ".NET"])
+def test_an_escaped_payload_comes_back_as_it_was(letter, escape):
+    data = picture("PNG") + b"\xff\xff\xff\xfb\xef\xbe" * 9
+    content = f'{{"b64_json": "data:image/png;base64,{b64(data).replace(letter, escape)}", "a": "\\/"}}'.encode()
+    assert escape.encode() in content
+    body = Body.of(content)
+    assert [file.read() for file in body.files.values()] == [data]
+    assert body.content() == content
+    assert Body.stored(body.renamed(lambda file: "a.png"), lambda name, sha: body.files[sha]).content() == content
+
+
+def test_a_payload_that_is_escaped_here_and_there_stays():
+    content = f'{{"b64_json": "{b64(picture("PNG") + b"~~~~???" * 9).replace("/", chr(92) + "/", 1)}"}}'.encode()
+    assert content.count(b"/") > 1
+    assert Body.of(content).files == {}
+    assert Body.of(content).content() == content
+
+
 @pytest.mark.parametrize("format", FORMATS)
 def test_a_body_that_is_a_picture_is_a_file(format):
     body = Body.of(picture(format))

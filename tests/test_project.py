@@ -43,8 +43,7 @@ def test_options_tuples_and_settings_agree():
     assert set(_config.MARKER_OPTIONS) < set(_config.CONFIG_OPTIONS) == set(_config._CHECKS)
 
 
-def test_pytest_still_has_the_one_private_name_that_is_used(request):
+def test_pytest_still_has_the_one_private_name_that_is_used(request, tmp_path, pytestconfig):
     """Of pytest: `Function._fixtureinfo.name2fixturedefs`, which tells a fixture's scope before it is set up."""
     definitions = getattr(request.node, plugin.FIXTURE_INFO).name2fixturedefs
-    assert definitions["tmp_path_factory"][-1].scope == "session" if "tmp_path_factory" in definitions else definitions
-    assert all(found[-1].scope for found in definitions.values())
+    assert (definitions["tmp_path"][-1].scope, definitions["pytestconfig"][-1].scope) == ("function", "session")

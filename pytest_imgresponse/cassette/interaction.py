@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 
 from pytest_imgresponse.cassette.payloads import Body, File
+from pytest_imgresponse.errors import CassetteDecodeError
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse, boundary_of
 
 Pairs = tuple[tuple[str, str], ...]
@@ -99,3 +100,15 @@ class Interaction:
     def files(self) -> list[File]:
         """The files of both bodies, in the order in which their texts name them."""
         return [*self.request.body.files.values(), *self.response.body.files.values()]
+
+    def in_memory(self) -> Interaction:
+        """The interaction with its files read, for when they are gone; without those that cannot be."""
+        request, response = self.request, self.response
+        return Interaction(replace(request, body=_read(request.body)), replace(response, body=_read(response.body)))
+
+
+def _read(body: Body) -> Body:
+    try:
+        return Body(body.text, {sha: File.of(file.read(), file.suffix) for sha, file in body.files.items()})
+    except CassetteDecodeError:
+        return Body()

@@ -7,7 +7,7 @@ are compared by hash. Loopback authorities are one host, whatever the port.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import ip_address
 from operator import itemgetter
 from typing import Any
@@ -20,6 +20,7 @@ from pytest_imgresponse.http import boundary_of, split_multipart
 
 Facets = dict[str, Any]
 LOOPBACK = "the loopback"
+_SHOWN = 12
 
 
 def facets_of(request: Request, match_on: Iterable[str] = MATCHERS) -> Facets:
@@ -65,6 +66,21 @@ def differences(recorded: Facets, asked: Facets) -> list[str]:
     return lines
 
 
+def nearest(recorded: Sequence[Facets], asked: Facets) -> str:
+    """Which recorded request is nearest to one that has no match, and what differs."""
+    number, facets = min(enumerate(recorded, 1), key=lambda numbered: _distance(numbered[1], asked))
+    lines = differences(facets, asked)
+    shown = "".join(f"\n  {line}" for line in lines[:_SHOWN])
+    more = f"\n  … and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else ""
+    return f"the nearest, number {number}, differs in:{shown}{more}"
+
+
+def _distance(recorded: Facets, asked: Facets) -> tuple[int, int]:
+    """First what kind of request it is, then in how many places it differs."""
+    route = sum(recorded[name] != asked[name] for name in asked if name not in ("body", "query"))
+    return route, len(differences(recorded, asked))
+
+
 def _port(url: str) -> int | None:
     parts = urlsplit(url)
     try:
@@ -84,7 +100,7 @@ def _meaning(request: Request) -> Any:
     if text[:1].strip() in ("{", "[", '"') or text[:1].isspace():
         try:
             return {"json": json.loads(text)}
-        except ValueError:
+        except (ValueError, RecursionError):
             pass
     return {"text": text} if text else None
 

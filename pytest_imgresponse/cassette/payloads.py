@@ -1,6 +1,7 @@
 """Bodies as a cassette keeps them: text, with a reference in the place of each picture.
 
-A reference is `imgresponse:v1:<file name>#<sha256>`. One that is a whole body, or the whole content of a
+A reference is `imgresponse:v1:<file name>#<sha256>`, with `#slash` or `#plus` behind it where the base64 was
+escaped. One that is a whole body, or the whole content of a
 part of a multipart body, stands for the bytes of its file; one inside a text stands for their base64.
 In memory the file name is `*` and its suffix: names are given where a cassette is written.
 """
@@ -25,6 +26,10 @@ SMALLEST = 24
 
 _PIECE = 3 * 2**16
 _HONEST = MARK + "#"
+# PHP escapes the slash, .NET the plus sign.
+_ESCAPES = {"#slash": ("/", "\\/"), "#plus": ("+", "\\u002B")}
+_ESCAPES_WITHIN = 10_000
+"""Letters within which a payload shows how it is escaped."""
 _DATA_URL = re.compile(r"data:[^,\"]{0,100};base64,")
 
 
@@ -87,11 +92,11 @@ class Body:
             found = REFERENCE.match(text, start)
             if found is None:
                 raise ValueError(f"the reference {text[start : start + 120]!r} is malformed")
-            if found["more"] is not None:
+            if found["more"] not in (None, *_ESCAPES):
                 raise ValueError(f"the reference {found[0]!r} is of a kind that this version does not know")
             file = resolve(found["name"], found["sha256"])
             files[file.sha256] = file
-            pieces.append(file.reference)
+            pieces.append(file.reference + (found["more"] or ""))
             position = found.end()
         pieces.append(text[position:])
         return cls(_take_payloads("".join(pieces), files), files)
@@ -111,7 +116,8 @@ class Body:
         for found in REFERENCE.finditer(self.text):
             body.write(_honest(self.text[position : found.start()]))
             position = found.end()
-            _write_base64(body, self.files[found["sha256"]].read(), room=len(self.text) - position)
+            data = self.files[found["sha256"]].read()
+            _write_base64(body, data, _ESCAPES.get(found["more"]), room=len(self.text) - position)
         body.write(_honest(self.text[position:]))
         body.truncate()
         return body.getvalue()
@@ -133,14 +139,16 @@ class Body:
         """The text as it is written to a cassette file, each reference with the name of its file."""
         if not self.files:
             return self.text
-        return REFERENCE.sub(lambda m: f"{MARK}{name_of(self.files[m['sha256']])}#{m['sha256']}", self.text)
+        return REFERENCE.sub(
+            lambda m: f"{MARK}{name_of(self.files[m['sha256']])}#{m['sha256']}{m['more'] or ''}", self.text
+        )
 
     def _files_of(self, part: bytes) -> dict[str, File]:
         found = REFERENCE.findall(part.decode())
         return {sha: self.files[sha] for _, sha, _ in found}
 
 
-def _write_base64(body: BytesIO, data: bytes, room: int) -> None:
+def _write_base64(body: BytesIO, data: bytes, escape: tuple[str, str] | None, room: int) -> None:
     """Write a payload piece by piece, where there is room for it and for as much again as `room`.
 
     Whole, it would stand in memory twice; and getting that memory takes longer than all the rest.
@@ -150,7 +158,11 @@ def _write_base64(body: BytesIO, data: bytes, room: int) -> None:
     body.write(b"=")
     body.seek(start)
     view = memoryview(data)
-    body.writelines(pybase64.b64encode(view[position : position + _PIECE]) for position in range(0, len(data), _PIECE))
+    pieces = (pybase64.b64encode(view[position : position + _PIECE]) for position in range(0, len(data), _PIECE))
+    if escape is not None:
+        letter, escaped = (text.encode() for text in escape)
+        pieces = (piece.replace(letter, escaped) for piece in pieces)
+    body.writelines(pieces)
 
 
 def _honest(text: str) -> bytes:
@@ -188,13 +200,24 @@ def _take_payloads(text: str, files: dict[str, File], mend: Callable[[str], str]
         if end - start >= SMALLEST:
             prefix = _DATA_URL.match(text, start, end)
             first = prefix.end() if prefix else start
-            file = _payload(text[first:end])
+            payload, escape = _unescaped(text[first:end])
+            file = _payload(payload)
             if file is not None:
                 files[file.sha256] = file
-                pieces += (mend(text[taken:first]), file.reference)
+                pieces += (mend(text[taken:first]), file.reference + escape)
                 taken = end
         start = end + 1
     return "".join([*pieces, mend(text[taken:])])
+
+
+def _unescaped(text: str) -> tuple[str, str]:
+    """Base64 without the escapes that some JSON writers use, and how a reference names them."""
+    if "\\" in text[:_ESCAPES_WITHIN]:
+        for name, (letter, escape) in _ESCAPES.items():
+            plain = text.replace(escape, letter)
+            if "\\" not in plain and plain.replace(letter, escape) == text:
+                return plain, name
+    return text, ""
 
 
 def _payload(text: str) -> File | None:

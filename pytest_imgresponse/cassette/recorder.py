@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_imgresponse._config import Layer, Settings, settings_from
+from pytest_imgresponse._config import Images, Layer, Matcher, RecordMode, Settings, settings_from
 from pytest_imgresponse.cassette.seam import opened
 from pytest_imgresponse.cassette.session import Session
 from pytest_imgresponse.errors import ConfigError, ResponseError
@@ -69,7 +70,7 @@ class ImgResponse:
 
         models = []
         for request, response in self._images_answers():
-            if response.content_type == "text/event-stream":
+            if response.content_type not in ("", "application/json"):
                 continue
             try:
                 models.append(ImagesResponse.model_validate_json(response.body))
@@ -143,16 +144,38 @@ def open_session(session: Session) -> Iterator[ImgResponse]:
 
 
 @contextmanager
-def replay(path: str | os.PathLike[str], **options: Any) -> Iterator[ImgResponse]:
+def replay(
+    path: str | os.PathLike[str],
+    *,
+    record: RecordMode = "none",
+    match_on: Sequence[Matcher] | None = None,
+    images: Images | None = None,
+    ignore_hosts: Sequence[str] | None = None,
+    redact_names: Sequence[str] | None = None,
+    redact_values: Sequence[str | re.Pattern[str]] | None = None,
+    before_save: Callable[[str], str] | None = None,
+    stand_in_keys: Sequence[str] | None = None,
+) -> Iterator[ImgResponse]:
     """Answer the HTTP clients of this process from the cassette at `path`, without pytest.
 
-    For scripts, for fixtures wider than a function, and inside `@given`. Options are those of
-    `imgresponse_config`: `record` ("none" unless given), `match_on`, `images`, `allow_unplayed`,
-    `ignore_hosts`, `redact_names`, `redact_values`, `before_save`. `.yaml` is added to a path without it.
-    Yields what the `imgresponse` fixture hands to a test. Raises `ConfigError` for an option that is unknown
-    or wrong, `CassetteError` for a cassette that is.
+    For scripts, for fixtures wider than a function, and inside `@given`. The options are those of
+    `imgresponse_config`. `.yaml` is added to a path without it; the files beside it named `<path>-<number>` are
+    the cassette's. For `once` and `rewrite` a run is this process: what it has made or started afresh, it adds to.
+    Yields what the `imgresponse` fixture hands to a test. Raises `ConfigError` for an option that is wrong,
+    `CassetteError` for a cassette that is.
     """
-    settings = settings_from([Layer("the call of replay()", options)])
+    options = {
+        "record": record,
+        "match_on": match_on,
+        "images": images,
+        "ignore_hosts": ignore_hosts,
+        "redact_names": redact_names,
+        "redact_values": redact_values,
+        "before_save": before_save,
+        "stand_in_keys": stand_in_keys,
+    }
+    given = {name: value for name, value in options.items() if value is not None}
+    settings = settings_from([Layer("the call of replay()", given)])
     session = Session(_yaml(path), settings, remedy=f'replay({os.fspath(path)!r}, record="{{mode}}")')
     with open_session(session) as recorder:
         yield recorder

@@ -8,7 +8,7 @@ carried them in a header; and what the user adds. Pictures are exempt: their ref
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -17,6 +17,7 @@ import pybase64
 
 from pytest_imgresponse.cassette.interaction import Pairs, Request, Response
 from pytest_imgresponse.cassette.payloads import REFERENCE, Body, File
+from pytest_imgresponse.errors import ConfigError
 
 REDACTED = "REDACTED"
 
@@ -27,19 +28,22 @@ KEPT_IN_RESPONSE = re.compile(
 )
 
 _KEY_NAMES = (
-    r"(?:x[-_])?api[-_]?key|(?:access|account|private|secret|subscription)[-_]?key(?:[-_]?id)?"
-    r"|(?:access|auth|bearer|csrf|id|refresh|security|session|xsrf)?[-_]?token|authorization|proxy-authorization"
-    r"|passw(?:or)?d|secret|client[-_]?secret|credentials?|(?:set-)?cookies?|jwt"
+    r"[\w-]*(?:api|access|account|private|secret|subscription|shared|encryption)[-_]?key(?:[-_]?id)?"
+    r"|(?:[\w-]*(?:access|api|app|auth|bearer|bot|csrf|hf|id|jwt|oauth|refresh|security|session|user|xsrf))?[-_]?token"
+    r"|(?:proxy-)?authorization|[\w-]*passw(?:or)?d|[\w-]*secret|[\w-]*credentials?|[\w-]*signature"
+    r"|(?:set-)?cookies?|jwt|connection[-_]?string"
 )
 _ID_NAMES = (
-    r"user(?:[-_]?(?:id|name))?|username|e-?mail|org(?:ani[sz]ation)?(?:[-_]?id)?|project(?:[-_]?id)?"
+    r"user(?:[-_]?(?:id|name))?|[\w-]*e[-_]?mail|org(?:ani[sz]ation)?(?:[-_]?id)?|project(?:[-_]?id)?"
     r"|(?:x[-_])?request[-_]?id|account(?:[-_]?id)?|tenant(?:[-_]?id)?|customer[-_]?id|session(?:[-_]?id)?"
     r"|safety[-_]?identifier|openai-(?:organization|project)"
 )
-# Shared access signatures (Azure), presigned urls (AWS, Google, CloudFront), and Google's `key`.
+_NUMBERED = r"(?:user|org(?:ani[sz]ation)?|project|account|tenant|customer|session)[-_]?id"
+# Shared access signatures and presigned URLs: Azure, AWS, Google, CloudFront, Akamai, Aliyun, Tencent,
+# Volcengine; and Google's `key`.
 _QUERY_NAMES = (
-    r"key|code|auth|sig|signature|hmac|skoid|sktid|policy|key-pair-id|awsaccesskeyid|googleaccessid"
-    r"|x-(?:amz|goog)-(?:signature|credential|security-token)"
+    r"key|code|auth|auth[-_]?key|sig|sign|hmac|skoid|sktid|policy|key-pair-id|[\w-]*access[-_]?(?:key)?[-_]?id"
+    r"|[\w-]*credential|q-ak|hdne?[at]s?|__token__"
 )
 
 
@@ -60,6 +64,7 @@ _SHAPES = tuple(
         (("proj_",), r"(?<![\w-])proj_(?!redacted\b)[A-Za-z0-9]{8,}", "proj_redacted"),
         (("req_",), r"(?<![\w-])req_(?!redacted\b)[A-Za-z0-9]{8,}", "req_redacted"),
         (("user", "sess"), r"(?<![\w-])(user|sess)([-_])(?=[A-Za-z]*\d)[A-Za-z0-9]{12,}", r"\1\2redacted"),
+        (("in organi",), r"(?i)\b(in organi[sz]ation )(?!org-redacted|REDACTED)[^\s.,\"\\]+", r"\1org-redacted"),
         (("request",), r"(?i)\b(request[ _-]?id:?\s+)(?!req_redacted)[\w-]{8,}", r"\1req_redacted"),
         # RFC 6750 and RFC 7617, where a message quotes the header
         (("bearer", "basic"), r"(?i)\b(bearer|basic)(\s+)(?=[^\s\"]*\d)[\w.~+/=-]{16,}", rf"\1\2{REDACTED}"),
@@ -95,7 +100,7 @@ class Redactor:
 
     `names` are names of query parameters, form fields and JSON keys; `values` are texts or compiled patterns;
     `before_save` is called with each text that would be saved (URL, header value, body) and returns what to
-    save. It sees a private character and a number where a picture was. `keep_ports` leaves the ports of the
+    save; it sees a word such as `pictureaaaa` where a picture was. `keep_ports` leaves the ports of the
     loopback, for matchers that compare them.
     """
 
@@ -120,6 +125,7 @@ class Redactor:
                 re.compile(rf'(?is)\bname="{query_names}"[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n(?P<value>.*?)(?=\r\n--)'),
             ),
         )
+        self._numbers = re.compile(rf'(?i)("{_NUMBERED}"\s*:\s*\[?\s*)-?\d+')
         self._shapes = _SHAPES if keep_ports else (*_SHAPES, _PORT)
         self._values = tuple(v if isinstance(v, re.Pattern) else re.compile(re.escape(v)) for v in values if v)
         self._before_save = before_save
@@ -154,15 +160,20 @@ class Redactor:
         return tuple(sorted(clean, key=lambda pair: pair[0].lower()))
 
     def _body(self, body: Body, secrets: list[str]) -> Body:
-        """The body with its text redacted; the references are set aside meanwhile."""
-        shield = next(c for c in map(chr, range(0xE000, 0xF8FF)) if c not in body.text)
+        """The body with its text redacted; marks stand for the references meanwhile."""
         references = [found[0] for found in REFERENCE.finditer(body.text)] if body.files else []
-        numbers = iter(range(len(references)))
-        text = REFERENCE.sub(lambda _: f"{shield}{next(numbers)}{shield}", body.text) if references else body.text
-        text = self._text(text, secrets, shield)
-        if references:
-            text = re.sub(f"{shield}(\\d+){shield}", lambda m: references[int(m[1])], text)
+        text, marks = body.text, _marks(body.text, len(references))
+        for mark, reference in zip(marks, references, strict=True):
+            text = text.replace(reference, mark, 1)
+        text = self._text(text, secrets, marks)
+        if [found for found in re.findall("|".join(marks), text) if marks] != marks:
+            raise ConfigError(
+                f"before_save must leave each picture's mark, such as {marks[0]!r}, once and in its place; it returned "
+                f"{text[:200]!r}"
+            )
         files = {}
+        for mark, reference in zip(marks, references, strict=True):
+            text = text.replace(mark, reference, 1)
         for file in body.files.values():
             clean = self._binary(file, secrets) if file.suffix == ".bin" else file
             files[clean.sha256] = clean
@@ -180,31 +191,60 @@ class Redactor:
         clean = self._rules(text, secrets)
         return file if clean == text else File.of(clean.encode(encoding, "replace"), file.suffix)
 
-    def _text(self, text: str, secrets: list[str], shield: str = "\0") -> str:
-        text = self._rules(text, secrets, shield)
-        return self._before_save(text) if self._before_save and text else text
-
-    def _rules(self, text: str, secrets: list[str], shield: str = "\0") -> str:
+    def _text(self, text: str, secrets: list[str], marks: Sequence[str] = ()) -> str:
         if not text:
             return text
-        for secret in secrets:
-            text = text.replace(secret, REDACTED)
-        for need, pattern in self._named:
-            if need in text:
-                text = pattern.sub(lambda found: _without_value(found, shield), text)
-        lowered = text.lower()
-        for needs, pattern, replacement in self._shapes:
-            if any(need in lowered for need in needs):
-                text = pattern.sub(replacement, text)
+        text = self._rules(text, secrets, marks)
+        if self._values:
+            between = re.compile(f"({'|'.join(marks)})") if marks else None
+            pieces = between.split(text) if between else [text]
+            text = "".join(piece if piece in marks else self._without_values(piece) for piece in pieces)
+        return self._hidden(text) if self._before_save else text
+
+    def _without_values(self, text: str) -> str:
         for pattern in self._values:
             text = pattern.sub(REDACTED, text)
         return text
 
+    def _hidden(self, text: str) -> str:
+        """What `before_save` makes of a text. Raises `ConfigError` where it makes none."""
+        assert self._before_save is not None
+        try:
+            hidden = self._before_save(text)
+        except Exception as error:
+            raise ConfigError(
+                f"before_save raised {error!r} for {text[:200]!r}; it takes and returns a text"
+            ) from error
+        if not isinstance(hidden, str):
+            raise ConfigError(f"before_save returned {hidden!r} for {text[:200]!r}; it takes and returns a text")
+        return hidden
 
-def _without_value(found: re.Match[str], shield: str) -> str:
+    def _rules(self, text: str, secrets: list[str], marks: Sequence[str] = ()) -> str:
+        for secret in secrets:
+            text = text.replace(secret, REDACTED)
+        for need, pattern in self._named:
+            if need in text:
+                text = pattern.sub(lambda found: _without_value(found, marks), text)
+        text = self._numbers.sub(r"\g<1>0", text)
+        lowered = text.lower()
+        for needs, pattern, replacement in self._shapes:
+            if any(need in lowered for need in needs):
+                text = pattern.sub(replacement, text)
+        return text
+
+
+def _marks(text: str, number: int) -> list[str]:
+    """Words that stand for references: of letters alone, which JSON, a pattern or an encoding leaves as they are."""
+    stem = "picture"
+    while stem in text:
+        stem += "x"
+    return [f"{stem}{''.join(chr(ord('a') + int(digit)) for digit in f'{n:04}')}" for n in range(number)]
+
+
+def _without_value(found: re.Match[str], marks: Sequence[str]) -> str:
     """What was found, with its value replaced; a picture's reference is no secret."""
     value = found["value"]
-    if value in ("", '""') or shield in value:
+    if value in ("", '""') or any(mark in value for mark in marks):
         return found[0]
     start, end = (index - found.start() for index in found.span("value"))
     if value[0] == "[":

@@ -1,12 +1,12 @@
 """One open cassette: it chooses the answers, records new ones, and knows what was played.
 
-It speaks of `HTTPRequest` and `HTTPResponse` alone; what touches vcrpy is in `seam`.
+What touches vcrpy is in `seam`.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -16,7 +16,7 @@ from threading import RLock
 from pytest_imgresponse._config import Settings
 from pytest_imgresponse.cassette.encodings import remove_encoding
 from pytest_imgresponse.cassette.interaction import Interaction, Request, Response
-from pytest_imgresponse.cassette.matching import Facets, differences, facets_of, key_of
+from pytest_imgresponse.cassette.matching import Facets, facets_of, key_of, nearest
 from pytest_imgresponse.cassette.redact import Redactor
 from pytest_imgresponse.cassette.runs import PROCESS, Run
 from pytest_imgresponse.cassette.store import Store
@@ -25,6 +25,7 @@ from pytest_imgresponse.errors import (
     CassetteError,
     CassetteMissingError,
     CassetteSaveError,
+    ConfigError,
     UnrecordedRequestError,
 )
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
@@ -35,12 +36,17 @@ _RETRIED = frozenset({408, 409, 429})
 
 @dataclass(eq=False)
 class Ticket:
-    """One request, in the order of asking, and what became of it."""
+    """One request, in the order of asking, and what became of it.
+
+    `ordinal` counts, from 0, the answers to equal requests that this session played or recorded before:
+    together with the key it is the place of an answer in the cassette.
+    """
 
     asked: Request
     clean: Request
     key: str
     facets: Facets
+    ordinal: int = 0
     played: Interaction | None = None
     replaces: Interaction | None = None
     recorded: Interaction | None = None
@@ -49,10 +55,9 @@ class Ticket:
 
 
 class Session:
-    """An open cassette. Thread-safe; `run` and `remedy` tell it where it is used.
+    """An open cassette. Thread-safe. Raises `CassetteDecodeError` for one that cannot be trusted.
 
-    `remedy` is the way to record, as the user would type it: `{mode}` stands for the record mode. Raises
-    `CassetteDecodeError` where the cassette is there and cannot be trusted.
+    `remedy` is the way to record, as the user would type it: `{mode}` stands for the record mode.
     """
 
     def __init__(
@@ -64,7 +69,7 @@ class Session:
         remedy: str = 'replay(…, record="{mode}")',
         attributes: Path | None = None,
     ) -> None:
-        self.path = path
+        self.path = path = path.absolute()  # a test may change the directory
         self.settings = settings
         self.tickets: list[Ticket] = []
         self.misses: list[CassetteError] = []
@@ -75,11 +80,16 @@ class Session:
         self._attributes = attributes or path.parent
         self._store = Store(path)
         self._redactor = Redactor(settings.redact_names, settings.redact_values, settings.before_save)
+        self._clean: dict[str, Interaction] = {}
+        self._keys: dict[str, str] = {}
+        self._kept_back: list[Interaction] = []
+        self._unsaved: list[Interaction] = []
         self._lock = RLock()
         self._probed = False
         self.existed = self._store.exists()
         self.loaded = self._load() if self.existed else []
         self._facets = [self._facets_of(self._redactor.request(i.request)) for i in self.loaded]
+        self._ordinals: Counter[str] = Counter()
         self._left: dict[str, deque[Interaction]] = defaultdict(deque)
         for interaction, facets in zip(self.loaded, self._facets, strict=True):
             self._left[key_of(facets)].append(interaction)
@@ -94,10 +104,9 @@ class Session:
     @property
     def unplayed(self) -> list[Interaction]:
         """The recorded interactions that no request asked for; none where all is recorded anew."""
-        if self.settings.record in ("all", "rewrite"):
-            return []
         played = {id(ticket.played) for ticket in self.tickets}
-        return [interaction for interaction in self.loaded if id(interaction) not in played]
+        anew = self.settings.record in ("all", "rewrite")
+        return [] if anew else [interaction for interaction in self.loaded if id(interaction) not in played]
 
     @property
     def answered(self) -> list[Ticket]:
@@ -121,7 +130,7 @@ class Session:
                 if not self.recording:
                     raise self._miss(ticket)
                 self._probe()
-            self.tickets.append(ticket)
+            self._number(ticket)
         return ticket
 
     def ignores(self, host: str | None) -> bool:
@@ -135,8 +144,13 @@ class Session:
             for other in self.tickets:
                 if other.key == ticket.key and other.answer is None and other.played is None:
                     return other
-            self.tickets.append(ticket)
+            self._number(ticket)
         return ticket
+
+    def _number(self, ticket: Ticket) -> None:
+        ticket.ordinal = self._ordinals[ticket.key]
+        self._ordinals[ticket.key] += 1
+        self.tickets.append(ticket)
 
     def recorded_for(self, url: str) -> list[HTTPRequest]:
         """The recorded requests to a URL that were not played yet."""
@@ -161,21 +175,32 @@ class Session:
 
         What goes wrong there is kept in `save_error`: the test gets its answer all the same.
         """
-        answer = remove_encoding(response)
-        kept = self._redactor.response(Response.of(answer), ticket.asked)
+        ticket.answer = answer = remove_encoding(response)
+        sent = Response.of(answer)
         with self._lock:
-            ticket.answer = answer
-            ticket.recorded = Interaction(ticket.clean, kept)
-            if ticket.replaces is not None and _failed(kept) and not _failed(ticket.replaces.response):
-                # The old success stays, for the client's next try to replace.
-                self.not_kept.append(ticket.recorded)
-                ticket.recorded = None
-                self._left[ticket.key].appendleft(ticket.replaces)
+            try:
+                kept = self._redactor.response(sent, ticket.asked)
+            except ConfigError as error:  # of `before_save`; without it the answer may not stand in the cassette
+                rules = Redactor(self.settings.redact_names, self.settings.redact_values)
+                self._unsaved.append(Interaction(ticket.clean, rules.response(sent, ticket.asked)))
+                self.save_error = self._rescue(error)
                 return
+            if ticket.replaces is not None and _failed(kept) and not _failed(ticket.replaces.response):
+                self._keep_back(ticket, Interaction(ticket.clean, kept))
+            else:
+                ticket.recorded = Interaction(ticket.clean, kept)
             try:
                 self._save()
             except (OSError, CassetteDecodeError) as error:
                 self.save_error = self._rescue(error)
+
+    def _keep_back(self, ticket: Ticket, failed: Interaction) -> None:
+        """The old success stays in its place, for the client's next try to replace."""
+        assert ticket.replaces is not None
+        self.not_kept.append(failed)
+        self._kept_back.append(ticket.replaces)
+        self._left[ticket.key].appendleft(ticket.replaces)
+        self._ordinals[ticket.key] -= 1
 
     def _load(self) -> list[Interaction]:
         try:
@@ -215,16 +240,65 @@ class Session:
         rewrite = self.settings.record == "rewrite"
         with self._store.lock():
             afresh = rewrite and not self._run.has("rewritten", self.path)
-            if afresh and self._holds_back(recorded):
+            if not recorded or (afresh and self._holds_back(recorded)):
                 return
+            if afresh:
+                self.loaded = [interaction.in_memory() for interaction in self.loaded]
             disk = self._store.load() if self._store.exists() and not afresh else []
-            self._store.save(_merged(disk, recorded), self._attributes)
+            disk = [self._redacted(interaction) for interaction in disk]
+            self._store.save(self._merged(disk, recorded), self._attributes)
             for ticket in recorded:
                 ticket.saved = True
             if rewrite:
                 self._run.note("rewritten", self.path)
             if not self.existed:
                 self._run.note("made", self.path)
+
+    def _redacted(self, interaction: Interaction) -> Interaction:
+        """An interaction of the disk as we would save it: plain vcrpy, or laxer rules, may have written it."""
+        if interaction.digest not in self._clean:
+            request, response = interaction.request, interaction.response
+            clean = Interaction(self._redactor.request(request), self._redactor.response(response, request))
+            self._clean[interaction.digest] = self._clean[clean.digest] = clean
+        return self._clean[interaction.digest]
+
+    def _key(self, interaction: Interaction) -> str:
+        if interaction.digest not in self._keys:
+            clean = self._redactor.request(interaction.request)
+            self._keys[interaction.digest] = key_of(self._facets_of(clean))
+        return self._keys[interaction.digest]
+
+    def _merged(self, disk: Sequence[Interaction], recorded: Sequence[Ticket]) -> list[Interaction]:
+        """What is on the disk and what this session recorded, each answer in its place: its key and ordinal.
+
+        One that is taken, by an older answer or by another worker's to an equal request, is taken over. New ones
+        come behind, in the order of asking.
+        """
+        late = next((n for n, ticket in enumerate(recorded) if not ticket.saved), len(recorded))
+        moved = {t.recorded.digest for t in recorded[late:] if t.saved and t.recorded is not None}
+        result = [interaction for interaction in disk if interaction.digest not in moved]
+        result += self._restored(result)
+        places: dict[str, list[int]] = defaultdict(list)
+        for place, interaction in enumerate(result):
+            places[self._key(interaction)].append(place)
+        behind: list[Interaction] = []
+        for ticket in recorded:
+            assert ticket.recorded is not None
+            taken = places[ticket.key]
+            if ticket.ordinal < len(taken):
+                result[taken[ticket.ordinal]] = ticket.recorded
+            else:
+                behind.append(ticket.recorded)
+        return result + behind
+
+    def _restored(self, disk: Sequence[Interaction]) -> list[Interaction]:
+        """The successes that an error did not replace, where the cassette was started afresh without them."""
+        if self.settings.record != "rewrite":
+            return []
+        kept = {interaction.digest for interaction in self._kept_back}
+        held = {interaction.digest for interaction in disk}
+        replaced = {t.replaces.digest for t in self.tickets if t.recorded is not None and t.replaces is not None}
+        return [i for i in self.loaded if i.digest in kept - replaced and self._redacted(i).digest not in held]
 
     def _holds_back(self, recorded: Sequence[Ticket]) -> bool:
         """Whether `rewrite` must wait: errors alone do not replace what held a success."""
@@ -234,12 +308,12 @@ class Session:
         )
 
     def _rescue(self, error: Exception) -> CassetteSaveError:
-        """Put the answers where they can be written, and say where."""
-        recorded = [ticket for ticket in self.tickets if ticket.recorded is not None]
-        problem = f"{self.path}: {len(recorded)} answer(s) could not be saved: {error}"
+        """Put the answers where they can be written."""
+        answers = [t.recorded for t in self.tickets if t.recorded is not None] + self._unsaved
+        problem = f"{self.path}: {len(answers)} answer(s) could not be saved: {error}"
         try:
             place = Path(tempfile.mkdtemp(prefix="imgresponse-")) / self.path.name
-            Store(place).save(_merged([], recorded))
+            Store(place).save(answers)
         except OSError as second:
             return CassetteSaveError(f"{problem}; nor elsewhere: {second}. Make room and record again")
         return CassetteSaveError(
@@ -270,51 +344,9 @@ class Session:
             return f"Cassette {self.path} holds this request {same} time(s); it was asked {asked} times."
         if not self._facets:
             return f"Cassette {self.path} holds no interaction."
-        nearest = min(self._facets, key=lambda facets: _distance(facets, ticket.facets))
-        number = self._facets.index(nearest) + 1
-        lines = differences(nearest, ticket.facets)
-        shown = "\n".join(f"  {line}" for line in lines[:12])
-        more = f"\n  … and {len(lines) - 12} more" if len(lines) > 12 else ""
-        return (
-            f"Cassette {self.path} holds {len(self._facets)} interaction(s); the nearest, number {number}, "
-            f"differs in:\n{shown}{more}"
-        )
-
-
-def _distance(recorded: Facets, asked: Facets) -> tuple[int, int]:
-    """First what kind of request it is, then in how many places it differs."""
-    route = sum(recorded[name] != asked[name] for name in asked if name not in ("body", "query"))
-    return route, len(differences(recorded, asked))
+        held = f"Cassette {self.path} holds {len(self._facets)} interaction(s)"
+        return f"{held}; {nearest(self._facets, ticket.facets)}"
 
 
 def _failed(response: Response) -> bool:
     return response.status >= 400
-
-
-def _merged(disk: Sequence[Interaction], recorded: Sequence[Ticket]) -> list[Interaction]:
-    """What is on the disk and what this session recorded, each answer in its place.
-
-    An answer takes the place of the one that it replaces; a new one goes behind, in the order of asking.
-    What another worker has recorded meanwhile stays.
-    """
-    slots: list[Interaction | None] = list(disk)
-    places: dict[str, list[int]] = defaultdict(list)
-    for number, interaction in reversed(list(enumerate(disk))):
-        places[interaction.digest].append(number)
-    behind: list[Interaction] = []
-    waiting = [ticket for ticket in recorded if not ticket.saved]
-    late = bool(waiting) and any(t.saved for t in recorded[recorded.index(waiting[0]) :])
-    for ticket in recorded:
-        assert ticket.recorded is not None
-        own = places[ticket.recorded.digest] if ticket.saved else []
-        old = places[ticket.replaces.digest] if ticket.replaces is not None else []
-        found = own or old
-        place = found.pop() if found else None
-        if place is None:
-            behind.append(ticket.recorded)
-        elif late and ticket.replaces is None:
-            slots[place] = None
-            behind.append(ticket.recorded)
-        else:
-            slots[place] = ticket.recorded
-    return [interaction for interaction in slots if interaction is not None] + behind

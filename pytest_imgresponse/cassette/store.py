@@ -189,6 +189,9 @@ class Store:
         yield path
         yield self._staged(digest)
         yield path
+        with suppress(OSError, CassetteDecodeError):
+            self.load()  # the cassette may have been saved since, and its pictures numbered anew
+        yield self.path.parent / self._names.get(digest, path.name)
 
     def _regular_bytes(self, path: Path) -> bytes | None:
         """The bytes of a regular file; None where there is none. A link is refused: it may lead anywhere."""
