@@ -248,9 +248,16 @@ def test_a_folder_with_something_in_it_is_refused(
     assert files_in(tmp_path) == set(held)
 
 
+def test_without_a_name_the_next_free_folder_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "imgresponse-demo").mkdir()
+    (tmp_path / "imgresponse-demo-2").write_text("dear to me")
+    assert demo_module._new_folder() == Path("imgresponse-demo-3")
+
+
 def test_a_file_in_its_place_is_refused(tmp_path: Path):
     (tmp_path / "imgresponse-demo").write_text("dear to me")
-    done = imgresponse("demo", cwd=tmp_path)
+    done = imgresponse("demo", "imgresponse-demo", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert "got 'imgresponse-demo': it is no folder." in done.stderr
     assert (tmp_path / "imgresponse-demo").read_text() == "dear to me"

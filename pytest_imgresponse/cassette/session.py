@@ -30,8 +30,7 @@ from pytest_imgresponse.errors import (
 )
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 
-# Statuses that the official client asks again for, after a sleep (openai 3.54, `_should_retry`).
-_RETRIED = frozenset({408, 409, 429})
+_RETRIED = frozenset({408, 409, 429})  # by the official client, after a sleep (openai 3.54, `_should_retry`)
 
 
 @dataclass(eq=False)
@@ -344,8 +343,7 @@ class Session:
             return f"Cassette {self.path} holds this request {same} time(s); it was asked {asked} times."
         if not self._facets:
             return f"Cassette {self.path} holds no interaction."
-        held = f"Cassette {self.path} holds {len(self._facets)} interaction(s)"
-        return f"{held}; {nearest(self._facets, ticket.facets)}"
+        return f"Cassette {self.path} holds {len(self._facets)} interaction(s); {nearest(self._facets, ticket.facets)}"
 
 
 def _failed(response: Response) -> bool:

@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain, count
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -24,6 +25,7 @@ from pytest_imgresponse import ConfigError
 from pytest_imgresponse.cli._demo_suite import installed_client, write_suite
 
 _say = partial(print, flush=True)  # what happens is told as it happens
+_FOLDER = "imgresponse-demo"
 _KEY = "sk-imgresponse-demo"
 _OUTCOMES = {"failure": "failed", "error": "failed", "skipped": "skipped"}  # by the tags of JUnit XML
 _SHOWN_LINES = 32
@@ -55,15 +57,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "folder",
         nargs="?",
         type=Path,
-        default=Path("imgresponse-demo"),
         metavar="FOLDER",
-        help="where to write the suite: a new or an empty folder (default: %(default)s)",
+        help=f"where to write the suite: a new or an empty folder (default: {_FOLDER}, or the first {_FOLDER}-N)",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Write, record, replay, tell. 0 where all of it went well, else 1; `ConfigError` for an occupied folder."""
-    folder: Path = arguments.folder
+    folder: Path = arguments.folder or _new_folder()
     try:
         _refuse_occupied(folder)
         client, described = installed_client()
@@ -96,6 +97,11 @@ def run(arguments: argparse.Namespace) -> int:
     _tell_files(folder)
     _tell_next(folder)
     return 0
+
+
+def _new_folder() -> Path:
+    names = chain([_FOLDER], (f"{_FOLDER}-{number}" for number in count(2)))
+    return next(folder for name in names if not os.path.lexists(folder := Path(name)))
 
 
 def _refuse_occupied(folder: Path) -> None:
