@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from pytest_imgresponse import ImagePersister, ImagesResponse, LocalEndpoint
+
 # Runs within this process drop what they were the first to import, and C extensions stand no second import.
-from pytest_imgresponse import LocalEndpoint
+assert ImagePersister
+assert ImagesResponse
 
 pytest_plugins = ["pytester"]
 

@@ -252,7 +252,7 @@ def test_without_a_name_the_next_free_folder_is_taken(tmp_path: Path, monkeypatc
     monkeypatch.chdir(tmp_path)
     (tmp_path / "imgresponse-demo").mkdir()
     (tmp_path / "imgresponse-demo-2").write_text("dear to me")
-    assert demo_module._new_folder() == Path("imgresponse-demo-3")
+    assert sys.modules["pytest_imgresponse.cli.demo"]._new_folder() == Path("imgresponse-demo-3")
 
 
 def test_a_file_in_its_place_is_refused(tmp_path: Path):
