@@ -87,7 +87,7 @@ class Part(NamedTuple):
     def parameter(self, name: str) -> str | None:
         """A parameter of its Content-Disposition: `name`, `filename` (RFC 7578, section 4.2)."""
         pattern = rb'(?i)content-disposition:[^\r\n]*;\s*%s="((?:[^"\\]|\\.)*)"' % re.escape(name.encode())
-        found = re.search(pattern, self.head)
+        found = re.search(pattern, self.head[:4096])  # longer is no head, and searching it would take its time
         return found[1].decode("utf-8", "replace") if found else None
 
 

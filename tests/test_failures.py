@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -83,6 +84,14 @@ def test_rewrite_is_the_way_out_of_a_damaged_cassette(path, ask):
         ask()
     with replay(path):
         assert ask().status_code == 200
+
+
+def test_rewrite_is_the_way_out_of_a_missing_picture(path, ask):
+    for mode in ("once", "rewrite", "none"):
+        with replay(path, record=mode):
+            assert ask().status_code == 200
+        if mode == "once":
+            (path.parent / "fox-1.png").unlink()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a file that cannot be opened by its name")
@@ -313,6 +322,40 @@ class TestErrorsAndSuccess:
         with replay(path, record="once"):
             ask()
         return path.read_text()
+
+
+def test_a_try_that_broke_off_does_not_leave_the_old_answer_behind(path):
+    """The connection drops, and the client tries again."""
+
+    class Handler(BaseHTTPRequestHandler):
+        number = 0
+
+        def do_GET(self):
+            Handler.number += 1
+            if Handler.number != 2:
+                self.send_response(200)
+                self.send_header("Content-Length", "1")
+                self.end_headers()
+                self.wfile.write(str(Handler.number).encode())
+
+        def log_message(self, *arguments):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_port}/"
+        with replay(path, record="once"):
+            assert httpx.get(url).text == "1"
+        with replay(path, record="all"):
+            with pytest.raises(httpx.HTTPError):
+                httpx.get(url)
+            assert httpx.get(url).text == "3"
+        server.shutdown()
+        thread.join()
+    with replay(path):
+        assert httpx.get(url).text == "3"
+    assert path.read_text().count("- request:") == 1
 
 
 class TestThreads:

@@ -85,6 +85,13 @@ def test_another_request(one, other, line):
     assert any(line in found for found in differences(facets_of(request(**one)), facets_of(request(**other))))
 
 
+@pytest.mark.parametrize("depth", [102, 800, 200_000])
+def test_json_that_nests_too_deep_is_compared_as_text(depth):
+    deep = {"body": b"[" * depth + b"]" * depth}
+    assert facets_of(request(**deep))["body"] == {"text": deep["body"].decode()}
+    assert key_of(facets_of(request(**deep))) == key_of(facets_of(request(**deep)))
+
+
 @pytest.mark.parametrize("matcher", MATCHERS)
 def test_match_on_narrows_it(matcher):
     one, other, _ = DIFFERENT[{"body": "prompt"}.get(matcher, matcher)]

@@ -128,7 +128,26 @@ def test_a_reference_that_is_not_right_is_refused(text, message):
         Body.stored(text, lambda name, sha: File(sha, ".png", bytes))
 
 
+def test_a_body_that_is_base64_and_nothing_else_stays():
+    content = b64(picture("PNG")).encode()
+    assert Body.of(content).content() == content
+    content = b"data:image/png;base64," + content
+    assert len(Body.of(content).files) == 1
+    assert Body.of(content).content() == content
+
+
 class TestMultipart:
+    def test_a_field_that_is_base64_and_nothing_else_stays(self):
+        content = self.content((b"image", b64(picture("PNG")).encode()))
+        assert Body.of(content, self.TYPE).content(self.TYPE) == content
+
+    def test_the_letters_of_a_reference_in_a_head(self):
+        content = self.content((MARK.encode() + b"a", picture("PNG")))
+        body = Body.of(content, self.TYPE)
+        assert body.content(self.TYPE) == content
+        written = Body.stored(body.renamed(lambda file: "a.png"), lambda name, sha: body.files[sha])
+        assert written.content(self.TYPE) == content
+
     TYPE = "multipart/form-data; boundary=abc"
 
     def content(self, *parts: tuple[bytes, bytes]) -> bytes:

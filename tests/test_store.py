@@ -125,7 +125,7 @@ TEXTS = st.text(st.characters(codec="utf-8")) | st.text(
 )
 
 
-@given(TEXTS, TEXTS, TEXTS)
+@given(TEXTS, TEXTS, TEXTS.map(lambda text: text.replace("\r", "").replace("\n", "")))
 @settings(deadline=None)
 def test_any_text_comes_back_through_the_yaml(body, answer, value):
     asked = HTTPRequest("POST", "http://a/", {"accept": value}, body.encode())
@@ -140,6 +140,32 @@ def test_utf_8_whatever_the_locale(tmp_path):
     environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     subprocess.run([sys.executable, "-c", code], check=True, env=environment, cwd=Path(__file__).parents[1])
     assert json.loads(Store(tmp_path / "fox.yaml").load()[0].request.body.text)["prompt"] == "ü\U0001f98a"
+
+
+@pytest.mark.parametrize("stem", ["test_draw[a red fox]", "a:b", 'a"b', "a#b", "x" * 200, "\u00fc\u2003x"])
+def test_whatever_the_cassette_is_named(tmp_path, stem):
+    path = tmp_path / f"{stem}.yaml"
+    save(Store(path), interaction(picture(1)))
+    assert Store(path).load()[0].response.http().body == interaction(picture(1)).response.http().body
+
+
+def test_files_that_are_not_the_cassettes_own_are_never_removed(path):
+    save(Store(path), interaction(picture(1)))
+    other = path.with_name("copy.yaml")
+    for name in ("fox-1.png", "conftest.py"):
+        other.write_text(path.read_text().replace("fox-1.png", name))
+        path.with_name(name).write_bytes(picture(1))
+        save(Store(other), interaction(picture(2)))
+        assert path.with_name(name).exists()
+    assert Store(path).load()[0].response.http().body == interaction(picture(1)).response.http().body
+
+
+def test_a_session_from_before_finds_a_picture_that_was_numbered_anew(path):
+    save(Store(path), interaction(picture(1)))
+    before = Store(path)
+    (loaded,) = before.load()
+    save(Store(path), interaction(picture(2)), interaction(picture(1)))
+    assert loaded.response.http().body == interaction(picture(1)).response.http().body
 
 
 class TestKilled:
@@ -259,6 +285,41 @@ class TestDamage:
             Store(path).load()
         assert str(caught.value).startswith(f"{path}: ")
         assert message in str(caught.value)
+
+    @pytest.mark.parametrize(
+        "item",
+        [
+            "{request: {method: *b, uri: a}, response: {}}",
+            "{request: {method: GET, uri: *b}, response: {}}",
+            "{request: {method: GET, uri: a, headers: {a: *b}}, response: {}}",
+            "{request: {method: GET, uri: a, body: *b}, response: {}}",
+            "{request: {method: GET, uri: a}, response: {headers: {}, status: {code: *b}}}",
+            "{request: {method: GET, uri: a}, response: {headers: {}, status: {code: 200, message: *b}}}",
+            "{request: {method: GET, uri: 'http://[::1'}, response: {}}",
+            "{request: {method: GET, uri: a}, response: {headers: {}, status: {code: 0}}}",
+            '{request: {method: GET, uri: a}, response: {headers: {a: "b\\r\\nc: d"}, status: {code: 200}}}',
+            "{request: {method: GET, uri: a, body: !!python/object/new:_io.BytesIO {state: {a: b}}}, response: {}}",
+        ],
+    )
+    def test_what_a_stranger_put_in_the_place_of_a_text(self, path, item):
+        """The alias stands for more letters than there is memory; it is never printed or joined."""
+        levels = "\n".join(f"b{n}: &b{n} [{', '.join([f'*b{n - 1}'] * 9)}]" for n in range(1, 12))
+        bomb = f"b0: &b0 [x, x]\n{levels}\nb: &b *b11\n".replace("b: &b *b11", "b: &b [*b11, *b11]")
+        path.write_text(f"{bomb}version: 1\ninteractions: [{item}]")
+        start = time.perf_counter()
+        with pytest.raises(CassetteDecodeError, match="interaction 1 cannot be read"):
+            Store(path).load()
+        assert time.perf_counter() - start < 2
+
+    def test_a_bomb_as_the_version(self, path):
+        path.write_text("b: &b [[a]]\nversion: *b\ninteractions: []")
+        with pytest.raises(CassetteDecodeError, match="got a list"):
+            Store(path).load()
+
+    def test_letters_that_are_no_base64(self, path):
+        path.write_text("a: !!binary '%%%'")
+        with pytest.raises(CassetteDecodeError, match="not a cassette that can be read"):
+            Store(path).load()
 
     def test_a_folder_in_its_place(self, path):
         path.mkdir()

@@ -10,6 +10,7 @@ import textwrap
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -111,10 +112,9 @@ def parse(text: str, where: str, resolve: Resolve) -> list[Interaction]:
         raise CassetteDecodeError(
             f"{where}: this is {kind}: expected a mapping with `version: 1` and a list `interactions`; {_way_out()}"
         )
-    if data.get("version", "1") != "1":
-        raise CassetteDecodeError(
-            f"{where}: expected `version: 1`, as vcrpy writes it; got {data['version']!r}; {_way_out()}"
-        )
+    if (version := data.get("version", "1")) != "1":
+        got = repr(version) if isinstance(version, str) else f"a {type(version).__name__}"
+        raise CassetteDecodeError(f"{where}: expected `version: 1`, as vcrpy writes it; got {got}; {_way_out()}")
     interactions = []
     for number, item in enumerate(items, 1):
         try:
@@ -143,7 +143,8 @@ def _interaction(item: Mapping[str, Any], resolve: Resolve) -> Interaction:
 
 
 def _request(data: Mapping[str, Any], resolve: Resolve) -> Request:
-    method, url, headers = str(data["method"]).upper(), str(data["uri"]), _pairs(data.get("headers"))
+    method, url, headers = _text(data["method"]).upper(), _text(data["uri"]), _pairs(data.get("headers"))
+    urlsplit(url)  # raises ValueError for one that is none
     body = data.get("body")
     if isinstance(body, str):
         return Request(method, url, headers, Body.stored(body, resolve))
@@ -153,14 +154,14 @@ def _request(data: Mapping[str, Any], resolve: Resolve) -> Request:
 def _response(data: Mapping[str, Any], resolve: Resolve) -> Response:
     headers = _pairs(data["headers"])
     if "status_code" in data:  # vcrpy before 8.2 wrote httpx's answers so
-        status, reason, body = data["status_code"], "", data.get("content")
+        status, reason, body = _status(data["status_code"]), "", data.get("content")
     else:
-        status, reason = data["status"]["code"], data["status"].get("message") or ""
+        status, reason = _status(data["status"]["code"]), _text(data["status"].get("message") or "")
         body = (data.get("body") or {}).get("string")
     if not isinstance(body, str):
-        sent = HTTPResponse(int(status), headers, _bytes(body), reason=str(reason))
+        sent = HTTPResponse(status, headers, _bytes(body), reason=reason)
         return Response.of(sent if sent.header("content-encoding") is None else remove_encoding(sent))
-    response = Response(int(status), str(reason), headers, Body.stored(body, resolve))
+    response = Response(status, reason, headers, Body.stored(body, resolve))
     if response.header("content-encoding") is None or response.body.is_one_file:
         return response
     return Response.of(remove_encoding(response.http()))
@@ -170,8 +171,23 @@ def _pairs(headers: Mapping[str, Any] | None) -> Pairs:
     pairs = []
     for name, values in (headers or {}).items():
         several = values if isinstance(values, list | tuple) else [values]
-        pairs += [(str(name), v.decode("latin-1") if isinstance(v, bytes) else str(v)) for v in several]
+        pairs += [(name, v.decode("latin-1") if isinstance(v, bytes) else _text(v)) for v in several]
+    if any("\n" in text or "\r" in text for pair in pairs for text in pair):
+        raise ValueError("a header holds a line break")
     return tuple(pairs)
+
+
+def _text(value: object) -> str:
+    """A text, and not what a stranger's YAML may have in its place: to print that may take for ever."""
+    if not isinstance(value, str):
+        raise TypeError(f"a {type(value).__name__} stands where a text is expected")
+    return value
+
+
+def _status(value: object) -> int:
+    if not re.fullmatch("[1-9][0-9]{2}", _text(value)):
+        raise ValueError(f"{value!r} is no status")
+    return int(_text(value))
 
 
 def _bytes(body: object) -> bytes:
@@ -182,6 +198,6 @@ def _bytes(body: object) -> bytes:
         return body.encode()
     if isinstance(body, bytes):
         return body
-    if isinstance(body, list):
+    if isinstance(body, list) and all(isinstance(chunk, str | bytes) for chunk in body):
         return b"".join(map(_bytes, body))
     raise TypeError(f"a body of type {type(body).__name__} is neither text nor bytes")

@@ -21,6 +21,7 @@ from pytest_imgresponse.http import boundary_of, split_multipart
 Facets = dict[str, Any]
 LOOPBACK = "the loopback"
 _SHOWN = 12
+_DEEPEST = 100
 
 
 def facets_of(request: Request, match_on: Iterable[str] = MATCHERS) -> Facets:
@@ -41,7 +42,7 @@ def facets_of(request: Request, match_on: Iterable[str] = MATCHERS) -> Facets:
 
 def key_of(facets: Facets) -> str:
     """Equal for requests that match."""
-    return json.dumps(_plain(facets), sort_keys=True, ensure_ascii=False)
+    return json.dumps(facets, sort_keys=True, ensure_ascii=False)
 
 
 def is_loopback(host: str | None) -> bool:
@@ -61,7 +62,7 @@ def differences(recorded: Facets, asked: Facets) -> list[str]:
         before, after = _leaves_of(name, recorded[name]), _leaves_of(name, asked[name])
         for path in {**before, **after}:
             old, new = before.get(path, _ABSENT), after.get(path, _ABSENT)
-            if json.dumps(_plain(old), default=repr) != json.dumps(_plain(new), default=repr):
+            if json.dumps(old, default=repr) != json.dumps(new, default=repr):
                 lines.append(f"{path}: recorded {_short(old)}, asked {_short(new)}")
     return lines
 
@@ -99,18 +100,20 @@ def _meaning(request: Request) -> Any:
         return {"multipart": sorted(fields, key=itemgetter(0))}
     if text[:1].strip() in ("{", "[", '"') or text[:1].isspace():
         try:
-            return {"json": json.loads(text)}
+            return {"json": _plain(json.loads(text))}
         except (ValueError, RecursionError):
             pass
     return {"text": text} if text else None
 
 
-def _plain(value: Any) -> Any:
-    """A value in which 1.0 is 1, as JSON has it."""
+def _plain(value: Any, depth: int = 0) -> Any:
+    """A value in which 1.0 is 1, as JSON has it. Raises `ValueError` for one that nests too deep to compare."""
+    if depth > _DEEPEST:
+        raise ValueError(f"it nests deeper than {_DEEPEST} levels")
     if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
+        return {name: _plain(item, depth + 1) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [_plain(item, depth + 1) for item in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 

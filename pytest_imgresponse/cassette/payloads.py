@@ -66,7 +66,7 @@ class Body:
         boundary = boundary_of(content_type)
         parts = split_multipart(content, boundary) if boundary else None
         if boundary and parts:
-            shelved = [Part(p.head, _shelve(p.content, files).encode()) for p in parts]
+            shelved = [Part(_mended(p.head), _shelve(p.content, files).encode()) for p in parts]
             whole = join_multipart(shelved, boundary, _end(content, boundary))
             try:
                 return cls(whole.decode(), files)
@@ -110,7 +110,10 @@ class Body:
         boundary = boundary_of(content_type)
         parts = split_multipart(self.text.encode(), boundary) if boundary else None
         if boundary and parts:
-            filled = [Part(p.head, Body(p.content.decode(), self._files_of(p.content)).content()) for p in parts]
+            filled = [
+                Part(_honest(p.head.decode()), Body(p.content.decode(), self._files_of(p.content)).content())
+                for p in parts
+            ]
             return join_multipart(filled, boundary, _end(self.text.encode(), boundary))
         body, position = BytesIO(), 0
         for found in REFERENCE.finditer(self.text):
@@ -165,6 +168,10 @@ def _write_base64(body: BytesIO, data: bytes, escape: tuple[str, str] | None, ro
     body.writelines(pieces)
 
 
+def _mended(head: bytes) -> bytes:
+    return head.replace(MARK.encode(), _HONEST.encode())
+
+
 def _honest(text: str) -> bytes:
     return text.replace(_HONEST, MARK).encode()
 
@@ -201,7 +208,8 @@ def _take_payloads(text: str, files: dict[str, File], mend: Callable[[str], str]
             prefix = _DATA_URL.match(text, start, end)
             first = prefix.end() if prefix else start
             payload, escape = _unescaped(text[first:end])
-            file = _payload(payload)
+            quoted = start > 0 and end < len(text)  # else it is a text of its own, and no reference may be one
+            file = _payload(payload) if quoted or prefix else None
             if file is not None:
                 files[file.sha256] = file
                 pieces += (mend(text[taken:first]), file.reference + escape)

@@ -28,7 +28,7 @@ KEPT_IN_RESPONSE = re.compile(
 )
 
 _KEY_NAMES = (
-    r"[\w-]*(?:api|access|account|private|secret|subscription|shared|encryption)[-_]?key(?:[-_]?id)?"
+    r"[\w-]*(?:api|access|account|private|secret|signing|subscription|shared|encryption|fal)[-_]?key(?:[-_]?id)?"
     r"|(?:[\w-]*(?:access|api|app|auth|bearer|bot|csrf|hf|id|jwt|oauth|refresh|security|session|user|xsrf))?[-_]?token"
     r"|(?:proxy-)?authorization|[\w-]*passw(?:or)?d|[\w-]*secret|[\w-]*credentials?|[\w-]*signature"
     r"|(?:set-)?cookies?|jwt|connection[-_]?string"
@@ -59,13 +59,13 @@ _SHAPES = tuple(
     _Rule(needs, re.compile(pattern), replacement)
     for needs, pattern, replacement in (
         # OpenAI's keys, also as its 401 message masks them, and its ids
-        (("sk-",), r"(?<![\w-])sk-[\w*-]{8,}", "sk-redacted"),
+        (("sk-",), r"(?<![\w-])sk-(?=[\w-]*[\d*])[\w*-]{8,}", "sk-redacted"),
         (("org-",), r"(?<![\w-])org-(?!redacted\b)[A-Za-z0-9]{8,}", "org-redacted"),
         (("proj_",), r"(?<![\w-])proj_(?!redacted\b)[A-Za-z0-9]{8,}", "proj_redacted"),
         (("req_",), r"(?<![\w-])req_(?!redacted\b)[A-Za-z0-9]{8,}", "req_redacted"),
         (("user", "sess"), r"(?<![\w-])(user|sess)([-_])(?=[A-Za-z]*\d)[A-Za-z0-9]{12,}", r"\1\2redacted"),
         (("in organi",), r"(?i)\b(in organi[sz]ation )(?!org-redacted|REDACTED)[^\s.,\"\\]+", r"\1org-redacted"),
-        (("request",), r"(?i)\b(request[ _-]?id:?\s+)(?!req_redacted)[\w-]{8,}", r"\1req_redacted"),
+        (("request",), r"(?i)\b(request[ _-]?id:?\s+)(?!req_redacted)(?=[A-Za-z_-]*\d)[\w-]{8,}", r"\1req_redacted"),
         # RFC 6750 and RFC 7617, where a message quotes the header
         (("bearer", "basic"), r"(?i)\b(bearer|basic)(\s+)(?=[^\s\"]*\d)[\w.~+/=-]{16,}", rf"\1\2{REDACTED}"),
         # JSON Web Tokens (RFC 7519)
@@ -119,16 +119,20 @@ class Redactor:
         self._named = (
             ('"', re.compile(rf'(?i)"{json_names}"\s*:\s*(?P<value>{text}|\[\s*{text}(?:\s*,\s*{text})*\s*\])')),
             ('\\"', re.compile(rf'(?i)\\"{json_names}\\"\s*:\s*\\"(?P<value>(?:(?!\\").)*)\\"')),
-            ("=", re.compile(rf"(?i)(?:[?&;]|\\u0026|\A){query_names}=(?P<value>[^&\s\"'<>\\#;]+)")),
+            ("=", re.compile(rf"(?i)(?:[?&;]|\\u0026|\A){query_names}=(?P<value>[^&\s\"'<>\\#]+)")),
             (
                 'name="',
-                re.compile(rf'(?is)\bname="{query_names}"[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n(?P<value>.*?)(?=\r\n--)'),
+                re.compile(
+                    rf'(?i)\bname="{query_names}"[^\r\n]*+\r\n(?:[^\r\n]++\r\n){{0,8}}+\r\n'
+                    r"(?P<value>(?:(?!\r\n--)[\s\S])*+)"
+                ),
             ),
         )
         self._numbers = re.compile(rf'(?i)("{_NUMBERED}"\s*:\s*\[?\s*)-?\d+')
         self._shapes = _SHAPES if keep_ports else (*_SHAPES, _PORT)
         self._values = tuple(v if isinstance(v, re.Pattern) else re.compile(re.escape(v)) for v in values if v)
         self._before_save = before_save
+        self._learned: set[str] = set()  # ids and keys that later texts may hold: in a path, in a message
 
     def request(self, request: Request) -> Request:
         """The request as it is saved and compared."""
@@ -148,7 +152,7 @@ class Redactor:
         if body.text != response.body.text:
             length = str(len(body.content()))
             kept = tuple((n, length if n.lower() == "content-length" else v) for n, v in kept)
-        return replace(response, headers=kept, body=body)
+        return replace(response, reason=self._text(response.reason, secrets), headers=kept, body=body)
 
     def _headers(self, headers: Pairs, secrets: list[str], kept: Callable[[str], bool]) -> Pairs:
         """The headers that are kept, by name: vcrpy hands over those of `http.client` in an order of its own."""
@@ -220,17 +224,31 @@ class Redactor:
         return hidden
 
     def _rules(self, text: str, secrets: list[str], marks: Sequence[str] = ()) -> str:
-        for secret in secrets:
-            text = text.replace(secret, REDACTED)
+        for secret in (*secrets, *self._learned):
+            if secret in text:
+                text = re.sub(rf"(?<![A-Za-z0-9]){re.escape(secret)}(?![A-Za-z0-9])", REDACTED, text)
         for need, pattern in self._named:
             if need in text:
-                text = pattern.sub(lambda found: _without_value(found, marks), text)
+                text = pattern.sub(lambda found: self._without_value(found, marks), text)
         text = self._numbers.sub(r"\g<1>0", text)
         lowered = text.lower()
         for needs, pattern, replacement in self._shapes:
             if any(need in lowered for need in needs):
                 text = pattern.sub(replacement, text)
         return text
+
+    def _without_value(self, found: re.Match[str], marks: Sequence[str]) -> str:
+        """What was found, with its value replaced; a picture's reference is no secret."""
+        value = found["value"]
+        if value in ("", '""') or any(mark in value for mark in marks):
+            return found[0]
+        self._learned.update(filter(_telling_id, re.findall(r"[^\"\s,\[\]]+", value)))
+        start, end = (index - found.start() for index in found.span("value"))
+        if value[0] == "[":
+            placeholder = re.sub(r'"(?:[^"\\]|\\.)*"', f'"{REDACTED}"', value)
+        else:
+            placeholder = f'"{REDACTED}"' if value[0] == '"' else REDACTED
+        return found[0][:start] + placeholder + found[0][end:]
 
 
 def _marks(text: str, number: int) -> list[str]:
@@ -239,19 +257,6 @@ def _marks(text: str, number: int) -> list[str]:
     while stem in text:
         stem += "x"
     return [f"{stem}{''.join(chr(ord('a') + int(digit)) for digit in f'{n:04}')}" for n in range(number)]
-
-
-def _without_value(found: re.Match[str], marks: Sequence[str]) -> str:
-    """What was found, with its value replaced; a picture's reference is no secret."""
-    value = found["value"]
-    if value in ("", '""') or any(mark in value for mark in marks):
-        return found[0]
-    start, end = (index - found.start() for index in found.span("value"))
-    if value[0] == "[":
-        placeholder = re.sub(r'"(?:[^"\\]|\\.)*"', f'"{REDACTED}"', value)
-    else:
-        placeholder = f'"{REDACTED}"' if value[0] == '"' else REDACTED
-    return found[0][:start] + placeholder + found[0][end:]
 
 
 def _basic(credentials: str) -> list[str]:
@@ -266,16 +271,24 @@ def _secrets_of(headers: Pairs, url: str) -> list[str]:
     """The values that an exchange carried in a header or in its URL and that its texts may repeat."""
     values: set[str] = set()
     for name, value in headers:
-        if not _SECRET_HEADER.search(name):
+        name = name.lower()
+        if not _SECRET_HEADER.search(name) or (KEPT_IN_RESPONSE.fullmatch(name) and name != "x-request-id"):
             continue
-        values.add(value)
-        values.update(re.split(r"[\s;,=]+", value) if "cookie" in name.lower() else value.split())
-        if value[:6].lower() == "basic ":
-            values.update(_basic(value[6:]))
+        if "cookie" in name:  # RFC 6265: pairs in the one, a pair and attributes in the other
+            pairs = value.split(";")[:1] if name == "set-cookie" else value.split(";")
+            values.update(pair.partition("=")[2].strip() for pair in pairs)
+        elif value[:6].lower() == "basic ":
+            values.update({value, value[6:], *_basic(value[6:])})
+        else:
+            values.update({value, *value.split()})
     if url:
         parts = urlsplit(url)
         for part in (parts.username, parts.password):
             values.update({part, unquote(part)} if part else ())
     # Shorter ones, and plain words such as an organisation's name, would hit innocent text.
-    telling = (v for v in values if len(v) >= 8 and (not v.isalpha() or len(v) >= 16))
+    telling = (v for v in values if len(v) >= 8 and not v.isdigit() and (not v.isalpha() or len(v) >= 16))
     return sorted(telling, key=len, reverse=True)
+
+
+def _telling_id(value: str) -> bool:
+    return len(value) >= 8 and any(map(str.isdigit, value)) and not value.isdigit()

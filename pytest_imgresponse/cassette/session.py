@@ -35,17 +35,12 @@ _RETRIED = frozenset({408, 409, 429})  # by the official client, after a sleep (
 
 @dataclass(eq=False)
 class Ticket:
-    """One request, in the order of asking, and what became of it.
-
-    `ordinal` counts, from 0, the answers to equal requests that this session played or recorded before:
-    together with the key it is the place of an answer in the cassette.
-    """
+    """One request, in the order of asking, and what became of it."""
 
     asked: Request
     clean: Request
     key: str
     facets: Facets
-    ordinal: int = 0
     played: Interaction | None = None
     replaces: Interaction | None = None
     recorded: Interaction | None = None
@@ -88,7 +83,6 @@ class Session:
         self.existed = self._store.exists()
         self.loaded = self._load() if self.existed else []
         self._facets = [self._facets_of(self._redactor.request(i.request)) for i in self.loaded]
-        self._ordinals: Counter[str] = Counter()
         self._left: dict[str, deque[Interaction]] = defaultdict(deque)
         for interaction, facets in zip(self.loaded, self._facets, strict=True):
             self._left[key_of(facets)].append(interaction)
@@ -129,7 +123,7 @@ class Session:
                 if not self.recording:
                     raise self._miss(ticket)
                 self._probe()
-            self._number(ticket)
+            self.tickets.append(ticket)
         return ticket
 
     def ignores(self, host: str | None) -> bool:
@@ -143,13 +137,8 @@ class Session:
             for other in self.tickets:
                 if other.key == ticket.key and other.answer is None and other.played is None:
                     return other
-            self._number(ticket)
+            self.tickets.append(ticket)
         return ticket
-
-    def _number(self, ticket: Ticket) -> None:
-        ticket.ordinal = self._ordinals[ticket.key]
-        self._ordinals[ticket.key] += 1
-        self.tickets.append(ticket)
 
     def recorded_for(self, url: str) -> list[HTTPRequest]:
         """The recorded requests to a URL that were not played yet."""
@@ -184,6 +173,10 @@ class Session:
                 self._unsaved.append(Interaction(ticket.clean, rules.response(sent, ticket.asked)))
                 self.save_error = self._rescue(error)
                 return
+            if ticket.replaces is None:  # it is another try of a request that broke off
+                broken = (t for t in self.tickets if t.key == ticket.key and t.replaces and t.answer is None)
+                if (first := next(broken, None)) is not None:
+                    ticket.replaces, first.replaces = first.replaces, None
             if ticket.replaces is not None and _failed(kept) and not _failed(ticket.replaces.response):
                 self._keep_back(ticket, Interaction(ticket.clean, kept))
             else:
@@ -199,7 +192,6 @@ class Session:
         self.not_kept.append(failed)
         self._kept_back.append(ticket.replaces)
         self._left[ticket.key].appendleft(ticket.replaces)
-        self._ordinals[ticket.key] -= 1
 
     def _load(self) -> list[Interaction]:
         try:
@@ -246,6 +238,7 @@ class Session:
             disk = self._store.load() if self._store.exists() and not afresh else []
             disk = [self._redacted(interaction) for interaction in disk]
             self._store.save(self._merged(disk, recorded), self._attributes)
+            self.save_error = self.save_error if self._unsaved else None
             for ticket in recorded:
                 ticket.saved = True
             if rewrite:
@@ -268,10 +261,10 @@ class Session:
         return self._keys[interaction.digest]
 
     def _merged(self, disk: Sequence[Interaction], recorded: Sequence[Ticket]) -> list[Interaction]:
-        """What is on the disk and what this session recorded, each answer in its place: its key and ordinal.
+        """What is on the disk and what this session recorded, each answer in its place.
 
-        One that is taken, by an older answer or by another worker's to an equal request, is taken over. New ones
-        come behind, in the order of asking.
+        The place of the n-th answer to a request is that of the n-th on the disk, be it older or another
+        worker's; where there is none, it comes behind, in the order of asking.
         """
         late = next((n for n, ticket in enumerate(recorded) if not ticket.saved), len(recorded))
         moved = {t.recorded.digest for t in recorded[late:] if t.saved and t.recorded is not None}
@@ -281,13 +274,15 @@ class Session:
         for place, interaction in enumerate(result):
             places[self._key(interaction)].append(place)
         behind: list[Interaction] = []
-        for ticket in recorded:
-            assert ticket.recorded is not None
-            taken = places[ticket.key]
-            if ticket.ordinal < len(taken):
-                result[taken[ticket.ordinal]] = ticket.recorded
-            else:
-                behind.append(ticket.recorded)
+        before: Counter[str] = Counter()
+        for ticket in self.tickets:
+            if ticket.recorded is not None:
+                taken = places[ticket.key]
+                if before[ticket.key] < len(taken):
+                    result[taken[before[ticket.key]]] = ticket.recorded
+                else:
+                    behind.append(ticket.recorded)
+            before[ticket.key] += ticket.recorded is not None or ticket.played is not None
         return result + behind
 
     def _restored(self, disk: Sequence[Interaction]) -> list[Interaction]:

@@ -18,6 +18,7 @@ from pathlib import Path, PurePath
 
 from filelock import FileLock
 
+from pytest_imgresponse._paths import safe_name
 from pytest_imgresponse.cassette import document
 from pytest_imgresponse.cassette.interaction import Interaction
 from pytest_imgresponse.cassette.payloads import File
@@ -45,7 +46,8 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._seen: tuple[int, int, int] | None = None
+        self._stem = safe_name(path.stem)
+        self._seen: tuple[int, ...] | None = None
         self._interactions: list[Interaction] = []
         self._names: dict[str, str] = {}  # of the files of the cassette on the disk, by hash
         self._items: dict[tuple[str, tuple[str, ...]], str] = {}
@@ -57,10 +59,11 @@ class Store:
 
     def load(self) -> list[Interaction]:
         """The interactions, their pictures not yet read. Raises `CassetteDecodeError`, or `OSError`."""
+        mode = self.path.stat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # to open a pipe would wait for its other end
+            raise CassetteDecodeError(f"{self.path}: expected a cassette; this is no regular file")
         with self.path.open("rb") as file:
             facts = os.fstat(file.fileno())
-            if not stat.S_ISREG(facts.st_mode):
-                raise CassetteDecodeError(f"{self.path}: expected a cassette; this is no regular file")
             if _identity(facts) == self._seen:
                 return list(self._interactions)
             data = file.read()
@@ -112,8 +115,10 @@ class Store:
             raise
         for temporary, final in staged:
             temporary.replace(final)
+        own = re.compile(rf"{re.escape(self._stem)}-\d+\.(?:png|jpg|webp|gif|svg|bin)")
         for name in set(before.values()) - set(names.values()):
-            (self.path.parent / name).unlink(missing_ok=True)
+            if own.fullmatch(name):  # a stranger's cassette may name any file
+                (self.path.parent / name).unlink(missing_ok=True)
         self._sweep()
         self._names, self._interactions, self._seen = names, list(interactions), _identity(self.path.stat())
         if attributes is not None and not os.path.lexists(attributes / ".gitattributes"):
@@ -131,7 +136,7 @@ class Store:
         names: dict[str, str] = {}
         for interaction in interactions:
             for file in interaction.files:
-                names.setdefault(file.sha256, f"{self.path.stem}-{len(names) + 1}{file.suffix}")
+                names.setdefault(file.sha256, f"{self._stem}-{len(names) + 1}{file.suffix}")
         return names
 
     def _names_before(self) -> dict[str, str]:
@@ -152,13 +157,13 @@ class Store:
                 yield temporary, self.path.parent / names[digest], file
 
     def _staged(self, digest: str) -> Path:
-        return self.path.with_name(f".{self.path.stem}.{digest}")
+        return self.path.with_name(f".{self._stem}.{digest}")
 
     def _sweep(self) -> None:
         """Remove, once, what a killed process left behind while it saved this cassette."""
         if self._swept:
             return
-        stem, name = re.escape(self.path.stem), re.escape(self.path.name)
+        stem, name = re.escape(self._stem), re.escape(self.path.name)
         left = re.compile(rf"\.+{stem}\.[0-9a-f]{{64}}(\.\d+\.tmp)?|\.{name}\.\d+\.tmp")
         for entry in list(self.path.parent.iterdir()):
             if left.fullmatch(entry.name):
@@ -224,8 +229,8 @@ def _name_of(names: dict[str, str], file: File) -> str:
     return names[file.sha256]
 
 
-def _identity(facts: os.stat_result) -> tuple[int, int, int]:
-    return facts.st_mtime_ns, facts.st_size, facts.st_ino
+def _identity(facts: os.stat_result) -> tuple[int, ...]:
+    return facts.st_mtime_ns, facts.st_ctime_ns, facts.st_size, facts.st_ino
 
 
 def _replace(path: Path, data: bytes) -> None:

@@ -79,7 +79,8 @@ class _Builder:
         container, anchor, tag = self.open.pop()
         self.keys.pop()
         if tag in _WRAPPED:
-            container = (container.get(_WRAPPED[tag]) or [None])[0]
+            inside = container.get(_WRAPPED[tag])
+            container = inside[0] if isinstance(inside, list) and inside else None
         self._add(container, anchor)
 
     def _add(self, value: Any, anchor: str | None) -> None:
@@ -102,7 +103,7 @@ class _Builder:
 
 def _scalar(event: Any) -> Any:
     if event.tag == _YAML + "binary":
-        return pybase64.b64decode(event.value)
+        return pybase64.b64decode("".join(event.value.split()), validate=True)
     if event.tag == _YAML + "null" or (event.implicit[0] and event.value in _NULLS):
         return None
     if event.tag not in _TEXTS:
