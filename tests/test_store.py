@@ -168,6 +168,31 @@ def test_a_session_from_before_finds_a_picture_that_was_numbered_anew(path):
     assert loaded.response.http().body == interaction(picture(1)).response.http().body
 
 
+@pytest.mark.parametrize("damage", ["missing", "changed", "link"])
+def test_a_picture_that_is_recorded_again_takes_the_place_of_a_damaged_one(path, damage):
+    save(Store(path), interaction(picture(1)), interaction(picture(2)))
+    one = path.with_name("fox-1.png")
+    one.unlink()
+    if damage == "changed":
+        one.write_bytes(picture(1)[:-1] + b"?")
+    elif damage == "link":
+        one.symlink_to(path)
+    save(Store(path), interaction(picture(1)), interaction(picture(2)))
+    assert one.read_bytes() == picture(1)
+    assert not one.is_symlink()
+
+
+def test_a_damaged_picture_does_not_keep_a_new_answer_from_the_disk(path):
+    save(Store(path), interaction(picture(1)))
+    path.with_name("fox-1.png").unlink()
+    store = Store(path)
+    (old,) = store.load()
+    save(store, old, interaction(picture(2)))
+    assert Store(path).load()[1].response.http().body == interaction(picture(2)).response.http().body
+    with pytest.raises(CassetteDecodeError, match="missing"):
+        save(store, interaction(picture(3)), old)
+
+
 class TestKilled:
     def test_at_any_moment_there_is_the_old_or_the_new(self, path):
         """A process is killed again and again while it saves over a good cassette."""

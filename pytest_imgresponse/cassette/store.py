@@ -51,6 +51,7 @@ class Store:
         self._interactions: list[Interaction] = []
         self._names: dict[str, str] = {}  # of the files of the cassette on the disk, by hash
         self._items: dict[tuple[str, tuple[str, ...]], str] = {}
+        self._placed: set[str] = set()  # by this store, so that each save need not hash them again
         self._swept = False
 
     def exists(self) -> bool:
@@ -103,11 +104,11 @@ class Store:
         staged: list[tuple[Path, Path]] = []
         new: list[Path] = []
         try:
-            for temporary, final, file in self._to_stage(interactions, names, before):
+            for temporary, final, data in self._to_stage(interactions, names, before):
                 staged.append((temporary, final))
                 if not temporary.exists():
                     new.append(temporary)
-                _replace(temporary, file.read())
+                _replace(temporary, data)
             _replace(self.path, text.encode())
         except BaseException:
             for temporary in new:
@@ -120,6 +121,7 @@ class Store:
             if own.fullmatch(name):  # a stranger's cassette may name any file
                 (self.path.parent / name).unlink(missing_ok=True)
         self._sweep()
+        self._placed.update(names)
         self._names, self._interactions, self._seen = names, list(interactions), _identity(self.path.stat())
         if attributes is not None and not os.path.lexists(attributes / ".gitattributes"):
             _replace(attributes / ".gitattributes", _GITATTRIBUTES.encode())
@@ -148,13 +150,25 @@ class Store:
 
     def _to_stage(
         self, interactions: Sequence[Interaction], names: dict[str, str], before: dict[str, str]
-    ) -> Iterator[tuple[Path, Path, File]]:
-        """What is not in its place: where to write it, where to move it, and what it is."""
+    ) -> Iterator[tuple[Path, Path, bytes]]:
+        """What is not in its place: where to write it, where to move it, and its bytes."""
         files = {file.sha256: file for interaction in interactions for file in interaction.files}
         for digest, file in files.items():
-            temporary = self._staged(digest)
-            if before.get(digest) != names[digest] or temporary.exists():
-                yield temporary, self.path.parent / names[digest], file
+            temporary, final = self._staged(digest), self.path.parent / names[digest]
+            kept = before.get(digest) == names[digest]
+            if kept and not temporary.exists() and (digest in self._placed or self._is(final, digest)):
+                continue
+            try:
+                yield temporary, final, file.read()
+            except CassetteDecodeError:
+                if not kept:  # what was damaged before stays so, and does not keep a new answer from the disk
+                    raise
+
+    def _is(self, path: Path, digest: str) -> bool:
+        with suppress(CassetteDecodeError):
+            data = self._regular_bytes(path)
+            return data is not None and sha256(data).hexdigest() == digest
+        return False
 
     def _staged(self, digest: str) -> Path:
         return self.path.with_name(f".{self._stem}.{digest}")
