@@ -223,6 +223,7 @@ class TestBodies:
         [
             (["transfer-encoding: gzip"], b""),
             (["transfer-encoding: chunked", "content-length: 5"], b"0\r\n\r\n"),
+            (["transfer-encoding: chunked", "transfer-encoding: identity"], b"0\r\n\r\n"),
             (["transfer-encoding: chunked"], b"xyz\r\n"),
             (["transfer-encoding: chunked"], b"-1\r\n"),
             (["transfer-encoding: chunked"], b"1\r\nabc\r\n0\r\n\r\n"),

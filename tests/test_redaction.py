@@ -318,7 +318,7 @@ def test_the_length_of_a_redacted_body_is_its_own():
 
 def test_headers_are_kept_by_an_allow_list():
     names = (
-        "content-type", "content-length", "date", "location", "retry-after", "retry-after-ms", "x-should-retry",
+        "content-type", "content-length", "date", "location", "operation-location", "retry-after", "retry-after-ms", "x-should-retry",
         "x-ratelimit-limit-requests", "openai-model", "openai-processing-ms", "openai-version",
     )  # fmt: skip
     others = ("server", "set-cookie", "cf-ray", "x-envoy-upstream-service-time", "alt-svc", "etag", "via")

@@ -23,7 +23,7 @@ REDACTED = "REDACTED"
 
 KEPT_IN_REQUEST = frozenset({"accept", "content-type"})
 KEPT_IN_RESPONSE = re.compile(
-    r"content-type|content-length|content-encoding|date|location|retry-after.*|x-should-retry|x-ratelimit-.*"
+    r"content-type|content-length|content-encoding|date|(?:operation-)?location|retry-after.*|x-should-retry|x-ratelimit-.*"
     r"|openai-model|openai-processing-ms|openai-version|x-request-id"
 )
 

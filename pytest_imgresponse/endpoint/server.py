@@ -211,10 +211,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _body(self) -> bytes:
         """The body of the request. Raises `ValueError` where it is not framed as RFC 9112, section 6 says."""
-        coding = self.headers.get("transfer-encoding")
+        codings = self.headers.get_all("transfer-encoding", [])
         lengths = self.headers.get_all("content-length", [])
-        if coding is not None:
-            if coding.strip().lower() != "chunked" or lengths:
+        if codings:
+            if [coding.strip().lower() for coding in codings] != ["chunked"] or lengths:
                 raise ValueError("a transfer coding beside chunked, or a length beside one")
             return b"".join(self._chunks())
         if not lengths:
