@@ -277,6 +277,21 @@ def test_a_test_that_changes_the_directory(tmp_path, ask, monkeypatch):
 
 
 class TestErrorsAndSuccess:
+    def test_a_success_that_stays_is_redacted_as_it_is_saved_anew(self, path, ask, api):
+        path.write_text(
+            "version: 1\ninteractions:\n"
+            f"- request: {{method: GET, uri: 'http://a.example/', body: null, headers: {{Cookie: [s3cret]}}}}\n"
+            "  response: {status: {code: 200, message: OK}, headers: {}, body: {string: a}}\n"
+            f"- request: {{method: GET, uri: '{api.url}/images/none', body: null, headers: {{Cookie: [s3cret]}}}}\n"
+            "  response: {status: {code: 200, message: OK}, headers: {Set-Cookie: [a=s3cret]}, body: {string: b}}\n"
+        )
+        with replay(path, record="rewrite"):
+            assert ask().status_code == 200
+            assert httpx.get(f"{api.url}/images/none").status_code >= 400
+        assert "s3cret" not in path.read_text()
+        with replay(path):
+            assert httpx.get(f"{api.url}/images/none").text == "b"
+
     @pytest.mark.parametrize("order", [("one", "two"), ("two", "one")])
     def test_a_success_stays_where_another_request_is_rewritten(self, path, ask, api, order):
         with replay(path, record="once"):

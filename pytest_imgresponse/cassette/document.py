@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import textwrap
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +20,7 @@ from pytest_imgresponse.cassette.yaml_tree import tree_of
 from pytest_imgresponse.errors import CassetteDecodeError
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 
+WAY_OUT = "restore it from version control, or record the cassette again (--imgresponse-record=rewrite)"
 HEADER = "version: 1\ninteractions:"
 Resolve = Callable[[str, str], File]
 
@@ -100,35 +100,29 @@ def parse(text: str, where: str, resolve: Resolve) -> list[Interaction]:
     Raises `CassetteDecodeError`, which begins with `where`.
     """
     if not text.strip():
-        raise CassetteDecodeError(f"{where}: the file is empty; {_way_out()}")
+        raise CassetteDecodeError(f"{where}: the file is empty; {WAY_OUT}")
     try:
         data = tree_of(text)
     except (yaml.YAMLError, ValueError) as error:
         problem = " ".join(str(error).split()) or type(error).__name__
-        raise CassetteDecodeError(f"{where}: not a cassette that can be read: {problem}; {_way_out()}") from error
+        raise CassetteDecodeError(f"{where}: not a cassette that can be read: {problem}; {WAY_OUT}") from error
     items = data.get("interactions") if isinstance(data, dict) else None
     if not isinstance(items, list):
         kind = next((k for key, k in _FOREIGN if isinstance(data, dict) and key in data), "no vcrpy cassette")
         raise CassetteDecodeError(
-            f"{where}: this is {kind}: expected a mapping with `version: 1` and a list `interactions`; {_way_out()}"
+            f"{where}: this is {kind}: expected a mapping with `version: 1` and a list `interactions`; {WAY_OUT}"
         )
     if (version := data.get("version", "1")) != "1":
         got = repr(version) if isinstance(version, str) else f"a {type(version).__name__}"
-        raise CassetteDecodeError(f"{where}: expected `version: 1`, as vcrpy writes it; got {got}; {_way_out()}")
+        raise CassetteDecodeError(f"{where}: expected `version: 1`, as vcrpy writes it; got {got}; {WAY_OUT}")
     interactions = []
     for number, item in enumerate(items, 1):
         try:
             interactions.append(_interaction(item, resolve))
-        except (KeyError, TypeError, ValueError, AttributeError, zlib.error) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             problem = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
-            raise CassetteDecodeError(
-                f"{where}: interaction {number} cannot be read: {problem}; {_way_out()}"
-            ) from error
+            raise CassetteDecodeError(f"{where}: interaction {number} cannot be read: {problem}; {WAY_OUT}") from error
     return interactions
-
-
-def _way_out() -> str:
-    return "restore it from version control, or delete it and record again (--imgresponse-record=rewrite)"
 
 
 def _grouped(headers: Pairs) -> dict[str, tuple[str, ...]]:

@@ -170,14 +170,14 @@ class Redactor:
         for mark, reference in zip(marks, references, strict=True):
             text = text.replace(reference, mark, 1)
         text = self._text(text, secrets, marks)
-        if [found for found in re.findall("|".join(marks), text) if marks] != marks:
+        if marks and re.findall("|".join(marks), text) != marks:
             raise ConfigError(
                 f"before_save must leave each picture's mark, such as {marks[0]!r}, once and in its place; it returned "
                 f"{text[:200]!r}"
             )
-        files = {}
         for mark, reference in zip(marks, references, strict=True):
             text = text.replace(mark, reference, 1)
+        files = {}
         for file in body.files.values():
             clean = self._binary(file, secrets) if file.suffix == ".bin" else file
             files[clean.sha256] = clean

@@ -255,9 +255,9 @@ class Session:
         return self._clean[interaction.digest]
 
     def _key(self, interaction: Interaction) -> str:
+        """The key of a redacted interaction."""
         if interaction.digest not in self._keys:
-            clean = self._redactor.request(interaction.request)
-            self._keys[interaction.digest] = key_of(self._facets_of(clean))
+            self._keys[interaction.digest] = key_of(self._facets_of(interaction.request))
         return self._keys[interaction.digest]
 
     def _merged(self, disk: Sequence[Interaction], recorded: Sequence[Ticket]) -> list[Interaction]:
@@ -292,7 +292,8 @@ class Session:
         kept = {interaction.digest for interaction in self._kept_back}
         held = {interaction.digest for interaction in disk}
         replaced = {t.replaces.digest for t in self.tickets if t.recorded is not None and t.replaces is not None}
-        return [i for i in self.loaded if i.digest in kept - replaced and self._redacted(i).digest not in held]
+        clean = [self._redacted(i) for i in self.loaded if i.digest in kept - replaced]
+        return [interaction for interaction in clean if interaction.digest not in held]
 
     def _holds_back(self, recorded: Sequence[Ticket]) -> bool:
         """Whether `rewrite` must wait: errors alone do not replace what held a success."""

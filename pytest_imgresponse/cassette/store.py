@@ -38,7 +38,6 @@ _GITATTRIBUTES = """\
 *.bin binary
 """
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
-_WAY_OUT = "restore it from version control, or record the cassette again (--imgresponse-record=rewrite)"
 
 
 class Store:
@@ -73,7 +72,9 @@ class Store:
         try:
             text = data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            raise CassetteDecodeError(f"{self.path}: not a cassette: no UTF-8 text ({error}); {_WAY_OUT}") from error
+            raise CassetteDecodeError(
+                f"{self.path}: not a cassette: no UTF-8 text ({error}); {document.WAY_OUT}"
+            ) from error
         self._names.clear()
         self._interactions = document.parse(text, str(self.path), self._resolve)
         self._seen = _identity(facts)
@@ -222,20 +223,20 @@ class Store:
             return None
         if stat.S_ISLNK(mode):
             raise CassetteDecodeError(
-                f"{self.path}: {path.name} is a symbolic link; a picture must be a file; {_WAY_OUT}"
+                f"{self.path}: {path.name} is a symbolic link; a picture must be a file; {document.WAY_OUT}"
             )
         return None
 
     def _complaint(self, path: Path, digest: str, data: bytes | None) -> str:
         if data is None:
-            return f"{self.path}: the picture {path.name} is missing; {_WAY_OUT}"
+            return f"{self.path}: the picture {path.name} is missing; {document.WAY_OUT}"
         if data.startswith(_LFS_POINTER):
             return f"{self.path}: {path.name} is a Git LFS pointer, not a picture; run `git lfs pull`"
         suffix = suffix_of(data)
         kind = "" if suffix in (None, path.suffix) else f" and is a {str(suffix)[1:]} file now"
         return (
             f"{self.path}: the picture {path.name} has changed since it was recorded{kind}: expected SHA-256 "
-            f"{digest}, got {sha256(data).hexdigest()} ({len(data)} bytes); {_WAY_OUT}"
+            f"{digest}, got {sha256(data).hexdigest()} ({len(data)} bytes); {document.WAY_OUT}"
         )
 
 
