@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from pytest_imgresponse.endpoint import answers, routes
-from pytest_imgresponse.endpoint.answers import Failure
+from pytest_imgresponse import answers
+from pytest_imgresponse.answers import Failure
+from pytest_imgresponse.endpoint import routes
 from pytest_imgresponse.endpoint.server import Server, encoder
 from pytest_imgresponse.errors import ConfigError
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pytest_imgresponse.endpoint.answers import Refused
+from pytest_imgresponse.answers import Refused
 from pytest_imgresponse.endpoint.bodies import Body, Upload, wrong_type
-from pytest_imgresponse.endpoint.families import DEFAULT_MODEL, FAMILIES, Family
+from pytest_imgresponse.families import DEFAULT_MODEL, FAMILIES, Family
 
 Operation = Literal["generations", "edits", "variations"]
 

@@ -18,7 +18,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from pytest_imgresponse.endpoint import answers
+from pytest_imgresponse import answers
 from pytest_imgresponse.errors import ConfigError
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 

@@ -1,30 +1,20 @@
-"""What the endpoint answers: bodies, errors and headers in the form in which the real API sends them."""
+"""What the API answers: bodies, errors and headers in the form in which the real one sends them."""
 
 from __future__ import annotations
 
 import base64
-import hashlib
-import hmac
 import json
-import re
-import secrets
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from email.utils import formatdate
+from random import Random, SystemRandom
 from typing import Any
-from urllib.parse import quote
-from xml.sax.saxutils import escape
 
 from pytest_imgresponse.errors import ConfigError
-from pytest_imgresponse.http import HTTPResponse
-
-LINK_SECONDS = 3600
-"""How long a picture's url works (the images reference: "URLs are only valid for 60 minutes")."""
 
 _PROJECT = "proj_local0123456789ABCDEFGHIJ"
-_SAS_VERSION = "2024-08-04"
+_SYSTEM = SystemRandom()
 
 
 class Refused(Exception):  # noqa: N818 - what the client is told, not a failure of this code
@@ -196,9 +186,9 @@ def masked(key: str) -> str:
     return key if len(key) <= 12 else f"{key[:8]}{'*' * (len(key) - 12)}{key[-4:]}"
 
 
-def request_id() -> str:
+def request_id(entropy: Random = _SYSTEM) -> str:
     """A fresh `x-request-id`."""
-    return f"req_{secrets.token_hex(16)}"
+    return f"req_{entropy.randbytes(16).hex()}"
 
 
 def headers(
@@ -208,15 +198,21 @@ def headers(
     organization: str | None,
     content_type: str = "application/json",
     ms: int = 0,
+    entropy: Random = _SYSTEM,
 ) -> list[tuple[str, str]]:
     """The header set of the real API, in its order, from recordings of 2025 and 2026.
 
     `now` is in Unix seconds, `ms` the processing time; `organization` is None before a key is accepted.
+    What is random in them is drawn from `entropy`.
     """
-    ray = secrets.token_hex(8)
+
+    def token(size: int) -> str:
+        return base64.urlsafe_b64encode(entropy.randbytes(size)).decode().rstrip("=")
+
+    ray = entropy.randbytes(8).hex()
     expires = formatdate(now + 1800, usegmt=True)
     scope = "domain=.api.openai.com; HttpOnly; Secure; SameSite=None"
-    cookie = f"{secrets.token_urlsafe(32)}-{int(now)}-1.0.1.1-{secrets.token_urlsafe(64)}"
+    cookie = f"{token(32)}-{int(now)}-1.0.1.1-{token(64)}"
     known = [("openai-organization", organization), ("openai-project", _PROJECT)] if organization else []
     return [
         ("date", formatdate(now, usegmt=True)),
@@ -232,7 +228,7 @@ def headers(
         ("set-cookie", f"__cf_bm={cookie}; path=/; expires={expires}; {scope}"),
         (
             "set-cookie",
-            f"_cfuvid={secrets.token_urlsafe(32)}-{int(now * 1000)}-0.0.1.1-604800000; path=/; {scope}",
+            f"_cfuvid={token(32)}-{int(now * 1000)}-0.0.1.1-604800000; path=/; {scope}",
         ),
         ("strict-transport-security", "max-age=31536000; includeSubDomains; preload"),
         ("x-content-type-options", "nosniff"),
@@ -251,79 +247,3 @@ def event(name: str, fields: Mapping[str, Any]) -> bytes:
     """One server-sent event with its type inside too."""
     data = json.dumps({"type": name, **fields}, separators=(",", ":"))
     return f"event: {name}\ndata: {data}\n\n".encode()
-
-
-def signed_query(secret: bytes, path: str, created: float) -> str:
-    """The query of a picture's url: an Azure shared access signature, its parameters as recorded."""
-    start, end, tomorrow = (quote(_iso(created + more), safe="") for more in (-3600, LINK_SECONDS, 86400))
-    query = (
-        f"st={start}&se={end}&sp=r&sv={_SAS_VERSION}&sr=b&rscd=inline&rsct=image/png"
-        "&skoid=38e27a3b-6174-4d3e-90ac-d7d9ad49543f&sktid=a48cca56-e6da-484e-a814-9c849652bcb3"
-        f"&skt={start}&ske={tomorrow}&sks=b&skv={_SAS_VERSION}"
-    )
-    return f"{query}&sig={_signature(secret, path, query)}"
-
-
-def _signature(secret: bytes, path: str, query: str) -> str:
-    digest = hmac.new(secret, f"{path}?{query}".encode(), hashlib.sha256).digest()
-    return quote(base64.b64encode(digest).decode(), safe="/")
-
-
-def blob(secret: bytes, path: str, query: str, now: float, content: bytes | None) -> HTTPResponse:
-    """The blob store's answer: the picture, or Azure's XML for one unknown, expired or badly signed."""
-    if content is None:
-        return _azure(now, 404, "BlobNotFound", "The specified blob does not exist.")
-    signed, _, signature = query.rpartition("&sig=")
-    refusal = (
-        "Server failed to authenticate the request. Make sure the value of Authorization header is formed "
-        "correctly including the signature."
-    )
-    if not hmac.compare_digest(signature.encode(), _signature(secret, path, signed).encode()):
-        detail = f"Signature did not match. String to sign used was {path}"
-        return _azure(now, 403, "AuthenticationFailed", refusal, detail)
-    found = re.match(r"st=([^&]*)&se=([^&]*)&", signed)
-    assert found, "what carries our signature has our form"
-    start, end = (datetime.fromisoformat(text.replace("%3A", ":")).timestamp() for text in found.groups())
-    if now >= end:
-        spans = [formatdate(moment, usegmt=True) for moment in (start, end, now)]
-        detail = "Signature not valid in the specified time frame: Start [{}] - Expiry [{}] - Current [{}]".format(
-            *spans
-        )
-        return _azure(now, 403, "AuthenticationFailed", refusal, detail)
-    return HTTPResponse(
-        200,
-        [
-            *_azure_headers(now, "image/png"),
-            ("x-ms-blob-type", "BlockBlob"),
-            ("content-disposition", "inline"),
-            ("etag", f'"0x{hashlib.sha256(content).hexdigest()[:15].upper()}"'),
-        ],
-        content,
-    )
-
-
-def _azure(now: float, status: int, code: str, message: str, detail: str = "") -> HTTPResponse:
-    """An error of Azure's blob store, as quoted in public (Azure Storage, "Status and error codes")."""
-    sent = _azure_headers(now, "application/xml")
-    identity = dict(sent)["x-ms-request-id"]
-    more = f"<AuthenticationErrorDetail>{escape(detail)}</AuthenticationErrorDetail>" if detail else ""
-    body = (
-        f'\ufeff<?xml version="1.0" encoding="utf-8"?><Error><Code>{code}</Code><Message>{message}\n'
-        f"RequestId:{identity}\nTime:{_iso(now)}</Message>{more}</Error>"
-    )
-    return HTTPResponse(status, [*sent, ("x-ms-error-code", code)], body.encode())
-
-
-def _azure_headers(now: float, content_type: str) -> list[tuple[str, str]]:
-    tail = secrets.token_hex(12)
-    return [
-        ("content-type", content_type),
-        ("server", "Windows-Azure-Blob/1.0 Microsoft-HTTPAPI/2.0"),
-        ("x-ms-request-id", f"{tail[:8]}-{tail[8:12]}-{tail[12:16]}-{tail[16:20]}-{tail[20:]}00000000"),
-        ("x-ms-version", _SAS_VERSION),
-        ("date", formatdate(now, usegmt=True)),
-    ]
-
-
-def _iso(moment: float) -> str:
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
