@@ -6,6 +6,7 @@ with the first test that asks for a cassette.
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import uuid
@@ -18,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_imgresponse._config import IMAGES, MARKER_OPTIONS, RECORD_MODES, Layer, settings_from
+from pytest_imgresponse._config import MARKER_OPTIONS, Layer, settings_from
+from pytest_imgresponse._options import add_options
 from pytest_imgresponse._paths import cassette_of_test, inside, named_cassette
 from pytest_imgresponse._report import Tally
 from pytest_imgresponse.errors import CassetteInUseError, ConfigError, ImgResponseError, UnplayedError
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 MARKER = FIXTURE = "imgresponse"
 FIXTURE_INFO = "_fixtureinfo"
 """Private to pytest: nothing public tells the scope of a fixture before it is set up."""
+ENDPOINT_KEY = "sk-imgresponse-endpoint"
+"""What the environment holds for an API key beside `imgresponse_endpoint`."""
 _RUN, _TALLY = "imgresponse_run", "imgresponse_tally"
 
 
@@ -62,34 +66,7 @@ _USE = pytest.StashKey[_Use]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The options and ini values; all are prefixed, to live beside the other recorders."""
-    group = parser.getgroup("imgresponse", "recorded answers of image-generation APIs")
-    group.addoption(
-        "--imgresponse-record",
-        choices=RECORD_MODES,
-        default=None,
-        help="Record mode of cassettes: none (replay only, the default), once, new_episodes, all, rewrite.",
-    )
-    group.addoption(
-        "--imgresponse-strict",
-        action="store_true",
-        help="Fail passed tests that leave recorded interactions unplayed, or that caught the error of an "
-        "unrecorded request.",
-    )
-    group.addoption(
-        "--imgresponse-block-network",
-        action="store_true",
-        default=None,
-        help="Any connection beyond the loopback raises while a cassette replays.",
-    )
-    parser.addini("imgresponse_record", f"Record mode: {', '.join(RECORD_MODES)}.", default="none")
-    parser.addini("imgresponse_cassette_dir", "Where cassettes lie, from the root directory.", default="cassettes")
-    parser.addini("imgresponse_images", f"How pictures are kept: {', '.join(IMAGES)}.", default="exact")
-    parser.addini(
-        "imgresponse_block_network",
-        "Whether connections beyond the loopback raise while a cassette replays.",
-        type="bool",
-        default=False,
-    )
+    add_options(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -255,10 +232,16 @@ def _session_of(node: Any, use: _Use, given: object) -> Session:
 
 @pytest.fixture
 def imgresponse_endpoint() -> Iterator[LocalEndpoint]:
-    """An images API on the loopback for this test, started afresh."""
+    """An images API on the loopback for this test, started afresh; programs that the test starts find it too.
+
+    Meanwhile `OPENAI_BASE_URL` names it, and `OPENAI_API_KEY` holds a stand-in where none is set.
+    """
     from pytest_imgresponse.endpoint import LocalEndpoint
 
-    with LocalEndpoint() as endpoint:
+    with LocalEndpoint() as endpoint, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OPENAI_BASE_URL", endpoint.url)
+        if not os.environ.get("OPENAI_API_KEY"):
+            patch.setenv("OPENAI_API_KEY", ENDPOINT_KEY)
         yield endpoint
 
 

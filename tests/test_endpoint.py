@@ -15,6 +15,7 @@ from PIL import Image
 
 from pytest_imgresponse.endpoint import LocalEndpoint
 from pytest_imgresponse.errors import ConfigError, ImgResponseError
+from pytest_imgresponse.faults import FAULTS
 from pytest_imgresponse.http import HTTPRequest
 
 GENERATIONS = "/images/generations"
@@ -801,7 +802,7 @@ class TestErrors:
                 {},
                 "no error is called 'teapot'; expected one of billing_hard_limit_reached, "
                 "content_policy_violation, invalid_api_key, moderation_blocked, organization_unverified, "
-                "rate_limit_exceeded, server_error",
+                f"rate_limit_exceeded, server_error, or a wire fault: {', '.join(FAULTS)}",
             ),
             ("server_error", {"color": 1}, "'server_error' has no detail 'color'; it takes none"),
             (

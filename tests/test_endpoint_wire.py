@@ -21,6 +21,7 @@ import zstandard
 
 from pytest_imgresponse.endpoint import LocalEndpoint
 from pytest_imgresponse.endpoint import server as wire
+from pytest_imgresponse.endpoint.delivery import Delivery
 from pytest_imgresponse.errors import ConfigError
 from pytest_imgresponse.http import HTTPResponse
 
@@ -422,7 +423,8 @@ class TestBugs:
 
     def test_no_header_can_become_two(self):
         bugs = []
-        server = wire.Server(lambda request: HTTPResponse(200, {"x": "a\r\nset-cookie: b"}, b""), bugs)
+        two = Delivery(HTTPResponse(200, {"x": "a\r\nset-cookie: b"}, b""))
+        server = wire.Server(lambda request: two, bugs)
         server.start()
         with pytest.raises(httpx.RemoteProtocolError):
             httpx.get(server.origin)

@@ -10,16 +10,20 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from pytest_imgresponse import answers
-from pytest_imgresponse.answers import Failure
+from pytest_imgresponse.answers import FAILURES, Failure
 from pytest_imgresponse.endpoint import routes
+from pytest_imgresponse.endpoint.delivery import Delivery, deliverable
 from pytest_imgresponse.endpoint.server import Server, encoder
 from pytest_imgresponse.errors import ConfigError
+from pytest_imgresponse.faults import FAULTS, Fault
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 
 _PICTURES_KEPT = 256  # by url; the oldest is dropped first
+_Named = tuple[Failure, Mapping[str, Any]]
+_Queued = TypeVar("_Queued", _Named, Fault, Delivery)
 
 
 class LocalEndpoint:
@@ -54,7 +58,7 @@ class LocalEndpoint:
         self._tls = ssl_context
         self._lock = threading.Lock()
         self._requests: list[HTTPRequest] = []
-        self._failures: deque[tuple[Failure, Mapping[str, Any]]] = deque()
+        self._queue: deque[_Named | Fault | Delivery] = deque()
         self._pictures: dict[str, bytes] = {}
         self._bugs: list[Exception] = []
         self._server: Server | None = None
@@ -66,7 +70,7 @@ class LocalEndpoint:
             clock=clock,
             keep=self._keep,
             kept=self._kept,
-            next_failure=self._next_failure,
+            next_failure=lambda: self._next(tuple),
         )
 
     @property
@@ -125,29 +129,63 @@ class LocalEndpoint:
     def handle(self, request: HTTPRequest) -> HTTPResponse:
         """The answer to a request, without a socket: to serve it in another way. It is listed in `requests`.
 
-        The body is content: no content-encoding, no content-length.
+        The body is content: no content-encoding, no content-length, but where an answer that was queued has them.
+        What a wire fault does needs the socket; here it does nothing.
         """
+        return self._delivery(request).response
+
+    def _delivery(self, request: HTTPRequest) -> Delivery:
         with self._lock:
             self._requests.append(request)
-        return routes.answer(request, self._desk)
+        order = routes.is_order(request)
+        if order and (queued := self._next(Delivery)) is not None:
+            return queued
+        response = routes.answer(request, self._desk)
+        return Delivery(response, self._next(Fault) if order and response.status == 200 else None)
+
+    def answer(self, response: HTTPResponse, *, fault: Fault | str | None = None, times: int = 1) -> None:
+        """Answers the next `times` POSTs to an images route with this response, whatever their key and body.
+
+        It is sent as it is: status, headers, body. A content-length that is not the body's is sent too, and the
+        connection is closed after it; without one the server frames the body. With a wire fault (`Fault`, or the
+        name of one of `FAULTS`), that frames it. What `answer` and `fail` queue is given in the order of the calls.
+        Raises `ConfigError` for what is no response, or cannot be sent, and for an unknown fault.
+        """
+        chosen = Fault(fault) if isinstance(fault, str) else fault
+        self._enqueue(deliverable(response, chosen), times)
 
     def fail(self, name: str, *, times: int = 1, **details: Any) -> None:
         """Makes the next `times` images requests, which have a good key and a readable body, fail.
 
         `name` is one of `invalid_api_key`, `moderation_blocked` (details: `stage`, `category`),
         `content_policy_violation`, `rate_limit_exceeded` (details: `retry_after` in seconds, `limit`),
-        `billing_hard_limit_reached`, `organization_unverified`, `server_error`.
+        `billing_hard_limit_reached`, `organization_unverified`, `server_error`; or a wire fault, one of `FAULTS`
+        (details: its parameters), which the endpoint's own next good answer meets.
         Raises `ConfigError` for other names and details.
         """
-        queued = answers.failure(name, details)
+        if name in FAULTS:
+            self._enqueue(Fault(name, **details), times)
+        elif name in FAILURES:
+            self._enqueue(answers.failure(name, details), times)
+        else:
+            known = ", ".join(sorted(FAILURES))
+            raise ConfigError(
+                f"no error is called {name!r}; expected one of {known}, or a wire fault: {', '.join(FAULTS)}"
+            )
+
+    def _enqueue(self, queued: _Named | Fault | Delivery, times: int) -> None:
         if isinstance(times, bool) or not isinstance(times, int) or times < 1:
             raise ConfigError(f"expected times to be 1 or more; got {times!r}")
         with self._lock:
-            self._failures.extend([queued] * times)
+            self._queue.extend([queued] * times)
 
-    def _next_failure(self) -> tuple[Failure, Mapping[str, Any]] | None:
+    def _next(self, kind: type[_Queued]) -> _Queued | None:
+        """The first in the queue where it is of this kind."""
         with self._lock:
-            return self._failures.popleft() if self._failures else None
+            if self._queue and isinstance(queued := self._queue[0], kind):
+                self._queue.popleft()
+                return queued
+        return None
 
     def _keep(self, path: str, picture: bytes) -> None:
         with self._lock:
@@ -160,13 +198,13 @@ class LocalEndpoint:
         with self._lock:
             return self._pictures.get(path)
 
-    def _ask(self, request: HTTPRequest) -> HTTPResponse:
-        """`handle` for the server: an exception is kept for `stop` and answered with a 500."""
+    def _ask(self, request: HTTPRequest) -> Delivery:
+        """The answer for the server: an exception is kept for `stop` and answered with a 500."""
         try:
-            return self.handle(request)
+            return self._delivery(request)
         except Exception as bug:  # noqa: BLE001 - raised again by `stop`
             self._bugs.append(bug)
         identity = answers.request_id()
-        refused = answers.FAILURES["server_error"].refusal({"request_id": identity})
+        refused = FAILURES["server_error"].refusal({"request_id": identity})
         sent = answers.headers(time.time(), identity, organization=None)
-        return HTTPResponse(500, sent, answers.pretty({"error": refused.body}))
+        return Delivery(HTTPResponse(500, sent, answers.pretty({"error": refused.body})))

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from PIL import Image
 
@@ -53,14 +53,23 @@ class _Pictures(NamedTuple):
     uploads: list[tuple[int, int]]
 
 
+def is_order(request: HTTPRequest) -> bool:
+    """Whether a request asks for pictures: a POST to an images route, whatever its key and its body."""
+    return request.method == "POST" and _parts(request.url).path in _ROUTES
+
+
+def _parts(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return urlsplit("")
+
+
 def answer(request: HTTPRequest, desk: Desk) -> HTTPResponse:
     """The answer to a request. It depends on the request, the desk and fresh ids alone."""
     began = time.perf_counter()
     now = desk.clock()
-    try:
-        parts = urlsplit(request.url)
-    except ValueError:
-        parts = urlsplit("")
+    parts = _parts(request.url)
     if parts.path.startswith("/blob/") and request.method in ("GET", "HEAD"):
         return blobs.blob(desk.secret, parts.path, parts.query, now, desk.kept(parts.path))
     identity = answers.request_id()

@@ -6,19 +6,23 @@ import contextlib
 import gzip
 import importlib
 import math
+import os
 import re
 import socket
+import socketserver
 import ssl
+import struct
 import sys
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from http import HTTPStatus
+from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from pytest_imgresponse import answers
+from pytest_imgresponse.endpoint.delivery import Coding, Delivery, Encode, Script
+from pytest_imgresponse.endpoint.performing import script_of
 from pytest_imgresponse.errors import ConfigError
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 
@@ -27,7 +31,9 @@ BODY_LIMIT = 100 * 1024 * 1024
 
 _GOODBYE_SECONDS = 0.5  # how long `stop` waits for threads that are busy drawing
 _DRAIN_SECONDS = 1.0  # how long what follows a refusal is read
-Encode = Callable[[bytes], bytes]
+_LOCAL = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where what listens everywhere is reached
+# SO_LINGER of 0 seconds: the connection is aborted, not closed. Windows' struct has shorts.
+_RESET = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 
 
 def encoder(name: str) -> Encode:
@@ -60,26 +66,33 @@ def _library(coding: str, *names: str) -> Any:
 class Server(ThreadingHTTPServer):
     """The socket and its threads. It waits for a connection without polling, so that `stop` is immediate.
 
-    `ask` answers a request; what goes wrong in here is put into `bugs`.
+    `ask` answers a request; what goes wrong in here is put into `bugs`. It listens on `host` and `port` (0: a free
+    one), and raises `OSError` where it cannot.
     """
 
     request_queue_size = 128
 
     def __init__(
         self,
-        ask: Callable[[HTTPRequest], HTTPResponse],
+        ask: Callable[[HTTPRequest], Delivery],
         bugs: list[Exception],
         *,
+        host: str = "127.0.0.1",
+        port: int = 0,
         tls: ssl.SSLContext | None = None,
         encoders: Mapping[str, Encode] | None = None,
     ) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        super().__init__((host, port), _Handler)
         self.ask = ask
         self.encoders = encoders or {}
-        self.origin = f"{'http' if tls is None else 'https'}://127.0.0.1:{self.server_port}"
+        self._reached = _LOCAL.get(host, host)
+        named = f"[{self._reached}]" if ":" in self._reached else self._reached
+        self.origin = f"{'http' if tls is None else 'https'}://{named}:{self.server_port}"
+        self.stopping = threading.Event()
         self._bugs = bugs
         self._tls = tls
-        self._stopping = threading.Event()
+        self._resets: set[socket.socket] = set()
         self._connections: dict[threading.Thread, socket.socket] = {}
         self._listener = threading.Thread(target=self._listen, name="LocalEndpoint", daemon=True)
 
@@ -89,8 +102,8 @@ class Server(ThreadingHTTPServer):
 
     def stop(self) -> None:
         """Closes the port and every connection, and waits for their threads."""
-        self._stopping.set()
-        socket.create_connection(("127.0.0.1", self.server_port)).close()
+        self.stopping.set()
+        socket.create_connection((self._reached, self.server_port)).close()
         self._listener.join()
         self.server_close()
         connections = dict(self._connections)
@@ -102,8 +115,13 @@ class Server(ThreadingHTTPServer):
         for thread in connections:
             thread.join(max(0, deadline - time.monotonic()))
 
+    def server_bind(self) -> None:
+        """Binds the socket, and asks no name service for its name."""
+        socketserver.TCPServer.server_bind(self)
+        self.server_port = self.socket.getsockname()[1]
+
     def _listen(self) -> None:
-        while not self._stopping.is_set():
+        while not self.stopping.is_set():
             self.handle_request()
 
     def get_request(self) -> tuple[socket.socket, Any]:
@@ -115,7 +133,7 @@ class Server(ThreadingHTTPServer):
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
         """False for the connection with which `stop` wakes the listener."""
-        return not self._stopping.is_set()
+        return not self.stopping.is_set()
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Gives a connection its thread."""
@@ -130,6 +148,19 @@ class Server(ThreadingHTTPServer):
             self.process_request_thread(request, client_address)
         finally:
             del self._connections[threading.current_thread()]
+
+    def reset_at_end(self, connection: socket.socket) -> None:
+        """Has a connection end in a reset (RST), and not in a close (FIN)."""
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self._resets.add(connection)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Ends a connection."""
+        if request in self._resets:
+            self._resets.discard(request)
+            self.close_request(request)  # without the FIN that a shutdown sends
+        else:
+            super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Keeps a bug. A client that went away or spoke no TLS (`OSError`) is not worth a line on stderr."""
@@ -174,7 +205,7 @@ class _Handler(BaseHTTPRequestHandler):
         """
         self.close_connection = True
         sent = answers.headers(time.time(), answers.request_id(), organization=None)
-        self._send(HTTPResponse(status, sent, answers.pretty({"error": answers.Refused(message).body})))
+        self._send(Delivery(HTTPResponse(status, sent, answers.pretty({"error": answers.Refused(message).body}))))
         self.connection.settimeout(_DRAIN_SECONDS)
         deadline = time.monotonic() + _DRAIN_SECONDS
         with contextlib.suppress(OSError):
@@ -246,37 +277,33 @@ class _Handler(BaseHTTPRequestHandler):
             raise ConnectionAbortedError("the client went away in the middle of its body")
         return body
 
-    def _send(self, response: HTTPResponse) -> None:
-        """Writes an answer: a stream event by event, other JSON encoded as the client accepts it."""
-        body = response.body
-        headers = list(response.headers)
-        chunks = [body]
-        chunked = self.request_version == "HTTP/1.1" and response.content_type == "text/event-stream"
-        if chunked:
-            chunks = [part + b"\n\n" for part in body.split(b"\n\n")[:-1]]
-        elif response.content_type == "application/json" and (coding := self._coding()):
-            headers.append(("content-encoding", coding))
-            chunks = [self.server.encoders[coding](body)]
-            chunked = self.request_version == "HTTP/1.1"
-        headers.append(("transfer-encoding", "chunked") if chunked else ("content-length", str(len(b"".join(chunks)))))
-        headers.append(("connection", "close" if self.close_connection else "keep-alive"))
-        self.wfile.write(self._head(response.status, headers))
-        if self.command != "HEAD":
-            for chunk in chunks:
-                self.wfile.write(b"%x\r\n%s\r\n" % (len(chunk), chunk) if chunked else chunk)
-            if chunked:
-                self.wfile.write(b"0\r\n\r\n")
+    def _send(self, delivery: Delivery) -> None:
+        """Writes an answer, and ends the connection where that is part of it."""
+        script = script_of(
+            delivery,
+            keep=not self.close_connection,
+            may_chunk=self.request_version == "HTTP/1.1",
+            coding=self._coding(),
+        )
+        finished = self._perform(script)
+        if finished and script.end == "reset":
+            self.server.reset_at_end(self.connection)
+        if not finished or script.end != "keep":
+            self.close_connection = True
 
-    def _head(self, status: int, headers: Sequence[tuple[str, str]]) -> bytes:
-        lines = [
-            f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
-            *(f"{name}: {text}" for name, text in headers),
-        ]
-        if any("\r" in line or "\n" in line for line in lines):
-            raise ValueError("a header that would be two")
-        return "\r\n".join([*lines, "", ""]).encode("latin-1")
+    def _perform(self, script: Script) -> bool:
+        """Sends what there is to send; False where the endpoint stops meanwhile."""
+        if script.before and self.server.stopping.wait(script.before):
+            return False
+        self.wfile.write(script.head)
+        for step in () if self.command == "HEAD" else script.body:
+            if isinstance(step, bytes):
+                self.wfile.write(step)
+            elif self.server.stopping.wait(step):
+                return False
+        return True
 
-    def _coding(self) -> str | None:
+    def _coding(self) -> Coding | None:
         """The first coding offered that the client accepts (RFC 9110, section 12.5.3)."""
         weights: dict[str, float] = {}
         for item in ",".join(self.headers.get_all("accept-encoding", [])).split(","):
@@ -286,4 +313,5 @@ class _Handler(BaseHTTPRequestHandler):
                 weights[name.strip().lower()] = float(found[1]) if found else 1
             except ValueError:
                 weights[name.strip().lower()] = math.nan
-        return next((name for name in self.server.encoders if weights.get(name, weights.get("*", 0)) > 0), None)
+        offered = self.server.encoders.items()
+        return next((coding for coding in offered if weights.get(coding[0], weights.get("*", 0)) > 0), None)

@@ -1,0 +1,137 @@
+"""`imgresponse serve --cases`: edge cases and wire faults by path, for a client in any language."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from html import escape
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+
+from pytest_imgresponse import answers
+from pytest_imgresponse.edge_cases import EDGE_CASES, EdgeCase
+from pytest_imgresponse.edge_cases.plain import plain_responses
+from pytest_imgresponse.endpoint.delivery import Delivery
+from pytest_imgresponse.errors import ConfigError
+from pytest_imgresponse.faults import FAULTS, Fault
+from pytest_imgresponse.http import HTTPRequest, HTTPResponse
+
+_BASE = "/v1"
+
+
+def answer_by_path(request: HTTPRequest) -> Delivery:
+    """What stands at the first segment of the path; what follows it is the client's, as `/v1/images/generations` is.
+
+    `/NAME/…` is an edge case or a wire fault on a plain response: on a stream where one is asked for and the case has
+    one. `/NAME:parameter=number,…/…` gives a wire fault its parameters. `/` lists them all, as JSON or as HTML.
+    """
+    try:
+        parts = urlsplit(request.url)
+    except ValueError as error:
+        return _error(400, f"no URL: {request.url!r}: {error}")
+    name, _, options = unquote(parts.path.split("/")[1] if parts.path else "").partition(":")
+    if not name:
+        return _listed(request, f"{parts.scheme}://{parts.netloc}")
+    if name in EDGE_CASES and not options:
+        return _bent(EDGE_CASES[name], request)
+    if name in FAULTS:
+        try:
+            return Delivery(_plain(request), Fault(name, **_parameters(options)), as_it_is=True)
+        except ConfigError as error:
+            return _error(400, str(error))
+    if name in EDGE_CASES:
+        return _error(400, f"the edge case {name!r} has no parameters; got {options!r}")
+    near = ", ".join(get_close_matches(name, [*EDGE_CASES, *FAULTS])) or "none"
+    return _error(404, f"no edge case or wire fault is called {name!r}; near to it: {near}. All are listed at /")
+
+
+def _bent(case: EdgeCase, request: HTTPRequest) -> Delivery:
+    """The case on the first plain response to which it applies: of a stream, where one is asked for."""
+    able = [(asked, plain) for asked, plain in plain_responses() if case.applies(plain, asked)]
+    asked, plain = min(able, key=lambda pair: _is_stream(pair[1]) != _streams(request))
+    return Delivery(case(plain, asked), as_it_is=True)
+
+
+def _plain(request: HTTPRequest) -> HTTPResponse:
+    """The plain response, or the plain stream where one is asked for."""
+    return next(plain for _, plain in plain_responses() if _is_stream(plain) == _streams(request))
+
+
+def _is_stream(response: HTTPResponse) -> bool:
+    return response.content_type == "text/event-stream"
+
+
+def _streams(request: HTTPRequest) -> bool:
+    try:
+        asked = request.json()
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(asked, dict) and asked.get("stream") is True
+
+
+def _parameters(options: str) -> dict[str, Any]:
+    """`seconds=0.5,at=10`; a name that stands there several times has a list. Raises `ConfigError`."""
+    values: dict[str, list[float]] = {}
+    for option in filter(None, options.split(",")):
+        name, _, text = option.partition("=")
+        try:
+            number = int(text) if text.isdigit() else float(text)
+        except ValueError:
+            raise ConfigError(f"expected parameters such as seconds=0.5,at=10; got {option!r}") from None
+        values.setdefault(name, []).append(number)
+    return {name: several if len(several) > 1 else several[0] for name, several in values.items()}
+
+
+def _listed(request: HTTPRequest, origin: str) -> Delivery:
+    """All names, their verdicts and where they are; as HTML for a browser."""
+    cases = [
+        {
+            "name": case.name,
+            "verdict": case.verdict,
+            "level": case.level,
+            "reason": case.reason,
+            "seen": case.seen,
+            "base_url": f"{origin}/{quote(case.name)}{_BASE}",
+        }
+        for case in EDGE_CASES.values()
+    ]
+    faults = [
+        {
+            "name": kind.name,
+            "verdict": kind.verdict,
+            "reason": kind.reason,
+            "source": kind.source,
+            "parameters": {
+                name: {"default": parameter.default, "meaning": parameter.meaning, "expected": parameter.expected}
+                for name, parameter in kind.parameters.items()
+            },
+            "base_url": f"{origin}/{kind.name}{_BASE}",
+        }
+        for kind in FAULTS.values()
+    ]
+    if "text/html" in (request.header("accept") or ""):
+        page = _page(cases, "level", "seen") + _page(faults, "parameters", "source")
+        text = f"<!DOCTYPE html><meta charset=utf-8><title>imgresponse serve --cases</title>{page}"
+        return Delivery(HTTPResponse(200, {"content-type": "text/html; charset=utf-8"}, text.encode()))
+    return Delivery(
+        HTTPResponse(200, {"content-type": "application/json"}, answers.pretty({"cases": cases, "faults": faults}))
+    )
+
+
+def _page(rows: list[dict[str, Any]], *more: str) -> str:
+    columns = ["name", "verdict", *more[:1], "reason", *more[1:]]
+    head = "".join(f"<th>{column}" for column in columns)
+    lines = ("".join(f"<td>{_cell(row, column)}" for column in columns) for row in rows)
+    return f"<table><tr>{head}{''.join(f'<tr>{line}' for line in lines)}</table>"
+
+
+def _cell(row: dict[str, Any], column: str) -> str:
+    if column == "name":
+        return f'<a href="{escape(row["base_url"])}/images/generations">{escape(row["name"])}</a>'
+    if column == "parameters":
+        return escape(", ".join(f"{name}={facts['default']}" for name, facts in row[column].items()))
+    return escape(row[column])
+
+
+def _error(status: int, message: str) -> Delivery:
+    body = answers.pretty({"error": answers.Refused(message, code="unknown_case").body})
+    return Delivery(HTTPResponse(status, {"content-type": "application/json"}, body))
