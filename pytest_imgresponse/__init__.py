@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     from pytest_imgresponse.cassette.persister import ImagePersister as ImagePersister
     from pytest_imgresponse.cassette.recorder import ImgResponse as ImgResponse
     from pytest_imgresponse.cassette.recorder import replay as replay
+    from pytest_imgresponse.cassette.stub import Stubbed as Stubbed
+    from pytest_imgresponse.cassette.stub import stub as stub
+    from pytest_imgresponse.checks import Finding as Finding
+    from pytest_imgresponse.checks import check as check
+    from pytest_imgresponse.contract import Report as Report
+    from pytest_imgresponse.contract import check_parser as check_parser
+    from pytest_imgresponse.edge_cases import EDGE_CASES as EDGE_CASES
+    from pytest_imgresponse.edge_cases import EdgeCase as EdgeCase
     from pytest_imgresponse.endpoint import LocalEndpoint as LocalEndpoint
     from pytest_imgresponse.errors import CassetteDecodeError as CassetteDecodeError
     from pytest_imgresponse.errors import CassetteError as CassetteError
@@ -22,23 +30,31 @@ if TYPE_CHECKING:
     from pytest_imgresponse.errors import CassetteMissingError as CassetteMissingError
     from pytest_imgresponse.errors import CassetteSaveError as CassetteSaveError
     from pytest_imgresponse.errors import ConfigError as ConfigError
+    from pytest_imgresponse.errors import ContractError as ContractError
     from pytest_imgresponse.errors import ImgResponseError as ImgResponseError
     from pytest_imgresponse.errors import NetworkBlockedError as NetworkBlockedError
     from pytest_imgresponse.errors import ResponseError as ResponseError
     from pytest_imgresponse.errors import UnplayedError as UnplayedError
     from pytest_imgresponse.errors import UnrecordableRequestError as UnrecordableRequestError
     from pytest_imgresponse.errors import UnrecordedRequestError as UnrecordedRequestError
+    from pytest_imgresponse.errors import UnstubbedRequestError as UnstubbedRequestError
     from pytest_imgresponse.http import HTTPRequest as HTTPRequest
     from pytest_imgresponse.http import HTTPResponse as HTTPResponse
     from pytest_imgresponse.models import CompletedEvent as CompletedEvent
+    from pytest_imgresponse.models import ErrorBody as ErrorBody
     from pytest_imgresponse.models import Image as Image
     from pytest_imgresponse.models import ImagesResponse as ImagesResponse
     from pytest_imgresponse.models import PartialImageEvent as PartialImageEvent
+    from pytest_imgresponse.models import SvgUsage as SvgUsage
     from pytest_imgresponse.models import Usage as Usage
 
 _ROOMS = {
     "cassette.persister": ("ImagePersister",),
     "cassette.recorder": ("ImgResponse", "replay"),
+    "cassette.stub": ("Stubbed", "stub"),
+    "checks": ("Finding", "check"),
+    "contract": ("Report", "check_parser"),
+    "edge_cases": ("EDGE_CASES", "EdgeCase"),
     "endpoint": ("LocalEndpoint",),
     "errors": (
         "CassetteDecodeError",
@@ -47,15 +63,17 @@ _ROOMS = {
         "CassetteMissingError",
         "CassetteSaveError",
         "ConfigError",
+        "ContractError",
         "ImgResponseError",
         "NetworkBlockedError",
         "ResponseError",
         "UnplayedError",
         "UnrecordableRequestError",
         "UnrecordedRequestError",
+        "UnstubbedRequestError",
     ),
     "http": ("HTTPRequest", "HTTPResponse"),
-    "models": ("CompletedEvent", "Image", "ImagesResponse", "PartialImageEvent", "Usage"),
+    "models": ("CompletedEvent", "ErrorBody", "Image", "ImagesResponse", "PartialImageEvent", "SvgUsage", "Usage"),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 __all__ = sorted(_ROOM_OF)

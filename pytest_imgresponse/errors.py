@@ -39,6 +39,10 @@ class UnplayedError(CassetteError):
     """Under `--imgresponse-strict`: a test passed and left recorded interactions unplayed."""
 
 
+class UnstubbedRequestError(ImgResponseError):
+    """Under `stub`, something else was asked for than what is stubbed; nothing was sent."""
+
+
 class UnrecordableRequestError(CassetteError):
     """A request body that cannot be read for the cassette; refused before anything was sent."""
 
@@ -49,3 +53,11 @@ class NetworkBlockedError(ImgResponseError):
 
 class ResponseError(ImgResponseError):
     """An answer is not what was asked of it: no JSON, no `ImagesResponse`, not a picture."""
+
+
+class ContractError(ImgResponseError, AssertionError):
+    """`check_parser` found a parser that breaks its contract; `report` says how, and how to see it again."""
+
+    def __init__(self, message: str, report: object) -> None:
+        super().__init__(message)
+        self.report = report

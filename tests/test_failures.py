@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -393,23 +394,14 @@ class TestThreads:
 
     def test_numbers_follow_the_order_of_asking_not_of_answering(self, path, ask, api):
         """The first request is answered last."""
-        came, go = threading.Event(), threading.Event()
-        handle = api.handle
-
-        def late(request):
-            if request.json()["prompt"] == "first":
-                came.set()
-                go.wait(5)
-            return handle(request)
-
-        api.handle = late
+        api.fail("stall", seconds=1)
         with replay(path, record="once") as recorder:
             thread = threading.Thread(target=ask, args=("first",))
             thread.start()
-            came.wait(5)
+            while not api.requests:
+                time.sleep(0.01)
             second = ask("second")
             assert path.read_text().count("- request:") == 1
-            go.set()
             thread.join()
             assert [request.json()["prompt"] for request in recorder.requests] == ["first", "second"]
         text = path.read_text()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pytest_imgresponse._config import Images, Layer, Matcher, RecordMode, Settings, settings_from
+from pytest_imgresponse._config import Images, Layer, Matcher, RecordMode, settings_from
 from pytest_imgresponse.cassette.seam import opened
 from pytest_imgresponse.cassette.session import Session
 from pytest_imgresponse.errors import ConfigError, ResponseError
@@ -25,7 +26,79 @@ STAND_IN_KEY = "sk-imgresponse-stand-in"
 """What the environment holds for an API key while nothing can be sent."""
 
 
-class ImgResponse:
+def is_images_route(url: str) -> bool:
+    """Whether a URL is that of an images route, whatever its host and the prefix of its path."""
+    return url.partition("?")[0].rstrip("/").endswith(ROUTES)
+
+
+class Answered(ABC):
+    """What was asked and answered so far, in the order of asking: as HTTP, as models and as pictures."""
+
+    @property
+    @abstractmethod
+    def requests(self) -> list[HTTPRequest]:
+        """The requests that were answered."""
+
+    @property
+    @abstractmethod
+    def http_responses(self) -> list[HTTPResponse]:
+        """Every answer: errors and pictures too."""
+
+    @property
+    def last(self) -> HTTPResponse:
+        """The last of `http_responses`. Raises `ResponseError` where there is none."""
+        if not (responses := self.http_responses):
+            raise ResponseError("nothing was asked yet, so there is no last answer")
+        return responses[-1]
+
+    @property
+    def responses(self) -> list[ImagesResponse]:
+        """The model of each 200 JSON answer of an images route. Raises `ResponseError` for one that is none."""
+        from pytest_imgresponse.models import ImagesResponse
+
+        return [
+            ImagesResponse.from_json(response.body, source=f"the answer of {request.url}")
+            for request, response in self._images_answers()
+            if response.content_type in ("", "application/json")
+        ]
+
+    @property
+    def events(self) -> list[StreamEvent]:
+        """The events of all streams of images. Raises `ResponseError` for one that is neither known."""
+        from pytest_imgresponse.models import event_from
+        from pytest_imgresponse.sse import events_of
+
+        return [
+            event_from(event.data, source=f"an event of {request.url}")
+            for request, response in self._images_answers()
+            if response.content_type == "text/event-stream"
+            for event in events_of(response.body)
+            if event.data not in ("", "[DONE]")
+        ]
+
+    @property
+    def images(self) -> list[PillowImage]:
+        """Every picture of the answers, loaded by Pillow: payloads, and bodies that are pictures.
+
+        SVG is left out. Raises `ResponseError` for one that cannot be opened.
+        """
+        from pytest_imgresponse.cassette.payloads import Body
+        from pytest_imgresponse.images import open_image
+
+        return [
+            open_image(file.read())
+            for response in self.http_responses
+            for file in Body.of(response.body, response.header("content-type")).files.values()
+            if file.suffix not in (".svg", ".bin")
+        ]
+
+    def _images_answers(self) -> Iterator[tuple[HTTPRequest, HTTPResponse]]:
+        for request, response in zip(self.requests, self.http_responses, strict=True):
+            if response.status == 200 and is_images_route(request.url):
+                yield request, response
+
+
+class ImgResponse(Answered):
     """The open cassette of a test: what was asked and answered so far, in the order of asking."""
 
     def __init__(self, session: Session) -> None:
@@ -54,90 +127,11 @@ class ImgResponse:
         """Every answer: errors and pictures too."""
         return [answer for ticket in self._session.answered if (answer := ticket.answer) is not None]
 
-    @property
-    def last(self) -> HTTPResponse:
-        """The last of `http_responses`. Raises `ResponseError` where there is none."""
-        if not (responses := self.http_responses):
-            raise ResponseError("nothing was asked yet, so there is no last answer")
-        return responses[-1]
-
-    @property
-    def responses(self) -> list[ImagesResponse]:
-        """The model of each 200 JSON answer of an images route. Raises `ResponseError` for one that is none."""
-        from pydantic import ValidationError
-
-        from pytest_imgresponse.models import ImagesResponse
-
-        models = []
-        for request, response in self._images_answers():
-            if response.content_type not in ("", "application/json"):
-                continue
-            try:
-                models.append(ImagesResponse.model_validate_json(response.body))
-            except ValidationError as error:
-                raise ResponseError(f"the answer of {request.url} is no ImagesResponse: {error}") from error
-        return models
-
-    @property
-    def events(self) -> list[StreamEvent]:
-        """The events of all streams of images. Raises `ResponseError` for one that is neither known."""
-        from pydantic import ValidationError
-
-        from pytest_imgresponse.models import event_from
-
-        events = []
-        for request, response in self._images_answers():
-            if response.content_type != "text/event-stream":
-                continue
-            for data in _event_data(response.body):
-                try:
-                    events.append(event_from(data))
-                except ValidationError as error:
-                    raise ResponseError(f"an event of {request.url} is no image event: {error}") from error
-        return events
-
-    @property
-    def images(self) -> list[PillowImage]:
-        """Every picture of the answers, loaded by Pillow: payloads, and bodies that are pictures.
-
-        SVG is left out. Raises `ResponseError` for one that cannot be opened.
-        """
-        from pytest_imgresponse.cassette.payloads import Body
-        from pytest_imgresponse.images import open_image
-
-        return [
-            open_image(file.read())
-            for response in self.http_responses
-            for file in Body.of(response.body, response.header("content-type")).files.values()
-            if file.suffix not in (".svg", ".bin")
-        ]
-
-    def _images_answers(self) -> Iterator[tuple[HTTPRequest, HTTPResponse]]:
-        for request, response in zip(self.requests, self.http_responses, strict=True):
-            path = request.url.partition("?")[0].rstrip("/")
-            if response.status == 200 and path.endswith(ROUTES):
-                yield request, response
-
-
-def _event_data(body: bytes) -> Iterator[Any]:
-    """The JSON of each event (WHATWG HTML, section 9.2.6); `[DONE]` and comments are no events."""
-    import json
-
-    text = body.decode("utf-8-sig", "replace").replace("\r\n", "\n").replace("\r", "\n")
-    for block in text.split("\n\n"):
-        lines = [line[5:].removeprefix(" ") for line in block.split("\n") if line.startswith("data:")]
-        data = "\n".join(lines)
-        if data and data != "[DONE]":
-            try:
-                yield json.loads(data)
-            except ValueError as error:
-                raise ResponseError(f"the data of an event ({data[:80]!r}) is no JSON: {error}") from error
-
 
 @contextmanager
 def open_session(session: Session) -> Iterator[ImgResponse]:
     """The session answers the clients of this process; raises at the end what could not be saved."""
-    with _stand_in_keys(session), opened(session):
+    with stand_in_keys(() if session.recording else session.settings.stand_in_keys), opened(session):
         yield ImgResponse(session)
     if session.save_error is not None:
         raise session.save_error
@@ -189,10 +183,9 @@ def _yaml(path: str | os.PathLike[str]) -> Path:
 
 
 @contextmanager
-def _stand_in_keys(session: Session) -> Iterator[None]:
+def stand_in_keys(names: Sequence[str]) -> Iterator[None]:
     """The API keys that clients insist on, where nothing can be sent and none is set."""
-    settings: Settings = session.settings
-    missing = () if session.recording else [n for n in settings.stand_in_keys if not os.environ.get(n)]
+    missing = [name for name in names if not os.environ.get(name)]
     before = {name: os.environ.get(name) for name in missing}
     os.environ.update(dict.fromkeys(missing, STAND_IN_KEY))
     try:

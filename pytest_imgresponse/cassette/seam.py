@@ -1,8 +1,8 @@
 """Where vcrpy meets our sessions: one vcrpy cassette, installed while any session is open.
 
-vcrpy patches the clients and asks its cassette; ours hands each question to the innermost session. Of vcrpy
-only public names are used. Two private ones of aiohttp's `ClientSession` are unavoidable: `_request`, which
-vcrpy patches as well, and `_build_url`, since vcrpy leaves out the session's base URL.
+vcrpy patches the clients and asks its cassette; ours hands each question to the innermost session, that of a
+cassette or of a stub. Of vcrpy only public names are used. Two private ones of aiohttp's `ClientSession` are
+unavoidable: `_request`, which vcrpy patches as well, and `_build_url`, since vcrpy leaves out the session's base URL.
 
 While vcrpy connects and sends over `http.client`, it takes its patches away, for all threads: what another
 thread asks meanwhile goes live, is paid for and lost. Here they stay (`_threads_apart`).
@@ -11,7 +11,6 @@ thread asks meanwhile goes live, is paid for and lost. Here they stay (`_threads
 from __future__ import annotations
 
 import functools
-import io
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -19,8 +18,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from threading import RLock, current_thread
 from types import FunctionType, SimpleNamespace
-from typing import Any
-from unittest import mock
+from typing import Any, Protocol
 from weakref import WeakSet
 
 import vcr.patch
@@ -28,7 +26,9 @@ import vcr.stubs
 from vcr.cassette import Cassette
 from vcr.request import Request as VcrRequest
 
-from pytest_imgresponse.cassette.session import Session, Ticket
+from pytest_imgresponse.cassette.over_aiohttp import following, read_as_live, step, with_bytes
+from pytest_imgresponse.cassette.retries import retried_at_once
+from pytest_imgresponse.cassette.session import Session
 from pytest_imgresponse.errors import CassetteInUseError, UnrecordableRequestError
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 
@@ -43,12 +43,27 @@ _OVER_SOCKETS = (("HTTPTransport", "handle_request"), ("AsyncHTTPTransport", "ha
 _HTTPLIB2 = ("HTTPConnectionWithTimeout", "HTTPSConnectionWithTimeout")
 AIOHTTP_REQUEST = "_request"
 AIOHTTP_BUILD_URL = "_build_url"
-_AIOHTTP_WARNS_ABOVE = 2**20  # bytes that aiohttp takes without a ResourceWarning (its `TOO_LARGE_BYTES_BODY`)
+
+
+class Player(Protocol):
+    """What answers the clients: the session of a cassette, or of a stub."""
+
+    name: str
+    """What it is called in an error."""
+
+    def ignores(self, host: str | None) -> bool:
+        """Whether requests to a host pass by."""
+
+    def ask(self, request: HTTPRequest) -> Any:
+        """A ticket, whose answer is `played`, or None for a request to send; raises where neither may be."""
+
+    def play(self, ticket: Any) -> HTTPResponse:
+        """The answer of a ticket."""
 
 
 @dataclass(frozen=True)
 class _Open:
-    session: Session
+    session: Player
     thread: str
     thread_id: int | None
 
@@ -61,25 +76,25 @@ class _Sessions:
         self._open: list[_Open] = []
         self._patches = ExitStack()
 
-    def innermost(self) -> Session | None:
+    def innermost(self) -> Player | None:
         with self._lock:
             return self._open[-1].session if self._open else None
 
-    def enter(self, session: Session) -> None:
+    def enter(self, session: Player) -> None:
         thread = current_thread()
         with self._lock:
             if self._open and self._open[-1].thread_id != thread.ident:
                 other = self._open[-1]
                 raise CassetteInUseError(
-                    f"{session.path} cannot be opened on thread {thread.name!r}: {other.session.path} is open on "
-                    f"thread {other.thread!r}, and one cassette is active per process at a time, for all its "
+                    f"{session.name} cannot be opened on thread {thread.name!r}: {other.session.name} is open on "
+                    f"thread {other.thread!r}, and one cassette or stub is active per process at a time, for all its "
                     f"threads; close that one first, or let both threads use it"
                 )
             if not self._open:
                 self._patches = _patches()
             self._open.append(_Open(session, thread.name, thread.ident))
 
-    def leave(self, session: Session) -> None:
+    def leave(self, session: Player) -> None:
         with self._lock:
             self._open = [entry for entry in self._open if entry.session is not session]
             if not self._open:
@@ -90,7 +105,7 @@ _SESSIONS = _Sessions()
 
 
 @contextmanager
-def opened(session: Session) -> Iterator[None]:
+def opened(session: Player) -> Iterator[None]:
     """The session answers the clients of this process. Raises `CassetteInUseError`."""
     _SESSIONS.enter(session)
     try:
@@ -104,7 +119,7 @@ class SessionCassette(Cassette):  # type: ignore[misc]
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._tickets: dict[int, tuple[VcrRequest, Session, Ticket]] = {}
+        self._tickets: dict[int, tuple[VcrRequest, Any, Any]] = {}
         self._answered: WeakSet[VcrRequest] = WeakSet()
 
     @classmethod
@@ -139,7 +154,9 @@ class SessionCassette(Cassette):  # type: ignore[misc]
         """The answer that was set aside."""
         _, session, ticket = self._tickets.pop(id(request))
         self._answered.add(request)
-        return to_vcr_response(session.play(ticket))
+        answer = session.play(ticket)
+        step(request.method, request.uri, answer)
+        return to_vcr_response(retried_at_once(answer))
 
     def append(self, request: VcrRequest, response: dict[str, Any]) -> None:
         """Record a complete answer."""
@@ -149,7 +166,7 @@ class SessionCassette(Cassette):  # type: ignore[misc]
             _, session, ticket = known
         else:  # a step of a redirection that aiohttp followed, or a request that passes by
             innermost = _SESSIONS.innermost()
-            if innermost is None or innermost.ignores(request.host):
+            if not isinstance(innermost, Session) or innermost.ignores(request.host):
                 return
             session, ticket = innermost, innermost.redirected(from_vcr_request(request))
         if "string" not in response["body"] and response["status"]["code"] not in range(300, 400):
@@ -159,7 +176,7 @@ class SessionCassette(Cassette):  # type: ignore[misc]
     def find_requests_with_most_matches(self, request: VcrRequest) -> list[tuple[VcrRequest, list[Any], list[Any]]]:
         """The recorded steps of a redirection to this URL; vcrpy asks for them on behalf of aiohttp."""
         session = _SESSIONS.innermost()
-        steps = session.recorded_for(request.uri) if session is not None else []
+        steps = session.recorded_for(request.uri) if isinstance(session, Session) else []
         found = [VcrRequest(s.method, request.uri, s.body or None, dict(s.headers)) for s in steps]
         return [(step, [], []) for step in found or [request]]
 
@@ -182,12 +199,18 @@ def _patches() -> ExitStack:
         for transport, name, original in transports:
             over_sockets = (transport.__name__, name) in _OVER_SOCKETS
             handle = _unless_ignored(original, getattr(transport, name)) if over_sockets else original
-            stack.enter_context(mock.patch.object(transport, name, handle))
+            _put(stack, transport, name, handle)
         if (aiohttp := sys.modules.get("aiohttp")) is not None:
             session = aiohttp.ClientSession
             encoding = _encoding(aiohttp_request, getattr(session, AIOHTTP_REQUEST))
-            stack.enter_context(mock.patch.object(session, AIOHTTP_REQUEST, encoding))
+            _put(stack, session, AIOHTTP_REQUEST, encoding)
         return stack.pop_all()
+
+
+def _put(stack: ExitStack, owner: Any, name: str, value: Any) -> None:
+    """Until the stack is closed, an owner's own attribute is this one."""
+    stack.callback(setattr, owner, name, vars(owner)[name])
+    setattr(owner, name, value)
 
 
 @contextmanager
@@ -200,17 +223,20 @@ def _threads_apart() -> Iterator[None]:
     named = ((vcr.stubs, ("HTTPSConnection",)), (sys.modules.get("httplib2"), _HTTPLIB2))
     with ExitStack() as stack:
         for connection in [getattr(owner, name) for owner, names in named if owner is not None for name in names]:
-            stack.enter_context(mock.patch.object(connection, "__init__", _knowing_itself(connection)))
-        stack.enter_context(mock.patch.object(vcr.patch, "force_reset", nullcontext))
-        stack.enter_context(SessionCassette.use(path="imgresponse", skip_patchers=_missing()))
+            _put(stack, connection, "__init__", _knowing_itself(connection))
+        _put(stack, vcr.patch, "force_reset", nullcontext)
+        stack.enter_context(SessionCassette.use(path="imgresponse", skip_patchers=_needless()))
         yield
 
 
 @functools.cache
-def _missing() -> tuple[str, ...]:
-    """What vcrpy need not patch: it looks for each missing library anew whenever a cassette is opened."""
+def _needless() -> tuple[str, ...]:
+    """What vcrpy need not patch: it looks for each missing library anew whenever a cassette is opened.
+
+    For requests it patches what it patches for urllib3 right after.
+    """
     libraries = {"boto3": "botocore", "httplib2": "httplib2", "tornado": "tornado"}
-    return tuple(name for name, module in libraries.items() if find_spec(module) is None)
+    return ("requests", *(name for name, module in libraries.items() if find_spec(module) is None))
 
 
 def _knowing_itself(connection: Any) -> FunctionType:
@@ -257,11 +283,32 @@ def from_vcr_response(response: dict[str, Any]) -> HTTPResponse:
     return HTTPResponse(status["code"], headers, response["body"].get("string") or b"", reason=status["message"] or "")
 
 
+class _Header(str):
+    """A part of a header in latin-1, which stands for its bytes on the wire: who encodes it gets those.
+
+    httpx takes ASCII, and vcrpy makes UTF-8 of it for `http.client`, which reads that as latin-1.
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, text: str) -> _Header:
+        """What is beyond latin-1 is UTF-8 on the wire."""
+        try:
+            return cls(text.encode("latin-1").decode("latin-1"))
+        except UnicodeEncodeError:
+            return cls(text.encode("utf-8", "surrogatepass").decode("latin-1"))
+
+    def encode(self, encoding: str = "latin-1", errors: str = "strict") -> bytes:
+        """The bytes, whatever encoding is named."""
+        return super().encode("latin-1")
+
+
 def to_vcr_response(response: HTTPResponse) -> dict[str, Any]:
     """A response as vcrpy wants it."""
     headers: dict[str, list[str]] = {}
     for name, value in response.headers:
-        headers.setdefault(name, []).append(value)
+        headers.setdefault(_Header.of(name), []).append(_Header.of(value))
     reason = response.reason.encode("ascii", "replace").decode()
     return {
         "status": {"code": response.status, "message": reason},
@@ -278,57 +325,8 @@ def _encoding(original: Any, patched: Any) -> Any:
         absolute = getattr(self, AIOHTTP_BUILD_URL)(url)
         if _passes(absolute.host):
             return await original(self, method, url, **options)
-        return await patched(self, method, absolute, **await _with_bytes(self, options))
+        with following(options):
+            response = await patched(self, method, absolute, **await with_bytes(self, options))
+        return read_as_live(response)
 
     return encoded
-
-
-async def _with_bytes(session: Any, options: dict[str, Any]) -> dict[str, Any]:
-    from multidict import CIMultiDict
-
-    data, json = options.get("data"), options.get("json")
-    if (payload := _payload(session, data, json)) is None:
-        return options
-    content = await _written(payload)
-    headers: CIMultiDict[str] = CIMultiDict(options.get("headers") or ())
-    skipped = {name.lower() for name in (*(options.get("skip_auto_headers") or ()), *session.skip_auto_headers)}
-    for name, value in payload.headers.items():
-        if name not in headers and name not in session.headers and name.lower() not in {*skipped, "content-length"}:
-            headers[name] = value
-    large = len(content) > _AIOHTTP_WARNS_ABOVE
-    return {**options, "json": None, "data": io.BytesIO(content) if large else content, "headers": headers}
-
-
-def _payload(session: Any, data: Any, json: Any) -> Any:
-    """What aiohttp would make of a body; None for one that vcrpy can read, and for two, which aiohttp refuses."""
-    import aiohttp
-
-    if data is None:
-        return None if json is None else aiohttp.JsonPayload(json, dumps=session.json_serialize)
-    if json is not None or isinstance(data, bytes | bytearray | memoryview | str) or hasattr(data, "__aiter__"):
-        return None
-    if isinstance(data, aiohttp.FormData):
-        return data()
-    try:
-        return aiohttp.get_payload(data, disposition=None)
-    except aiohttp.payload.LookupError:
-        return aiohttp.FormData(data)()
-
-
-async def _written(payload: Any) -> bytes:
-    """The bytes that a payload of aiohttp sends; its files are closed, as aiohttp does."""
-    writer = _Writer()
-    try:
-        await payload.write(writer)
-    finally:
-        if hasattr(payload, "close"):  # since aiohttp 3.12
-            await payload.close()
-    return bytes(writer.content)
-
-
-class _Writer:
-    def __init__(self) -> None:
-        self.content = bytearray()
-
-    async def write(self, chunk: Any) -> None:
-        self.content += chunk

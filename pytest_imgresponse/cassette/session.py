@@ -30,8 +30,6 @@ from pytest_imgresponse.errors import (
 )
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 
-_RETRIED = frozenset({408, 409, 429})  # by the official client, after a sleep (openai 3.54, `_should_retry`)
-
 
 @dataclass(eq=False)
 class Ticket:
@@ -64,6 +62,7 @@ class Session:
         attributes: Path | None = None,
     ) -> None:
         self.path = path = path.absolute()  # a test may change the directory
+        self.name = str(path)
         self.settings = settings
         self.tickets: list[Ticket] = []
         self.misses: list[CassetteError] = []
@@ -128,7 +127,7 @@ class Session:
 
     def ignores(self, host: str | None) -> bool:
         """Whether requests to a host pass by: `ignore_hosts` holds names and patterns such as `*.local`."""
-        return any(fnmatchcase((host or "").lower(), pattern.lower()) for pattern in self.settings.ignore_hosts)
+        return passes_by(host, self.settings.ignore_hosts)
 
     def redirected(self, request: HTTPRequest) -> Ticket:
         """The ticket of a request that was sent already, as a step of a redirection."""
@@ -150,12 +149,7 @@ class Session:
     def play(self, ticket: Ticket) -> HTTPResponse:
         """The recorded answer of a ticket. Raises `CassetteDecodeError` for a picture that is not right."""
         assert ticket.played is not None
-        answer = ticket.played.response.http()
-        if answer.status in _RETRIED or answer.status >= 500:
-            # 0 would make the client sleep half a second (openai 3.54, `_calculate_retry_timeout`).
-            headers = [(n, v) for n, v in answer.headers if n.lower() != "retry-after-ms"]
-            answer = HTTPResponse(answer.status, [*headers, ("retry-after-ms", "1")], answer.body, reason=answer.reason)
-        ticket.answer = answer
+        ticket.answer = answer = ticket.played.response.http()
         return answer
 
     def record(self, ticket: Ticket, response: HTTPResponse) -> None:
@@ -340,6 +334,11 @@ class Session:
         if not self._facets:
             return f"Cassette {self.path} holds no interaction."
         return f"Cassette {self.path} holds {len(self._facets)} interaction(s); {nearest(self._facets, ticket.facets)}"
+
+
+def passes_by(host: str | None, ignore_hosts: Sequence[str]) -> bool:
+    """Whether a host is one of these names and patterns."""
+    return any(fnmatchcase((host or "").lower(), pattern.lower()) for pattern in ignore_hosts)
 
 
 def _failed(response: Response) -> bool:

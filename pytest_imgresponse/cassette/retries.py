@@ -1,0 +1,30 @@
+"""The official client's retries (openai 3.54, `_base_client.py`): what is replayed or stubbed is not waited for."""
+
+from __future__ import annotations
+
+import math
+
+from pytest_imgresponse.http import HTTPResponse
+
+_RETRIED = frozenset({408, 409, 429})  # and 500 and above (`_should_retry`)
+_TOO_LONG = 120  # seconds that it is asked to wait, at which it gives up (`MAX_RETRY_AFTER_DELAY`)
+
+
+def retried_at_once(answer: HTTPResponse) -> HTTPResponse:
+    """The answer with a header that spares the client its sleep, where it would try again."""
+    again = answer.status in _RETRIED or answer.status >= 500 or answer.header("x-should-retry") == "true"
+    if not again or _TOO_LONG < _asked_to_wait(answer) < math.inf:
+        return answer
+    # 0 would make it sleep half a second (`_calculate_retry_timeout`).
+    headers = [(name, value) for name, value in answer.headers if name.lower() != "retry-after-ms"]
+    return HTTPResponse(answer.status, [*headers, ("retry-after-ms", "1")], answer.body, reason=answer.reason)
+
+
+def _asked_to_wait(answer: HTTPResponse) -> float:
+    """Seconds; 0 where none are asked for."""
+    for name, unit in (("retry-after-ms", 1000), ("retry-after", 1)):
+        try:
+            return float(answer.header(name) or "") / unit
+        except ValueError:
+            continue
+    return 0.0
