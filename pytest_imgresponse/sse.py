@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import NamedTuple
-
-_LINE_END = re.compile("\r\n|\n|\r")
 
 
 class ServerSentEvent(NamedTuple):
@@ -23,7 +20,9 @@ class ServerSentEvent(NamedTuple):
 def events_of(body: bytes) -> Iterator[ServerSentEvent]:
     """The events of a stream that have data, in order; comments, ids and retry times are no events."""
     name, data = "", list[str]()
-    for line in _LINE_END.split(body.decode("utf-8-sig", "replace")):
+    text = body.decode("utf-8-sig", "replace")
+    *lines, rest = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    for line in [*lines, rest] if rest else lines:  # nothing is behind the last line end: that is no blank line
         if not line:
             if data:
                 yield ServerSentEvent(name, "\n".join(data))

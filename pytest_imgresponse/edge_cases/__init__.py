@@ -3,6 +3,28 @@
 A row is entered by `@edge_case` in the module of its level. Importing this package fills the table.
 """
 
+from pytest_imgresponse.checks.finding import LEVELS, VERDICTS
+from pytest_imgresponse.edge_cases import (  # noqa: F401 - each fills the table
+    asked,
+    error_answers,
+    events,
+    fields,
+    headers,
+    items,
+    jpeg,
+    payloads,
+    pixels,
+    png,
+    png_damage,
+    svg,
+    text,
+    usage,
+    webp_gif,
+)
 from pytest_imgresponse.edge_cases.table import EDGE_CASES, EdgeCase
 
 __all__ = ["EDGE_CASES", "EdgeCase"]
+
+# From the outermost level to the innermost, and within a level from what is right to what is wrong.
+for _case in sorted(EDGE_CASES.values(), key=lambda case: (LEVELS.index(case.level), VERDICTS.index(case.verdict))):
+    EDGE_CASES[_case.name] = EDGE_CASES.pop(_case.name)

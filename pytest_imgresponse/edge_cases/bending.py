@@ -13,8 +13,10 @@ from typing import Any
 import pybase64
 
 from pytest_imgresponse.answers import pretty
+from pytest_imgresponse.edge_cases.subjects import object_of, outline_of, size_of
 from pytest_imgresponse.http import HTTPResponse
 from pytest_imgresponse.images import suffix_of
+from pytest_imgresponse.images.make import OutputFormat, make_picture
 
 _FORMATS = {".png": "png", ".jpg": "jpeg", ".webp": "webp", ".gif": "gif", ".svg": "svg"}
 
@@ -49,17 +51,10 @@ def bend_events(response: HTTPResponse, change: Callable[[dict[str, Any]], None]
     lines = response.body.splitlines(keepends=True)
     for number, line in enumerate(lines):
         text = line.rstrip(b"\r\n")
-        if text.startswith(b"data:") and isinstance(value := _loaded(text[5:]), dict):
+        if text.startswith(b"data:") and (value := object_of(text[5:])) is not None:
             change(value)
             lines[number] = b"data: " + json.dumps(value, separators=(",", ":")).encode() + line[len(text) :]
     return with_body(response, b"".join(lines))
-
-
-def _loaded(data: bytes) -> object:
-    try:
-        return json.loads(data)
-    except ValueError:
-        return None
 
 
 def bend_images(response: HTTPResponse, change: Callable[[dict[str, Any]], None]) -> HTTPResponse:
@@ -91,9 +86,10 @@ def map_pictures(response: HTTPResponse, change: Callable[[bytes], bytes]) -> HT
 
     def bend(text: str) -> str:
         try:
-            data = change(pybase64.b64decode(text, validate=True))
+            plain = pybase64.b64decode(text, validate=True)
         except ValueError:
             return text
+        data = change(plain)
         new_formats.append(_FORMATS.get(suffix_of(data) or "", ""))
         return pybase64.b64encode(data).decode()
 
@@ -108,3 +104,70 @@ def _told(response: HTTPResponse, output_format: str) -> HTTPResponse:
     if response.content_type == "text/event-stream":
         return bend_events(response, tell)
     return bend_json(response, tell)
+
+
+def with_fields(response: HTTPResponse, **fields: object) -> HTTPResponse:
+    """With these fields of its JSON object set; new ones come last."""
+    return bend_json(response, lambda answer: answer.update(fields))
+
+
+def without_fields(response: HTTPResponse, *names: str) -> HTTPResponse:
+    """Without these fields of its JSON object."""
+    return bend_json(response, lambda answer: {name: answer[name] for name in answer if name not in names})
+
+
+def with_image_fields(response: HTTPResponse, **fields: object) -> HTTPResponse:
+    """With these fields of each item of `data` set; new ones come last."""
+    return bend_images(response, lambda image: image.update(fields))
+
+
+def redrawn(data: bytes, *, file_format: OutputFormat | None = None, size: tuple[int, int] | None = None) -> bytes:
+    """A plain picture in the place of this one, with its format, pixel size and alpha where none are given."""
+    outline = outline_of(data)
+    if outline is None:
+        return data
+    width, height = size or outline.size
+    return make_picture(file_format or outline.file_format, width, height, transparent=outline.alpha)
+
+
+def tell(response: HTTPResponse, name: str, value: str) -> HTTPResponse:
+    """With this value wherever a text is told under this name: in its JSON object, or in its events."""
+
+    def change(each: dict[str, Any]) -> None:
+        if isinstance(each.get(name), str):
+            each[name] = value
+
+    if response.content_type == "text/event-stream":
+        return bend_events(response, change)
+    return bend_json(response, change)
+
+
+Draw = Callable[[int, int], bytes]
+"""Makes a picture, or what is to stand in its place, of a width and a height in pixels."""
+
+
+def redraw_pictures(response: HTTPResponse, draw: Draw, *, clear: bool = False) -> HTTPResponse:
+    """With each raster picture drawn anew at its own pixel size; `clear` where the new ones have transparent parts.
+
+    `output_format` and `background` are those of the new pictures, where they are told.
+    """
+    drawn = map_pictures(response, lambda data: _anew(data, draw))
+    return tell(drawn, "background", "transparent" if clear else "opaque")
+
+
+def swap_pictures(response: HTTPResponse, change: Callable[[bytes], bytes]) -> HTTPResponse:
+    """With each picture in plain base64 changed, and all that the response tells of it left as it is."""
+
+    def swap(text: str) -> str:
+        try:
+            data = pybase64.b64decode(text, validate=True)
+        except ValueError:
+            return text
+        return pybase64.b64encode(change(data)).decode()
+
+    return map_payloads(response, swap)
+
+
+def _anew(data: bytes, draw: Draw) -> bytes:
+    size = size_of(data)
+    return data if size is None else draw(*size)

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 PIXEL_LIMIT = 64_000_000
 """Pixels that `open_image` decodes at the most; the largest picture of the API has 8,294,400."""
 
+PIXEL_LIMIT_WORDS = "over the pixel limit"
+"""What each finding about a picture too large to decode says."""
+
 # Group by group nothing is given back, so a hostile file costs no more than its length.
 _SVG = re.compile(
     rb"(?:\xef\xbb\xbf)?+(?>\s++|<\?(?>[^?]++|\?(?!>))*+\?>|<!--(?>[^-]++|-(?!->))*+-->|<!DOCTYPE[^>\[]*+>)*+"

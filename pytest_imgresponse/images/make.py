@@ -31,7 +31,8 @@ def make_picture(
     frames, as the API sends no still ones.
     """
     ink, ground = _colour(seed, 0.8), _colour(seed + 5, 0.25)
-    box = (width // 4, height // 4, width - width // 4 - 1, height - height // 4 - 1)
+    # The first row is ground at any size, or a small picture could not be clear.
+    box = (width // 4, max(1, height // 4), width - width // 4 - 1, max(1, height - height // 4 - 1))
     if file_format == "svg":
         return _svg(width, height, box, _hex(ink), None if transparent else _hex(ground))
     if file_format == "gif":

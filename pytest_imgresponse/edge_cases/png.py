@@ -1,0 +1,176 @@
+"""Cases at the level `image`: PNGs that are right, and not the RGB of 8 bits that the API sends."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from functools import lru_cache
+
+from pytest_imgresponse.edge_cases.bending import redraw_pictures
+from pytest_imgresponse.edge_cases.subjects import sized_picture
+from pytest_imgresponse.edge_cases.table import edge_case
+from pytest_imgresponse.http import HTTPResponse
+from pytest_imgresponse.images import odd
+from pytest_imgresponse.images.odd import TURNED, Form
+
+_PALETTE = (b"PLTE", bytes(odd.GROUND + odd.INK))
+_GRAY = Form(8, 0, (60,), (200,))
+_BILEVEL = Form(1, 0, (0,), (1,))
+_INDEXED = Form(8, 3, (0,), (1,), (_PALETTE,))
+
+
+@edge_case(
+    "unusual", "image", seen="PngSuite basn2c16; run: Pillow 13.0.0 keeps 8 of the 16 bits", applies=sized_picture
+)
+def png_16_bit(response: HTTPResponse) -> HTTPResponse:
+    """The picture is a PNG with 16 bits a sample."""
+    form = Form(16, 2, (8224, 16448, 24673), (58596, 23644, 10281))
+    return redraw_pictures(response, lambda width, height: odd.png(width, height, form))
+
+
+@edge_case("unusual", "image", seen="PngSuite basn0g16; run: Pillow 13.0.0 opens it as I;16", applies=sized_picture)
+def png_16_bit_gray(response: HTTPResponse) -> HTTPResponse:
+    """The picture is a gray PNG with 16 bits a sample, which a conversion to 8 bits may clip to white."""
+    form = Form(16, 0, (15420,), (51401,))
+    return redraw_pictures(response, lambda width, height: odd.png(width, height, form))
+
+
+@edge_case("unusual", "image", seen="PngSuite basn0g08; run: Pillow 13.0.0 opens it as L", applies=sized_picture)
+def png_gray(response: HTTPResponse) -> HTTPResponse:
+    """The picture is a gray PNG: one sample a pixel, where code may count on three."""
+    return redraw_pictures(response, lambda width, height: odd.png(width, height, _GRAY))
+
+
+@edge_case("unusual", "image", seen="PngSuite basn0g01; run: Pillow 13.0.0 opens it as 1", applies=sized_picture)
+def png_1_bit(response: HTTPResponse) -> HTTPResponse:
+    """The picture is a PNG in black and white, with eight pixels to a byte."""
+    return redraw_pictures(response, lambda width, height: odd.png(width, height, _BILEVEL))
+
+
+@edge_case("unusual", "image", seen="PngSuite basn4a08; run: Pillow 13.0.0 opens it as LA", applies=sized_picture)
+def png_gray_alpha(response: HTTPResponse) -> HTTPResponse:
+    """The picture is a PNG of gray and alpha: two samples a pixel."""
+    form = Form(8, 4, (60, 0), (200, 128))
+    return redraw_pictures(response, lambda width, height: odd.png(width, height, form), clear=True)
+
+
+@edge_case("unusual", "image", seen="PngSuite basn3p08; run: Pillow 13.0.0 opens it as P", applies=sized_picture)
+def png_palette(response: HTTPResponse) -> HTTPResponse:
+    """The picture is a PNG whose pixels are indices into a palette."""
+    return redraw_pictures(response, lambda width, height: odd.png(width, height, _INDEXED))
+
+
+@edge_case("unusual", "image", seen="PngSuite tbbn3p08; run: Pillow 13.0.0 opens it as P", applies=sized_picture)
+def png_palette_trns(response: HTTPResponse) -> HTTPResponse:
+    """The picture is a PNG with a palette whose colours let light through; it has no alpha channel."""
+    form = Form(8, 3, (0,), (1,), (_PALETTE, (b"tRNS", b"\0\x80")))
+    return redraw_pictures(response, lambda width, height: odd.png(width, height, form), clear=True)
+
+
+@edge_case("unusual", "image", seen="PngSuite tbrn2c08; run: Pillow 13.0.0 opens it as RGB", applies=sized_picture)
+def png_colour_key(response: HTTPResponse) -> HTTPResponse:
+    """The picture is an RGB PNG without an alpha channel, in which one colour means transparent."""
+    form = Form(chunks=((b"tRNS", bytes(byte for sample in odd.INK for byte in (0, sample))),))
+    return redraw_pictures(response, lambda width, height: odd.png(width, height, form), clear=True)
+
+
+@edge_case("unusual", "image", seen="PngSuite basi2c08; run: Pillow 13.0.0", applies=sized_picture)
+def png_adam7(response: HTTPResponse) -> HTTPResponse:
+    """The picture is an interlaced PNG: seven passes, some of them empty in a small picture."""
+    return redraw_pictures(response, lambda width, height: odd.png(width, height, Form(interlaced=True)))
+
+
+@edge_case("unusual", "image", seen="PngSuite basi0g01; run: Pillow 13.0.0", applies=sized_picture)
+def png_adam7_1_bit(response: HTTPResponse) -> HTTPResponse:
+    """The picture is an interlaced PNG in black and white, whose lines end within a byte in each pass."""
+    form = Form(1, 0, (0,), (1,), interlaced=True)
+    return redraw_pictures(response, lambda width, height: odd.png(width, height, form))
+
+
+@edge_case("unusual", "image", seen="PngSuite oi4n2c16; run: Pillow 13.0.0", applies=sized_picture)
+def png_split_idat(response: HTTPResponse) -> HTTPResponse:
+    """The pixels of the PNG are spread over several IDAT chunks, the first of two bytes and one of none."""
+    return redraw_pictures(response, _split_idat)
+
+
+def _split_idat(width: int, height: int) -> bytes:
+    chunks = dict(odd.split(odd.png(width, height)))
+    pixels = chunks.pop(b"IDAT")
+    parts = [pixels[:2], b"", pixels[2:5], pixels[5:]]
+    return odd.joined([(b"IHDR", chunks[b"IHDR"]), *((b"IDAT", part) for part in parts), (b"IEND", b"")])
+
+
+@edge_case("unusual", "image", seen="W3C PNG, section 11.3.2.3 (iCCP); run: Pillow 13.0.0", applies=sized_picture)
+def png_iccp(response: HTTPResponse) -> HTTPResponse:
+    """The PNG has an ICC profile that swaps red and green: who drops it gets other colours."""
+    profile = b"swapped\0\0" + zlib.compress(odd.icc_profile())
+    return redraw_pictures(response, lambda width, height: _with_chunk(width, height, b"iCCP", profile))
+
+
+@edge_case("unusual", "image", seen="PngSuite exif2c08; run: Pillow 13.0.0", applies=sized_picture)
+def png_exif(response: HTTPResponse) -> HTTPResponse:
+    """The PNG has EXIF that says it is to be shown turned by 90 degrees, which swaps width and height."""
+    return redraw_pictures(response, lambda width, height: _with_chunk(width, height, b"eXIf", TURNED))
+
+
+@edge_case("unusual", "image", seen="PngSuite ct1n0g04, cten0g04; run: Pillow 13.0.0", applies=sized_picture)
+def png_text(response: HTTPResponse) -> HTTPResponse:
+    """The PNG has text, in Latin-1 and in UTF-8, as image generators put the prompt there."""
+    return redraw_pictures(response, _with_text)
+
+
+def _with_text(width: int, height: int) -> bytes:
+    latin = b"parameters\0un renard roux, sign\xe9"
+    utf8 = "prompt\0\0\0ja\0\0赤い狐 🦊".encode()
+    return odd.insert_before(odd.png(width, height), b"IDAT", (b"tEXt", latin), (b"iTXt", utf8))
+
+
+@edge_case(
+    "unusual", "image", seen="run: Pillow 13.0.0 refuses more than 1 MiB of text in a chunk", applies=sized_picture
+)
+def png_ztxt_over_1_mib(response: HTTPResponse) -> HTTPResponse:
+    """The PNG has 2 MiB of text in a compressed chunk of 2 KiB: it is legal, and over Pillow's limit."""
+    return redraw_pictures(response, lambda width, height: _with_chunk(width, height, b"zTXt", _long_text()))
+
+
+@lru_cache(maxsize=1)
+def _long_text() -> bytes:
+    return b"Comment\0\0" + zlib.compress(b"fox " * 2**19, 9)
+
+
+@edge_case("unusual", "image", seen="W3C PNG, section 5.4; libspng tests/misc/unknown.png", applies=sized_picture)
+def png_private_chunk(response: HTTPResponse) -> HTTPResponse:
+    """The PNG has an ancillary chunk that nobody knows."""
+    return redraw_pictures(response, lambda width, height: _with_chunk(width, height, b"foXx", b"red"))
+
+
+@edge_case("valid", "image", seen="nika#177, w3c/png#542; recordings of gpt-image models", applies=sized_picture)
+def c2pa_cabx(response: HTTPResponse) -> HTTPResponse:
+    """The PNG has a C2PA manifest store, as those of the API do; whoever writes it anew loses it."""
+    store = odd.c2pa_manifest_store()
+    return redraw_pictures(response, lambda width, height: _with_chunk(width, height, b"caBX", store))
+
+
+def _with_chunk(width: int, height: int, kind: bytes, data: bytes) -> bytes:
+    return odd.insert_before(odd.png(width, height), b"IDAT", (kind, data))
+
+
+@edge_case("unusual", "image", seen="Pillow 13 Tests/images/apng; run: Pillow 13.0.0", applies=sized_picture)
+def png_apng(response: HTTPResponse) -> HTTPResponse:
+    """The picture is an animated PNG of two frames."""
+    return redraw_pictures(response, _apng)
+
+
+def _apng(width: int, height: int) -> bytes:
+    # W3C PNG, section 11.3.6: two frames without end, 200 ms each; the second is one white pixel in the corner.
+    frame = struct.pack(">IIIIIHHBB", 0, width, height, 0, 0, 200, 1000, 0, 0)
+    corner = struct.pack(">IIIIIHHBB", 1, 1, 1, 0, 0, 200, 1000, 0, 0)
+    pixel = struct.pack(">I", 2) + zlib.compress(b"\0\xff\xff\xff")
+    first = odd.insert_before(odd.png(width, height), b"IDAT", (b"acTL", struct.pack(">II", 2, 0)), (b"fcTL", frame))
+    return odd.insert_before(first, b"IEND", (b"fcTL", corner), (b"fdAT", pixel))
+
+
+@edge_case("unusual", "image", seen="run: Pillow 13.0.0 and OpenCV 5 pass over them", applies=sized_picture)
+def png_trailing_bytes(response: HTTPResponse) -> HTTPResponse:
+    """After the end of the PNG there are more bytes: a text."""
+    return redraw_pictures(response, lambda width, height: odd.png(width, height) + b"\nmade by a fox\n")

@@ -1,0 +1,89 @@
+"""What the judges of the raster formats share: remarks, the refusal, and what a picture's structure tells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pytest_imgresponse.images import PIXEL_LIMIT, PIXEL_LIMIT_WORDS
+from pytest_imgresponse.images.decoding import Pixels, decoded
+
+Verdict = Literal["unusual", "tolerated", "invalid"]
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A finding about a picture alone: a verdict and a sentence, without a level and a path."""
+
+    verdict: Verdict
+    message: str
+
+
+class Broken(Exception):  # noqa: N818 - becomes a remark, and is never seen outside
+    """The picture is invalid; the message says why."""
+
+
+def lettered(kind: bytes) -> str:
+    """The type of a chunk for a message, whatever its bytes are."""
+    return repr(kind)[2:-1]
+
+
+class Raster:
+    """A raster picture, by its structure: a subclass reads one format, and decodes no pixel to do so.
+
+    Its constructor raises `Broken` for a file that is invalid by its structure. `width` and `height` are in
+    pixels, `frames` are those of an animation, `remarks` what is odd so far. `content` is what Pillow is given:
+    the file, or what of it holds the pixels where the rest has to be kept from Pillow.
+    """
+
+    name: str
+    """What messages call the format; Pillow knows it by the same name."""
+    width: int
+    height: int
+    frames: int = 1
+    key_is_lost: bool = False
+    """Whether the colour that is transparent cannot be told once Pillow has made 8 bits of 16."""
+
+    def __init__(self, data: bytes) -> None:
+        self.remarks: list[Remark] = []
+        self.content = data
+
+    @property
+    def area(self) -> int:
+        """The pixels that decoding one frame takes."""
+        return self.width * self.height
+
+    def say(self, verdict: Verdict, message: str) -> None:
+        """Add a remark."""
+        self.remarks.append(Remark(verdict, message))
+
+    def set_size(self, width: int, height: int) -> None:
+        """Take the size from the header. Raises `Broken` where there is not a pixel."""
+        if not width or not height:
+            raise Broken(f"{self.name} has {width}x{height} pixels: a picture has 1x1 or more")
+        self.width, self.height = width, height
+
+    def end(self, data: bytes, end: int) -> None:
+        """Remark on what comes after the picture's end."""
+        if (beyond := len(data) - end) > 0:
+            self.say("unusual", f"{self.name} ends at byte {end}, and {beyond} bytes come after it")
+
+    def over_limit(self) -> str | None:
+        """What is too much to decode, as a sentence; None where nothing is."""
+        if self.area <= PIXEL_LIMIT:
+            return None
+        size = f"{self.width}x{self.height} pixels"
+        return f"{self.name} has {size}, {PIXEL_LIMIT_WORDS} of {PIXEL_LIMIT}: not decoded"
+
+    def pixels(self, frames: int) -> Pixels:
+        """The pixels of the first frames, fully decoded. Raises `Broken` where they cannot be."""
+        pixels = decoded(self.content, self.name, frames)
+        if pixels.bomb:
+            self.say("unusual", f"{self.name} is over the limit that is set here for Pillow: {pixels.refusal}")
+        elif pixels.refusal:
+            return self.second_look(pixels.refusal)
+        return pixels
+
+    def second_look(self, refusal: str) -> Pixels:
+        """What Pillow refused, looked at again: a remark where the file is not to blame, `Broken` where it is."""
+        raise Broken(f"{self.name} cannot be decoded: {refusal}")
