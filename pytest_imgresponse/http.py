@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 Headers = Mapping[str, str] | Sequence[tuple[str, str]]
+_SHOWN = 400
+"""Bytes of a body that a repr shows: pytest and Hypothesis print it, and two megabytes are no help."""
 
 
 class _Message:
@@ -32,12 +34,21 @@ class _Message:
         """The media type alone, in lower case, without parameters; empty where there is none."""
         return (self.header("content-type") or "").split(";", 1)[0].strip().lower()
 
+    def __repr__(self) -> str:
+        """What tells one message from another; of a long body its beginning and its length."""
+        start = [repr(getattr(self, name)) for name in ("status", "method", "url") if hasattr(self, name)]
+        return f"{type(self).__name__}({', '.join([*start, repr(list(self.headers)), _shortened(self.body)])})"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """The same for Hypothesis and IPython, which print every field of a dataclass otherwise."""
+        printer.text(repr(self))
+
     def json(self) -> Any:
         """The body as JSON. Raises `ValueError` (`json.JSONDecodeError`, `UnicodeDecodeError`)."""
         return json.loads(self.body)
 
 
-@dataclass(frozen=True, init=False, slots=True)
+@dataclass(frozen=True, init=False, slots=True, repr=False)
 class HTTPResponse(_Message):
     """An answer: status, headers in order (names may repeat), and the body as content.
 
@@ -57,7 +68,7 @@ class HTTPResponse(_Message):
         object.__setattr__(self, "reason", reason)
 
 
-@dataclass(frozen=True, init=False, slots=True)
+@dataclass(frozen=True, init=False, slots=True, repr=False)
 class HTTPRequest(_Message):
     """A request: method, absolute URL, headers in order, and the body as content."""
 
@@ -71,6 +82,10 @@ class HTTPRequest(_Message):
         object.__setattr__(self, "url", url)
         object.__setattr__(self, "headers", _pairs(headers))
         object.__setattr__(self, "body", body)
+
+
+def _shortened(body: bytes) -> str:
+    return repr(body) if len(body) <= _SHOWN else f"{body[:_SHOWN]!r}…{len(body)} bytes"
 
 
 def _pairs(headers: Headers) -> tuple[tuple[str, str], ...]:

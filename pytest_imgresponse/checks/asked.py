@@ -1,0 +1,125 @@
+"""The comparison with the request: model, n, size, output_format, quality, background and stream.
+
+Whatever differs is unusual: servers give what they can, and a right parser copes. What a request leaves out is
+not compared, nor is `auto`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_imgresponse.checks.finding import Finding, Level
+from pytest_imgresponse.checks.http import Kind
+from pytest_imgresponse.checks.values import SIZE
+from pytest_imgresponse.checks.wording import shown
+from pytest_imgresponse.http import HTTPRequest, HTTPResponse, boundary_of, split_multipart
+
+_DECLARED = ("size", "output_format", "quality", "background")
+_OF_IMAGES = {"prompt", "image", "image[]", "images"}
+_MOST_PARTS, _LONGEST_HEAD, _LONGEST_TEXT = 100, 1024, 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request asked for; None where it does not say, or not in a way that can be compared."""
+
+    n: int | None = None
+    stream: bool | None = None
+    model: str | None = None
+    size: str | None = None
+    output_format: str | None = None
+    quality: str | None = None
+    background: str | None = None
+
+    def of_answer(self, response: HTTPResponse, kind: Kind) -> Iterator[Finding]:
+        """What can be compared before the content is read."""
+        told = response.header("openai-model")
+        yield from self._of_model("http", "headers.openai-model", told) if told is not None else ()
+        if self.stream is True and kind == "json":
+            yield Finding("stream", "body", "unusual", "one JSON document; the request asked for a stream of events")
+        elif self.stream is False and kind == "stream":
+            yield Finding("stream", "body", "unusual", "a stream of events; the request did not ask for one")
+
+    def of_json(self, value: Mapping[str, Any]) -> Iterator[Finding]:
+        """What the JSON of an answer says of itself."""
+        if isinstance(model := value.get("model"), str):
+            yield from self._of_model("schema", "$.model", model)
+        images = value.get("data")
+        if self.n is not None and isinstance(images, list) and len(images) != self.n:
+            yield Finding("schema", "$.data", "unusual", f"images: {len(images)}; the request asked for {self.n}")
+        yield from self.of_declared(value, "$")
+
+    def of_declared(self, value: Mapping[str, Any], path: str) -> Iterator[Finding]:
+        """The fields that repeat what was asked for, in an answer and in the final event of a stream."""
+        for name in _DECLARED:
+            wanted, there = getattr(self, name), value.get(name)
+            if wanted is not None and isinstance(there, str) and there not in (wanted, "auto"):
+                message = f"{shown(there)}; the request asked for {shown(wanted)}"
+                yield Finding("schema", f"{path}.{name}", "unusual", message)
+
+    def of_picture(self, real: Mapping[str, str | None], path: str) -> Iterator[Finding]:
+        """What a picture is, where the answer does not say it."""
+        for name, there in real.items():
+            wanted = getattr(self, name)
+            if None not in (wanted, there) and wanted != there:
+                yield Finding("image", path, "unusual", f"the picture is {there}; the request asked for {wanted}")
+
+    def _of_model(self, level: Level, path: str, told: str) -> Iterator[Finding]:
+        """A dated snapshot and its alias are the same: `gpt-image-2-2026-04-21` and `gpt-image-2`."""
+        wanted = self.model
+        if wanted is not None and wanted != told and wanted != _undated(told) and _undated(wanted) != told:
+            yield Finding(level, path, "unusual", f"{shown(told)} answers; the request asked for {shown(wanted)}")
+
+
+def _undated(model: str) -> str:
+    return re.sub(r"-[0-9]{4}-[0-9]{2}-[0-9]{2}\Z", "", model[:_LONGEST_TEXT])
+
+
+def asked_by(request: HTTPRequest | None) -> Asked:
+    """What a request asked for. Nothing, where there is none or its body is not of the images API."""
+    given = _given(request) if request is not None else None
+    if given is None:
+        return Asked()
+    size = _text(given, "size")
+    return Asked(
+        n=_number(given.get("n", 1)),
+        stream=_flag(given.get("stream", False)),
+        model=_text(given, "model"),
+        size=size if size and SIZE.fullmatch(size) else None,
+        output_format=_text(given, "output_format", "png", "webp", "jpeg", "gif", "svg"),
+        quality=_text(given, "quality"),
+        background=_text(given, "background", "transparent", "opaque"),
+    )
+
+
+def _given(request: HTTPRequest) -> Mapping[str, Any] | None:
+    try:
+        boundary = boundary_of(request.header("content-type"))
+        given = _form(request.body, boundary) if boundary else request.json()
+    except (ValueError, RecursionError):
+        return None
+    return given if isinstance(given, dict) and given.keys() & _OF_IMAGES else None
+
+
+def _form(body: bytes, boundary: bytes) -> dict[str, str]:
+    parts = (split_multipart(body, boundary) or [])[:_MOST_PARTS]
+    small = (part for part in parts if len(part.head) <= _LONGEST_HEAD)
+    return {part.parameter("name") or "": part.content[:_LONGEST_TEXT].decode("utf-8", "replace") for part in small}
+
+
+def _text(given: Mapping[str, Any], name: str, *known: str) -> str | None:
+    value = given.get(name)
+    return value if isinstance(value, str) and value not in ("", "auto") and value in (known or (value,)) else None
+
+
+def _number(value: Any) -> int | None:
+    if isinstance(value, str) and re.fullmatch(r"[1-9][0-9]?", value):
+        return int(value)
+    return value if isinstance(value, int) and value is not True and value > 0 else None
+
+
+def _flag(value: Any) -> bool | None:
+    return {"true": True, "false": False}.get(value) if isinstance(value, str) else value is True

@@ -1,0 +1,85 @@
+"""The payloads of a response: through the level `base64` to the level `image`."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping
+from typing import Any
+
+from pytest_imgresponse.checks import base64
+from pytest_imgresponse.checks.asked import Asked
+from pytest_imgresponse.checks.finding import Finding
+from pytest_imgresponse.checks.image import image_findings
+from pytest_imgresponse.checks.schema import MOST_JUDGED
+from pytest_imgresponse.images.judge import judged
+
+MOST_PICTURES = 64
+"""Pictures of one response that are decoded at the most: ten, and three partial ones of each, are 40."""
+
+
+class Pictures:
+    """Judges the pictures of one response, by what it says of them and by what the request asked for."""
+
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
+        self._judged = 0
+        self._first_size: tuple[int, int] | None = None
+
+    def of_answer(self, value: Mapping[str, Any]) -> Iterator[Finding]:
+        """Judge the pictures of a JSON answer."""
+        images = value.get("data")
+        for number, image in enumerate(images[:MOST_JUDGED] if isinstance(images, list) else ()):
+            if isinstance(image, dict):
+                path = f"$.data[{number}].b64_json"
+                data = yield from self._decoded(image, path)
+                if data is not None:
+                    yield from self._final(data, path, value)
+                    yield from self._same_size(data, path)
+
+    def of_event(self, value: Mapping[str, Any], path: str, *, partial: bool) -> Iterator[Finding]:
+        """Judge the picture of an event; of a partial one nothing is said but its format."""
+        path = f"{path}.b64_json"
+        data = yield from self._decoded(value, path)
+        if data is None:
+            return
+        if partial:
+            yield from image_findings(data, path, output_format=_told(value, "output_format"))
+        else:
+            yield from self._final(data, path, value)
+
+    def _decoded(self, image: Mapping[str, Any], path: str) -> Generator[Finding, None, bytes | None]:
+        text = image.get("b64_json")
+        if not isinstance(text, str):
+            return None
+        findings, data = base64.decoded(text, path)
+        yield from findings
+        self._judged += data is not None
+        if self._judged <= MOST_PICTURES:
+            return data
+        if self._judged == MOST_PICTURES + 1:
+            yield Finding("image", path, "unusual", f"more than {MOST_PICTURES} pictures: the others are not judged")
+        return None
+
+    def _final(self, data: bytes, path: str, value: Mapping[str, Any]) -> Iterator[Finding]:
+        told = {name: _told(value, name) for name in ("output_format", "size", "background")}
+        yield from image_findings(data, path, **told)
+        judgement = judged(data)
+        width, height = judgement.size or (0, 0)
+        ground = {True: "opaque", False: "transparent", None: None}[judgement.opaque]
+        real = {
+            "output_format": judgement.file_format,
+            "size": f"{width}x{height}" if judgement.size else None,
+            "background": ground,
+        }
+        yield from self._asked.of_picture({name: real[name] for name in real if told[name] is None}, path)
+
+    def _same_size(self, data: bytes, path: str) -> Iterator[Finding]:
+        size = judged(data).size
+        if size and self._first_size and size != self._first_size:
+            sizes = "{}x{} pixels; the first picture has {}x{}".format(*size, *self._first_size)
+            yield Finding("image", path, "unusual", f"the picture has {sizes}")
+        self._first_size = self._first_size or size
+
+
+def _told(value: Mapping[str, Any], name: str) -> str | None:
+    told = value.get(name)
+    return told if isinstance(told, str) and told != "auto" else None

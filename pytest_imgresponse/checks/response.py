@@ -1,0 +1,60 @@
+"""The judge: `check` walks a response from the outside in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pytest_imgresponse.checks import json, schema
+from pytest_imgresponse.checks.asked import Asked, asked_by
+from pytest_imgresponse.checks.finding import Finding
+from pytest_imgresponse.checks.http import opened
+from pytest_imgresponse.checks.image import image_findings
+from pytest_imgresponse.checks.pictures import Pictures
+from pytest_imgresponse.checks.stream import stream_findings
+from pytest_imgresponse.http import HTTPRequest, HTTPResponse
+
+
+def check(response: HTTPResponse, request: HTTPRequest | None = None) -> list[Finding]:
+    """What is odd or wrong with a response, from the outside in; nothing for a plain valid answer.
+
+    The levels are http, stream, json, schema, base64 and image. An invalid finding ends the judging of what it
+    is about. With the request it also says where the answer is not what was asked for. Never raises, whatever
+    the bytes: time and memory are bounded by the length of the body, a picture over the pixel limit is not
+    decoded.
+    """
+    return list(_findings(response, asked_by(request)))
+
+
+def _findings(response: HTTPResponse, asked: Asked) -> Iterator[Finding]:
+    findings, kind, body = opened(response)
+    yield from findings
+    if kind is None:
+        return
+    if response.status < 400:
+        yield from asked.of_answer(response, kind)
+    if kind == "image":
+        yield from image_findings(body, "body")
+    elif kind == "stream":
+        yield from stream_findings(body, asked)
+    elif response.status >= 400:
+        yield from _error(body)
+    else:
+        yield from _answer(body, asked)
+
+
+def _error(body: bytes) -> Iterator[Finding]:
+    findings, value = json.loaded(body, "$")
+    yield from findings
+    if value is not json.UNREADABLE:
+        yield from schema.error_answer(value)
+
+
+def _answer(body: bytes, asked: Asked) -> Iterator[Finding]:
+    findings, value = json.loaded(body, "$")
+    yield from findings
+    if value is json.UNREADABLE:
+        return
+    yield from schema.answer(value)
+    if isinstance(value, dict):
+        yield from asked.of_json(value)
+        yield from Pictures(asked).of_answer(value)

@@ -1,0 +1,180 @@
+"""The judge with the request at hand: what differs from what was asked for."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_imgresponse.checks import check
+from pytest_imgresponse.checks.asked import Asked, asked_by
+from pytest_imgresponse.http import HTTPRequest, HTTPResponse
+from tests.test_checks import JSON_TYPE, answer, error, marks, only, payload, plain, request, stream
+from tests.test_checks_stream import completed, partial
+
+URL = "https://api.openai.com/v1/images/edits"
+PATH = "$.data[0].b64_json"
+
+
+def form(*parts: tuple[str, str], head: str = "") -> HTTPRequest:
+    text = "".join(
+        f'--fox\r\n{head}Content-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n' for name, value in parts
+    )
+    return HTTPRequest(
+        "POST", URL, {"content-type": 'multipart/form-data; boundary="fox"'}, f"{text}--fox--\r\n".encode()
+    )
+
+
+def test_an_answer_as_it_was_asked_for_has_no_findings() -> None:
+    asked = request(model="x", n=1, size="64x32", output_format="png", quality="low", background="opaque")
+    assert check(answer(plain(model="x")), asked) == []
+
+
+@pytest.mark.parametrize("name", ["size", "quality", "background"])
+def test_auto_matches_everything(name: str) -> None:
+    assert check(answer(plain()), request(**{name: "auto"})) == []
+    assert marks(answer(plain(**{name: "auto"})), request(**{name: plain()[name]})) == [
+        ("schema", f"$.{name}", "unusual")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [("size", "1024x1024"), ("output_format", "webp"), ("quality", "high"), ("background", "transparent")],
+)
+def test_a_field_that_differs_is_unusual(name: str, wanted: str) -> None:
+    there = plain()[name]
+    message = f'"{there}"; the request asked for "{wanted}"'
+    assert only(answer(plain()), request(**{name: wanted})) == ("schema", f"$.{name}", "unusual", message)
+    asked = request(stream=True, **{name: wanted})
+    assert only(stream(partial(), completed()), asked) == ("schema", f"$.events[1].{name}", "unusual", message)
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted", "there"),
+    [("size", "1024x1024", "64x32"), ("output_format", "webp", "png"), ("background", "transparent", "opaque")],
+)
+@pytest.mark.parametrize("undeclared", [{}, {"size": "auto", "background": "auto"}])
+def test_a_picture_that_differs_is_unusual_where_the_answer_does_not_say_it(
+    name: str, wanted: str, there: str, undeclared: dict[str, str]
+) -> None:
+    value = {"created": 1, "data": plain()["data"], **undeclared}
+    found = check(answer(value), request(**{name: wanted}))[-1]
+    assert (found.level, found.path, found.verdict) == ("image", PATH, "unusual")
+    assert found.message == f"the picture is {there}; the request asked for {wanted}"
+
+
+def test_a_clear_picture_where_an_opaque_one_was_asked_for_is_unusual() -> None:
+    value = {"created": 1, "data": [{"b64_json": payload(transparent=True)}]}
+    assert only(answer(value), request(background="opaque"))[3] == (
+        "the picture is transparent; the request asked for opaque"
+    )
+    assert check(answer(value), request(background="transparent")) == []
+
+
+def test_what_a_picture_does_not_tell_is_not_compared() -> None:
+    value = {"created": 1, "data": [{"b64_json": "QUJD"}]}
+    asked = request(size="8x8", output_format="png", background="opaque")
+    assert marks(answer(value), asked) == [("image", PATH, "invalid")]
+
+
+@pytest.mark.parametrize(("n", "images"), [(2, 1), (1, 2), (4, 0), (10, 3)])
+def test_another_number_of_images_is_unusual(n: int, images: int) -> None:
+    value = plain(data=[{}] * images)
+    message = f"images: {images}; the request asked for {n}"
+    assert only(answer(value), request(n=n)) == ("schema", "$.data", "unusual", message)
+
+
+def test_one_image_is_asked_for_where_the_request_does_not_say() -> None:
+    assert marks(answer(plain(data=[{}, {}])), request()) == [("schema", "$.data", "unusual")]
+    assert check(answer(plain(data=...)), request(n=2)) == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("gpt-image-2", "gpt-image-2"),
+        ("gpt-image-2", "gpt-image-2-2026-04-21"),
+        ("gpt-image-2-2026-04-21", "gpt-image-2"),
+        ("gpt-image-2", "gpt-image-2-2026-10-30"),
+    ],
+)
+def test_a_snapshot_is_the_same_model(asked: str, told: str) -> None:
+    assert check(answer(plain(model=told), headers={**JSON_TYPE, "openai-model": told}), request(model=asked)) == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [("gpt-image-2", "gpt-image-1"), ("gpt-image-2-2026-04-21", "gpt-image-2-2026-09-08"), ("x", "x-mini")],
+)
+def test_another_model_is_unusual(asked: str, told: str) -> None:
+    message = f'"{told}" answers; the request asked for "{asked}"'
+    assert only(answer(plain(model=told)), request(model=asked)) == ("schema", "$.model", "unusual", message)
+    named = answer(plain(), headers={**JSON_TYPE, "OpenAI-Model": told})
+    assert only(named, request(model=asked)) == ("http", "headers.openai-model", "unusual", message)
+    assert check(answer(plain(model=[told])), request(model=asked)) == []
+
+
+def test_an_error_is_not_compared() -> None:
+    named = answer(error(), 400, {**JSON_TYPE, "openai-model": "gpt-image-1"})
+    assert check(named, request(model="gpt-image-2", n=4, size="8x8")) == []
+
+
+def test_a_form_is_read() -> None:
+    asked = form(("image[]", "…"), ("n", "2"), ("stream", "true"), ("size", "8x8"), ("model", "x"), ("quality", "auto"))
+    assert asked_by(asked) == Asked(n=2, stream=True, model="x", size="8x8")
+    assert asked_by(form(("prompt", "x"), ("stream", "no"), ("n", "10"))) == Asked(n=10, stream=None)
+    assert asked_by(form(("prompt", "x"), ("stream", "false"), ("n", "two"))) == Asked(stream=False)
+
+
+def test_of_a_form_the_plain_fields_are_read() -> None:
+    assert asked_by(form(("image", "…"), ("n", "2"), head=f"X-Fox: {'x' * 2000}\r\n")) == Asked()
+    many = form(("image", "…"), *((f"image[{n}]", "1") for n in range(200)), ("n", "2"))
+    assert asked_by(many) == Asked(n=1, stream=False)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"n": "two"},
+        {"n": 0},
+        {"n": True},
+        {"n": 1.5},
+        {"n": None},
+        {"n": "100"},
+    ],
+)
+def test_a_number_that_makes_no_sense_is_not_compared(changes: dict[str, object]) -> None:
+    assert asked_by(request(**changes)) == Asked(stream=False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "stream"), [({"stream": "true"}, True), ({"stream": None}, False), ({"stream": 1}, False)]
+)
+def test_a_stream_is_asked_for_by_true(changes: dict[str, object], stream: bool) -> None:
+    assert asked_by(request(**changes)).stream is stream
+
+
+@pytest.mark.parametrize("value", [None, 1, [], {}, "", "1k", "jpg", "clear"])
+def test_a_value_that_cannot_be_compared_is_not(value: object) -> None:
+    asked = asked_by(request(size=value, output_format=value, background=value))
+    assert (asked.size, asked.output_format, asked.background) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"\xff", b"{", b"[]", b"null", b"[" * 100_000, b"7" * 5000, b'{"model": "x", "n": 3}', b'{"prompt": 1'],
+)
+def test_a_request_of_another_kind_is_not_compared(body: bytes) -> None:
+    for headers in ({}, JSON_TYPE, {"content-type": "multipart/form-data; boundary=fox"}):
+        asked = HTTPRequest("POST", URL, headers, body)
+        assert asked_by(asked) == Asked()
+        assert check(answer(plain(data=[{}, {}], model="y")), asked) == []
+
+
+def test_a_boundary_that_has_no_bytes_is_no_boundary() -> None:
+    asked = HTTPRequest("POST", URL, {"content-type": "multipart/form-data; boundary=\ud83e"}, b"--")
+    assert asked_by(asked) == Asked()
+
+
+def test_a_picture_that_was_fetched_is_not_compared() -> None:
+    picture = HTTPResponse(200, {"content-type": "image/svg+xml"}, b"<svg xmlns='http://www.w3.org/2000/svg'/>")
+    assert {level for level, _, _ in marks(picture, HTTPRequest("GET", "https://example.com/a.svg"))} <= {"image"}
