@@ -1,158 +1,269 @@
 """What a right answer is, as pydantic models.
 
-Sources: the API reference of the images object, and the types of the official Python package (openai 3.54)
-where they are newer. Unknown fields are kept, and what was not sent is not dumped:
-`model.model_dump(mode="json", exclude_unset=True)` equals the JSON that was received.
+A field's docstring ends with its source. `reference`: the API reference of the images object, as of the first GPT image
+model. `SDK`: the types of the official package openai 3.54, where they say more. `recorded`: answers of the API.
+
+What is right by either is accepted, fields that neither knows are kept, and what was not sent is not dumped:
+`model.model_dump(mode="json", exclude_unset=True)` equals the JSON that was received. Types are strict, since a
+client that is lenient here hides what others stumble over:
+
+- a number is no string, a string no number, and `true` neither; 1.0 is read as 1, and 1.5 is refused where an
+  integer belongs; tokens and indices are never negative; each item of `data` is an object;
+- what is optional may be null too: servers send that, though no document declares it;
+- where the documents list values (`quality`, `background`, …) there may be others: the next model has them;
+- what is required is so by both documents. A field that is optional here and not there says so. `created` is never
+  left to choice: only by it is an answer told from an error.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+import re
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
 
 import pybase64
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BeforeValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
 
+from pytest_imgresponse._model import Model, brief, loaded
 from pytest_imgresponse.errors import ResponseError
+from pytest_imgresponse.images import open_image, suffix_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
 
+    from pytest_imgresponse.images.make import OutputFormat
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="allow")
-
-
-class InputTokensDetails(_Model):
-    """The input tokens in detail."""
-
-    text_tokens: int
-    """Text tokens in the prompt."""
-    image_tokens: int
-    """Image tokens in the prompt."""
+_FORMATS: dict[str | None, OutputFormat]
+_FORMATS = {".png": "png", ".jpg": "jpeg", ".webp": "webp", ".gif": "gif", ".svg": "svg"}
+_NO_BASE64 = re.compile("[^A-Za-z0-9+/]")
 
 
-class OutputTokensDetails(_Model):
-    """The output tokens in detail; recordings before May 2026 lack them."""
-
-    image_tokens: int
-    """Image tokens that the model generated."""
-    text_tokens: int
-    """Text tokens that the model generated."""
+def _integral(value: object) -> object:
+    """JSON has one kind of number (RFC 8259, section 6), and some encoders write all of them as floats."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-class Usage(_Model):
+Whole = Annotated[int, BeforeValidator(_integral)]
+Count = Annotated[int, BeforeValidator(_integral), Field(ge=0)]
+
+
+class InputTokensDetails(Model):
+    """The input tokens in detail; their sum is `Usage.input_tokens`."""
+
+    text_tokens: Count
+    """Text tokens in the prompt (reference)."""
+    image_tokens: Count
+    """Image tokens in the prompt, such as those of the pictures to edit (reference)."""
+
+
+class OutputTokensDetails(Model):
+    """The output tokens in detail; their sum is `Usage.output_tokens`."""
+
+    image_tokens: Count
+    """Image tokens that the model generated (reference)."""
+    text_tokens: Count
+    """Text tokens that the model generated (reference)."""
+
+
+class Usage(Model):
     """What the generation cost, in tokens; GPT image models only."""
 
-    input_tokens: int
-    """Image and text tokens in the prompt."""
-    output_tokens: int
-    """Tokens that the model generated."""
-    total_tokens: int
-    """The sum of both."""
+    input_tokens: Count
+    """Text and image tokens in the prompt (reference)."""
+    output_tokens: Count
+    """Tokens that the model generated (reference)."""
+    total_tokens: Count
+    """The sum of both, in tokens (reference)."""
     input_tokens_details: InputTokensDetails | None = None
-    """Their parts; the stream events of some servers leave them out."""
+    """The input tokens in detail (reference, as required; seen without: mudler/LocalAI#7354)."""
     output_tokens_details: OutputTokensDetails | None = None
-    """Their parts."""
+    """The output tokens in detail (reference; not in what was recorded before May 2026, nor in streams)."""
 
 
-class _Payload(_Model):
+class SvgUsage(Model):
+    """What writing an SVG cost, in tokens, apart from what rendering pictures did."""
+
+    input_tokens: Count
+    """Tokens in the prompt (SDK)."""
+    output_tokens: Count
+    """Tokens that the model wrote (SDK)."""
+    reasoning_tokens: Count
+    """Tokens that the model thought in (SDK)."""
+    total_tokens: Count
+    """The sum of input and output tokens (SDK)."""
+    model: str
+    """The model that wrote it (SDK)."""
+
+
+class _Payload(Model):
     b64_json: str | None = None
-    """The picture in base64 (RFC 4648, section 4)."""
+    """The picture's bytes in base64 (reference; RFC 4648, section 4)."""
 
-    def image_bytes(self) -> bytes:
-        """The picture's bytes, decoded strictly. Raises `ResponseError`."""
-        if self.b64_json is None:
-            raise ResponseError("there is no b64_json in this image; fetch its url instead")
-        try:
-            return pybase64.b64decode(self.b64_json, validate=True)
-        except ValueError as error:
-            raise ResponseError(f"b64_json ({self.b64_json[:40]!r}…) is no base64: {error}") from error
+    def image_bytes(self, *, lenient: bool = False) -> bytes:
+        """The picture's bytes, decoded strictly: the standard alphabet, padded, and nothing else.
 
-    def open(self) -> PillowImage:
-        """The picture, loaded by Pillow under the pixel limit. Raises `ResponseError`."""
-        from pytest_imgresponse.images import open_image
+        Bits of the last letter that carry no data may be set, as in Python's own decoder. `lenient` takes what servers
+        are known to send too: a data-URL prefix (`data:image/png;base64,`), white space, the url-safe alphabet, missing
+        padding. Raises `ResponseError` where there is no payload, an empty one, or one that cannot be read.
+        """
+        if (text := self.b64_json) is None:
+            raise ResponseError("there is no b64_json in this image; if it has a url, the picture is behind that")
+        read = _plain_base64(text) if lenient else text
+        if data := _decoded(read):
+            return data
+        if data is not None:
+            raise ResponseError(f"b64_json ({text[:40]!r}) is empty: expected a picture in base64")
+        hint = "; image_bytes(lenient=True) reads it" if not lenient and _decoded(_plain_base64(text)) else ""
+        raise ResponseError(f"b64_json ({text[:40]!r}…) is no base64: {_flaw(read)}{hint}")
 
-        return open_image(self.image_bytes())
+    def open(self, *, lenient: bool = False) -> PillowImage:
+        """The picture, loaded by Pillow; `lenient` is that of `image_bytes`.
+
+        Raises `ResponseError` where that does, and for what is no raster picture (an SVG), or of more pixels than
+        `pytest_imgresponse.images.PIXEL_LIMIT`.
+        """
+        return open_image(self.image_bytes(lenient=lenient))
+
+    @property
+    def format(self) -> OutputFormat | None:
+        """The picture's real format, by its bytes and in the words of `output_format`; None for any other.
+
+        The payload is read as `image_bytes(lenient=True)` does. Raises `ResponseError` where that does.
+        """
+        return _FORMATS.get(suffix_of(self.image_bytes(lenient=True)))
 
 
 class Image(_Payload):
-    """One generated image."""
+    """One generated image: `b64_json` from GPT image models; from dall-e-2 and -3 that or a `url`, as asked for."""
 
     url: str | None = None
-    """Where the picture can be fetched for 60 minutes; dall-e-2 and dall-e-3."""
+    """Where the picture can be fetched, for 60 minutes (reference; dall-e-2 and -3, and compatible servers)."""
     revised_prompt: str | None = None
-    """The prompt that was used; dall-e-3."""
+    """The prompt that was used in the place of the one that was sent (reference; dall-e-3)."""
 
 
-class ImagesResponse(_Model):
+class ImagesResponse(Model):
     """The answer of `/images/generations`, `/images/edits` and `/images/variations`."""
 
-    created: int
-    """When the image was created, in Unix seconds."""
+    created: Whole
+    """When the images were created, in Unix seconds (reference)."""
     data: list[Image] | None = None
-    """The images."""
+    """The images, in order (reference); fewer than asked for, where some were blocked."""
     background: str | None = None
-    """`transparent` or `opaque`."""
+    """The background of the images: `transparent` or `opaque` (reference)."""
     output_format: str | None = None
-    """`png`, `webp`, `jpeg`, and newer `gif`, `svg`."""
+    """The format of the images: `png`, `webp` or `jpeg` (reference), `gif` or `svg` (SDK)."""
     size: str | None = None
-    """`WIDTHxHEIGHT` in pixels."""
+    """The size of the images in pixels, as `WIDTHxHEIGHT`: `1024x1024`, `1024x1536` or `1536x1024` (reference),
+    or any other (SDK; recorded: `1254x1254`)."""
     quality: str | None = None
-    """`low`, `medium`, `high`, and newer `xhigh`, `max`."""
+    """The quality of the images: `low`, `medium` or `high` (reference), `xhigh` or `max` (SDK)."""
     usage: Usage | None = None
-    """What it cost."""
+    """What the images cost, in tokens (reference; GPT image models)."""
+    svg_usage: SvgUsage | None = None
+    """What writing an SVG cost, in tokens (SDK)."""
+    safety_identifier: str | None = None
+    """Whose request it was to the safety system: its `safety_identifier`, or else its `user` (SDK)."""
 
 
 class _Event(_Payload):
-    created_at: int
-    """When the event was created, in Unix seconds."""
+    created_at: Whole
+    """When the event was created, in Unix seconds (SDK)."""
     size: str
-    """As asked for: `WIDTHxHEIGHT` or `auto`."""
+    """The size of the picture in pixels, as `WIDTHxHEIGHT`, or `auto` (SDK)."""
     quality: str
-    """As asked for."""
+    """The quality that was asked for: `low`, `medium`, `high`, `xhigh`, `max` or `auto` (SDK)."""
     background: str
-    """As asked for: `transparent`, `opaque` or `auto`."""
+    """The background that was asked for: `transparent`, `opaque` or `auto` (SDK)."""
     output_format: str
-    """`png`, `webp` or `jpeg`."""
+    """The format of the picture: `png`, `webp` or `jpeg`; GIF and SVG do not stream (SDK)."""
 
 
 class PartialImageEvent(_Event):
-    """A picture on its way."""
+    """A picture on its way, as far as it has come: none, or up to three, before the completed one."""
 
     type: Literal["image_generation.partial_image", "image_edit.partial_image"]
-    """Which stream it belongs to."""
-    partial_image_index: int
-    """Its number, from 0."""
+    """Which route's stream it belongs to (SDK)."""
+    b64_json: str
+    """The picture's bytes in base64 (SDK; RFC 4648, section 4)."""
+    partial_image_index: Count
+    """Its number among the partial ones, from 0 (SDK)."""
 
 
 class CompletedEvent(_Event):
-    """The final picture."""
+    """The final picture of a stream, and what it cost."""
 
     type: Literal["image_generation.completed", "image_edit.completed"]
-    """Which stream it belongs to."""
+    """Which route's stream it belongs to (SDK)."""
+    b64_json: str | None = None
+    """The picture's bytes in base64 (SDK, as required; seen with a `url` instead:
+    astrbot_plugin_image_generation#55)."""
     usage: Usage | None = None
-    """What it cost."""
+    """What the picture cost, in tokens (SDK, as required; seen without from compatible servers)."""
+    safety_identifier: str | None = None
+    """As in `ImagesResponse` (SDK)."""
+
+    @model_validator(mode="after")
+    def _has_a_picture(self) -> Self:
+        if self.b64_json is None and not (self.model_extra or {}).get("url"):
+            raise PydanticCustomError("no_picture", "b64_json, or else a url")
+        return self
 
 
 StreamEvent = PartialImageEvent | CompletedEvent
-_EVENTS: TypeAdapter[StreamEvent] = TypeAdapter(StreamEvent)
+_EVENTS: dict[str, type[PartialImageEvent] | type[CompletedEvent]] = {
+    name: model
+    for model in (PartialImageEvent, CompletedEvent)
+    for name in get_args(model.model_fields["type"].annotation)
+}
 
 
-class ErrorBody(_Model):
-    """The `error` object of an answer that is none."""
+class ErrorBody(Model):
+    """The object `error` of an answer that is one, or of an event that ends a stream."""
 
     message: str
-    """What went wrong, for a person."""
-    type: str | None = None
-    """The class of errors, such as `invalid_request_error`."""
+    """What went wrong, for a person (recorded)."""
+    type: str
+    """The class of errors, such as `invalid_request_error` (recorded)."""
     param: str | None = None
-    """The parameter that it is about."""
+    """The parameter that it is about, where there is one (recorded; null in most)."""
     code: str | None = None
-    """The error itself, such as `moderation_blocked`."""
-    moderation_details: dict[str, Any] | None = Field(default=None)
-    """What was found, where the safety system stepped in."""
+    """The error's own name, such as `moderation_blocked` (recorded; null in many)."""
+    moderation_details: dict[str, Any] | None = None
+    """What the safety system found, and at which stage (reported: ucx0204/CarrotMangaTranslator#122)."""
 
 
-def event_from(data: Any) -> StreamEvent:
-    """The event that a JSON object of a stream is. Raises pydantic's `ValidationError`."""
-    return _EVENTS.validate_python(data)
+def event_from(data: bytes | str | dict[str, Any], *, source: str = "this event") -> StreamEvent:
+    """The event that the data of a server-sent event, or what was parsed from them, is.
+
+    Raises `ResponseError` for what is no event of an image stream, as `ImagesResponse.from_json` does.
+    """
+    value = loaded(data, source)
+    name = value.get("type") if isinstance(value, dict) else None
+    if not isinstance(name, str) or name not in _EVENTS:
+        known, got = ", ".join(_EVENTS), brief(value if name is None else name)
+        raise ResponseError(f"{source} is no image event: expected an object whose $.type is one of {known}; got {got}")
+    return _EVENTS[name].from_json(value, source=source)
+
+
+def _plain_base64(text: str) -> str:
+    """Without a data-URL prefix (RFC 2397) and white space, in the standard alphabet, padded."""
+    text = "".join(text.split())
+    prefix, _, rest = text.partition(",")
+    if prefix[:5].lower() == "data:" and prefix[-7:].lower() == ";base64":
+        text = rest
+    text = text.replace("-", "+").replace("_", "/").rstrip("=")
+    return text + "=" * (-len(text) % 4)
+
+
+def _decoded(text: str) -> bytes | None:
+    try:
+        return pybase64.b64decode(text, validate=True)
+    except ValueError:
+        return None
+
+
+def _flaw(text: str) -> str:
+    if found := _NO_BASE64.search(text.rstrip("=")):
+        return f"{found[0]!r} at {found.start()} is out of place"
+    return f"a length of {len(text)} and that padding do not make whole groups of four"

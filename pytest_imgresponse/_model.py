@@ -1,0 +1,104 @@
+"""The base of the models: reading JSON, saying what is wrong with it, and a short repr."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
+
+from pytest_imgresponse.errors import ResponseError
+
+DEEPEST = 200
+"""Levels of objects and arrays within each other that are read; pydantic dumps no more than 254."""
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_SHOWN = 5
+_SHOWN_LETTERS = 80
+_UNITS = {"created": " (Unix seconds)", "created_at": " (Unix seconds)"}
+_EXPECTED = {"list_type": "an array", "model_type": "an object", "dict_type": "an object", "int_type": "an integer"}
+
+
+class Model(BaseModel):
+    """A model of JSON that keeps what it does not know and what it was not sent."""
+
+    # Infinity is what Python makes of 1e999; as a constant it is dumped as it came, and not as null.
+    model_config = ConfigDict(extra="allow", strict=True, ser_json_inf_nan="constants")
+
+    @classmethod
+    def from_json(cls, body: bytes | str | dict[str, Any], *, source: str = "this body") -> Self:
+        """The model of a body, or of what was parsed from one.
+
+        Raises `ResponseError` for whatever it is not: no UTF-8 (a byte order mark is passed over), no JSON (NaN is
+        none), nested deeper than `DEEPEST`, a name with half a surrogate pair, or a field that is missing or wrong.
+        The message names `source`, and for each field its JSON path, what was expected and what came.
+        """
+        value = loaded(body, source)
+        try:
+            return cls.model_validate(value)
+        except ValidationError as error:
+            raise ResponseError(f"{source} is no {cls.__name__}: {_complaints(error)}") from None
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """The fields, of a long text its beginning: pytest and Hypothesis print them, and payloads are megabytes."""
+        for name, value in super().__repr_args__():
+            long = isinstance(value, str) and len(value) > _SHOWN_LETTERS
+            yield name, f"{value[:_SHOWN_LETTERS]}… ({len(value)} letters)" if long else value
+
+
+def loaded(body: bytes | str | dict[str, Any], source: str) -> Any:
+    """What a body holds, as JSON. Raises `ResponseError`, which names `source`."""
+    value: Any = body
+    if isinstance(body, bytes | str):
+        try:
+            text = body.decode("utf-8-sig") if isinstance(body, bytes) else body
+            value = json.loads(text, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError) as error:
+            raise ResponseError(f"{source} ({body[:_SHOWN_LETTERS]!r}) is no JSON: {error}") from None
+    if why := _what_cannot_be_dumped(value):
+        raise ResponseError(f"{source} {why}")
+    return value
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number there (RFC 8259, section 6)")
+
+
+def _what_cannot_be_dumped(value: object) -> str | None:
+    level = [value]
+    for _ in range(DEEPEST):
+        deeper: list[object] = []
+        for each in level:
+            if isinstance(each, dict):
+                if _LONE_SURROGATE.search("".join(map(str, each))):
+                    return "has a field whose name holds half a surrogate pair, which is no Unicode text"
+                deeper.extend(each.values())
+            elif isinstance(each, list):
+                deeper.extend(each)
+        if not deeper:
+            return None
+        level = deeper
+    return f"holds objects or arrays within each other, deeper than {DEEPEST} levels"
+
+
+def _complaints(error: ValidationError) -> str:
+    more = f"; and {error.error_count() - _SHOWN} more" if error.error_count() > _SHOWN else ""
+    return "; ".join(map(_complaint, error.errors(include_url=False)[:_SHOWN])) + more
+
+
+def _complaint(details: ErrorDetails) -> str:
+    path = "$" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in details["loc"])
+    if details["type"] == "missing":
+        return f"{path} is required; the fields there are {brief(list(details['input']))}"
+    expected = _EXPECTED.get(details["type"]) or details["msg"].removeprefix("Input should be ")
+    unit = _UNITS.get(str(details["loc"][-1]), "") if details["loc"] else ""
+    return f"{path}: expected {expected}{unit}, got {brief(details['input'])}"
+
+
+def brief(value: object) -> str:
+    """A value as JSON, of a long one the beginning."""
+    text = json.dumps(value, default=repr, skipkeys=True)
+    return text if len(text) <= _SHOWN_LETTERS else f"{text[:_SHOWN_LETTERS]}…"

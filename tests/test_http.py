@@ -1,0 +1,28 @@
+"""How a message shows itself: what tells it from another, and of two megabytes the beginning."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import find
+from hypothesis import strategies as st
+
+from pytest_imgresponse import HTTPRequest, HTTPResponse
+
+TYPE = ("content-type", "application/json")
+
+
+def test_a_short_message_is_shown_whole():
+    assert repr(HTTPResponse(200, [TYPE], b"{}")) == "HTTPResponse(200, [('content-type', 'application/json')], b'{}')"
+    assert repr(HTTPRequest("GET", "http://x/")) == "HTTPRequest('GET', 'http://x/', [], b'')"
+
+
+def test_of_a_long_body_the_beginning_is_shown_and_the_length():
+    shown = repr(HTTPResponse(200, [TYPE], b"a" * 2_000_000))
+    assert len(shown) < 600
+    assert shown.endswith("…2000000 bytes)")
+
+
+def test_hypothesis_shows_it_so_too(recwarn: pytest.WarningsRecorder):
+    """It warns of what is larger than 30,000 letters, which many a suite takes for an error."""
+    find(st.builds(HTTPResponse, st.just(200), st.just({}), st.just(b"a" * 100_000)), lambda response: True)
+    assert not recwarn.list
