@@ -8,11 +8,14 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpcore
 import pytest
 
 from pytest_imgresponse import ImagePersister, ImagesResponse, LocalEndpoint
 
-# Runs within this process drop what they were the first to import, and C extensions stand no second import.
+# Runs within this process drop what they were the first to import, and C extensions stand no second import; of
+# httpcore there would be two, whose errors differ.
+assert httpcore
 assert ImagePersister
 assert ImagesResponse
 

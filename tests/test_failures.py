@@ -361,14 +361,16 @@ def test_a_try_that_broke_off_does_not_leave_the_old_answer_behind(path):
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         url = f"http://127.0.0.1:{server.server_port}/"
-        with replay(path, record="once"):
-            assert httpx.get(url).text == "1"
-        with replay(path, record="all"):
-            with pytest.raises(httpx.HTTPError):
-                httpx.get(url)
-            assert httpx.get(url).text == "3"
-        server.shutdown()
-        thread.join()
+        try:
+            with replay(path, record="once"):
+                assert httpx.get(url).text == "1"
+            with replay(path, record="all"):
+                with pytest.raises(httpx.HTTPError):
+                    httpx.get(url)
+                assert httpx.get(url).text == "3"
+        finally:
+            server.shutdown()
+            thread.join()
     with replay(path):
         assert httpx.get(url).text == "3"
     assert path.read_text().count("- request:") == 1

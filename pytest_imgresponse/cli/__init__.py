@@ -12,7 +12,7 @@ from io import TextIOWrapper
 from typing import Protocol
 
 from pytest_imgresponse import ImgResponseError, __version__
-from pytest_imgresponse.cli import demo
+from pytest_imgresponse.cli import cases, demo, fuzz, serve
 
 
 class Command(Protocol):
@@ -29,6 +29,9 @@ class Command(Protocol):
 
 COMMANDS: Mapping[str, Command] = {
     "demo": demo,
+    "cases": cases,
+    "serve": serve,
+    "fuzz": fuzz,
 }
 
 
