@@ -1,0 +1,171 @@
+"""Responses that edge cases have bent: `edge_cases` and `http_responses`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from difflib import get_close_matches
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from hypothesis import strategies as st
+from hypothesis.errors import InvalidArgument
+
+from pytest_imgresponse.checks.finding import LEVELS, VERDICTS, Level, Verdict
+from pytest_imgresponse.edge_cases import EDGE_CASES, EdgeCase
+from pytest_imgresponse.http import HTTPRequest, HTTPResponse
+from pytest_imgresponse.strategies.asking import Asked, require_one_of
+from pytest_imgresponse.strategies.bases import bend, kind_of, turned_by
+from pytest_imgresponse.strategies.responses import draw_choice, entropies
+from pytest_imgresponse.strategies.telling import Choice, http_answer
+
+Cases = Collection[str | EdgeCase]
+
+_PLAIN: tuple[Verdict, ...] = ("valid",)
+_numbers = st.sampled_from(range(12))
+_turns = st.integers(0, 2**32)
+_ways = st.integers(0, 9)
+
+
+class Bent(NamedTuple):
+    """What an edge case makes of a response.
+
+    `request` is the one that `response` answers: some cases depart from what was asked for. `bent` is `response`
+    changed by `case`.
+    """
+
+    case: EdgeCase
+    request: HTTPRequest
+    response: HTTPResponse
+    bent: HTTPResponse
+
+    def __repr__(self) -> str:
+        """Short: a body holds pictures."""
+        case, kind = self.case, self.response.content_type
+        return f"<{case.name} ({case.verdict}, {case.level}) of {kind}: {self.bent.body[:300]!r}…>"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """As Hypothesis prints it; else it would print all fields."""
+        printer.text(repr(self))
+
+
+@st.composite
+def edge_cases(
+    draw: st.DrawFn,
+    *,
+    verdicts: Collection[Verdict] | None = None,
+    levels: Collection[Level] | None = None,
+    cases: Cases | None = None,
+) -> Bent:
+    """Generates responses that an edge case has bent: `case`, `request`, `response`, and the `bent` one.
+
+    Mostly each case comes once, with the plainest response to which it applies, so that few draws go through the whole
+    table; else with any to which it does: JSON answers of all kinds of models where it can, else streams, else errors.
+    `verdicts` and `levels` narrow the table, `cases` names rows of it (or holds them, or edge cases of your own).
+
+    Shrinks to the first case of the table on the plainest response.
+    """
+    return draw(_bent_by(_names("verdicts", verdicts, VERDICTS), _names("levels", levels, LEVELS), _rows(cases)))
+
+
+@st.composite
+def http_responses(
+    draw: st.DrawFn,
+    *,
+    verdicts: Collection[Verdict] = _PLAIN,
+    levels: Collection[Level] | None = None,
+    cases: Cases | None = None,
+) -> HTTPResponse:
+    """Generates what `images_responses` does, as HTTP: status 200, headers and bytes as the real API sends them.
+
+    When asked, also responses that one edge case has bent. `verdicts` says what may come: `valid` stands for the plain
+    responses, each other verdict for those bent by its cases. With `levels` there are no plain ones, and `valid`
+    stands for the valid cases; only cases that bite at these levels are drawn. With `cases`, which names them (or holds
+    them), these alone are drawn, whatever their verdict, unless `verdicts` says other than `valid`.
+
+    All answer a request for JSON, but for cases of streams, which are drawn where `levels` has `stream`, and for
+    cases that are named. `stream_responses` and `error_responses` have the plain ones of those.
+
+    Shrinks to the plainest response; where no plain ones are drawn, to the first of the cases on it.
+    """
+    wanted = _names("verdicts", verdicts, VERDICTS) or VERDICTS
+    bitten, rows = _names("levels", levels, LEVELS), _rows(cases)
+    if rows is not None:
+        return draw(_bent_by(None if wanted == _PLAIN else wanted, bitten, rows)).bent
+    if bitten is not None or "valid" not in wanted:
+        return draw(_bent_by(wanted, bitten, None, for_json=True)).bent
+    others = tuple(verdict for verdict in wanted if verdict != "valid")
+    way = draw(_ways) if others else 1
+    if way == 0:  # the plainest takes the fewest draws, so that whatever else fails shrinks to it
+        return http_answer(Choice())
+    if way % 2:
+        return http_answer(draw_choice(draw, Asked()), draw(entropies))
+    return draw(_bent_by(others, None, None, for_json=True)).bent
+
+
+def _names(name: str, values: object, allowed: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The values of an argument that takes several names; None where it is not given. Raises `InvalidArgument`."""
+    if values is None:
+        return None
+    if isinstance(values, str) or not isinstance(values, Collection) or not values:
+        raise InvalidArgument(f"expected {name} to be a collection of {', '.join(allowed)}; got {name}={values!r}")
+    for value in values:
+        require_one_of(f"each of {name}", value, allowed, more=f" in {name}={values!r}")
+    return tuple(values)
+
+
+def _rows(cases: object) -> tuple[EdgeCase, ...] | None:
+    """The edge cases of an argument that takes them or their names. Raises `InvalidArgument`."""
+    if cases is None:
+        return None
+    if isinstance(cases, str) or not isinstance(cases, Collection) or not cases:
+        raise InvalidArgument(f"expected cases to be a collection of edge cases or their names; got cases={cases!r}")
+    return tuple(map(_row, cases))
+
+
+def _row(case: object) -> EdgeCase:
+    if isinstance(case, EdgeCase):
+        return case
+    if isinstance(case, str) and case in EDGE_CASES:
+        return EDGE_CASES[case]
+    near = get_close_matches(str(case), EDGE_CASES, n=3)
+    hint = f"did you mean {' or '.join(near)}?" if near else "`imgresponse cases` lists their names"
+    raise InvalidArgument(f"expected each of cases to be an edge case or the name of one; got {case!r}; {hint}")
+
+
+@lru_cache(maxsize=256)
+def _bent_by(
+    verdicts: tuple[str, ...] | None,
+    levels: tuple[str, ...] | None,
+    rows: tuple[EdgeCase, ...] | None,
+    *,
+    for_json: bool = False,
+) -> st.SearchStrategy[Bent]:
+    """What the edge cases that match make; `for_json` those alone that a request for JSON can meet."""
+    found = [
+        case
+        for case in (EDGE_CASES.values() if rows is None else rows)
+        if case.verdict in (verdicts or VERDICTS) and case.level in (levels or LEVELS)
+    ]
+    if for_json:
+        kinds = ("answer", "stream") if "stream" in (levels or ()) else ("answer",)
+        found = [case for case in found if kind_of(case) in kinds]
+    if not found:
+        named = "" if rows is None else f", cases={[case.name for case in rows]!r}"
+        raise InvalidArgument(f"no edge case matches verdicts={verdicts!r}, levels={levels!r}{named}")
+    return _bent(found)
+
+
+@st.composite
+def _bent(draw: st.DrawFn, found: list[EdgeCase]) -> Bent:
+    """What these cases make of responses.
+
+    Hypothesis draws nothing twice: a case with nothing more to draw comes once, and then the others have their turn.
+    The last index, which is drawn now and then, and alone when all had their turn, is for any case with any response.
+    """
+    case = draw(st.sampled_from([*found, None]))
+    if case is not None:
+        exchange, bent = bend(case)
+        return Bent(case, *exchange, bent)
+    case = draw(st.sampled_from(found))
+    exchange, bent = bend(case, draw(_numbers), turned_by(draw(_turns)))
+    return Bent(case, *exchange, bent)

@@ -1,0 +1,177 @@
+"""What is near to a response: `variants`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from hypothesis import strategies as st
+from hypothesis.errors import InvalidArgument
+
+from pytest_imgresponse.answers import pretty
+from pytest_imgresponse.checks.finding import LEVELS
+from pytest_imgresponse.edge_cases import EDGE_CASES, EdgeCase
+from pytest_imgresponse.edge_cases.bending import bend_events, with_body
+from pytest_imgresponse.http import HTTPRequest, HTTPResponse
+from pytest_imgresponse.strategies.responses import LETTERS
+
+Path = tuple[str | int, ...]
+
+BORDERS = (0, -1, 1, 2**31 - 1, 2**31, 2**53 + 1, 2**63, 10**30, 0.5, 1e308)
+"""Zero and below; where integers of 32 bits, of floats and of 64 bits end; beyond; a fraction; the largest power of ten
+that is a float."""
+
+_EVENTS = "text/event-stream"
+_MOST = 3
+"""Edge cases, and changes of fields, of one variant at the most."""
+_DEEPEST = 200
+"""Levels of a document whose fields are changed: Python writes no JSON that is much deeper."""
+_DROP = object()
+"""In the place of a new value: the field goes."""
+
+_texts = st.text(f"{LETTERS}\n\0", max_size=40)
+_scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | _texts
+_values = st.recursive(
+    _scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_texts, inner, max_size=3), max_leaves=5
+)
+
+
+class _Change(NamedTuple):
+    """What becomes of one field: its path within the documents of a response, and its new value."""
+
+    path: Path
+    value: Any
+
+
+class _Near(NamedTuple):
+    """What there is to change in a response. Its documents are its JSON, or that of each of its events."""
+
+    documents: tuple[Any, ...]
+    cases: st.SearchStrategy[list[EdgeCase]] | None
+    changes: st.SearchStrategy[list[_Change]] | None
+    ways: st.SearchStrategy[str]
+
+
+@st.composite
+def variants(draw: st.DrawFn, response: HTTPResponse, request: HTTPRequest | None = None) -> HTTPResponse:
+    """Generates a response and what is near to it: record once, fuzz around the truth.
+
+    Drawn are the response itself; the response bent by one to three edge cases, the innermost level first, so that they
+    compose; and the response with one to three fields of its JSON, or of its events, dropped, replaced by any JSON
+    value, or, where they are numbers, put to a border of what a number can be. The status and what is not changed stay
+    as they are. Whether a variant is right, `check` says.
+
+    `request` is what the response answers; with it, edge cases that depart from what was asked for are drawn too.
+
+    Shrinks to the response itself; one that is not, to a single change.
+    """
+    if not isinstance(response, HTTPResponse):
+        raise InvalidArgument(f"expected response to be an HTTPResponse; got {response!r}")
+    if request is not None and not isinstance(request, HTTPRequest):
+        raise InvalidArgument(f"expected request to be an HTTPRequest or None; got {request!r}")
+    near = _near(response, request)
+    way = draw(near.ways)
+    if way == "bent" and near.cases is not None:
+        return _composed(response, request, draw(near.cases))
+    if way == "changed" and near.changes is not None:
+        return _with_changes(response, near.documents, draw(near.changes))
+    return response
+
+
+@lru_cache(maxsize=4)
+def _near(response: HTTPResponse, request: HTTPRequest | None) -> _Near:
+    cases = [case for case in EDGE_CASES.values() if case.applies(response, request)]
+    documents = _documents(response)
+    places = [path for number, document in enumerate(documents) for path in _places((number,), document)]
+    if any(len(path) > _DEEPEST for path in places):
+        places = []
+    ways = ["itself", *["bent"] * bool(cases), *["changed"] * bool(places)]
+    return _Near(
+        documents,
+        st.lists(st.sampled_from(cases), min_size=1, max_size=_MOST) if cases else None,
+        st.lists(_change(places, documents), min_size=1, max_size=_MOST) if places else None,
+        st.sampled_from(ways),
+    )
+
+
+def _documents(response: HTTPResponse) -> tuple[Any, ...]:
+    if response.content_type == _EVENTS:
+        found: list[Any] = []
+        bend_events(response, found.append)
+        return tuple(found)
+    try:
+        return (response.json(),)
+    except (ValueError, RecursionError):
+        return ()
+
+
+def _places(path: Path, value: Any) -> Iterator[Path]:
+    """The paths of all that is within a value, in order."""
+    waiting = [(path, value)]
+    while waiting:
+        at, found = waiting.pop()
+        if at != path:
+            yield at
+        within = list(found.items() if isinstance(found, dict) else enumerate(found) if isinstance(found, list) else ())
+        waiting += [((*at, step), inner) for step, inner in reversed(within)]
+
+
+def _change(places: list[Path], documents: tuple[Any, ...]) -> st.SearchStrategy[_Change]:
+    numbers = [path for path in places if _is_number(_at(documents, path))]
+    anywhere = st.sampled_from(places)
+    changes = st.builds(_Change, anywhere, st.just(_DROP)) | st.builds(_Change, anywhere, _values)
+    if numbers:
+        changes |= st.builds(_Change, st.sampled_from(numbers), st.sampled_from(BORDERS))
+    return changes
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _at(value: Any, path: Path) -> Any:
+    for step in path:
+        value = value[step]
+    return value
+
+
+def _composed(response: HTTPResponse, request: HTTPRequest | None, cases: list[EdgeCase]) -> HTTPResponse:
+    """Bent by each of the cases that still applies, from the innermost level to the outermost."""
+    for case in sorted(dict.fromkeys(cases), key=lambda case: LEVELS.index(case.level), reverse=True):
+        if case.applies(response, request):
+            response = case(response, request)
+    return response
+
+
+def _with_changes(response: HTTPResponse, documents: tuple[Any, ...], changes: list[_Change]) -> HTTPResponse:
+    values: Any = list(documents)
+    for change in changes:
+        values = _changed(values, change.path, change.value)
+    if response.content_type != _EVENTS:
+        end = b"\n" if response.body.endswith(b"\n") else b""
+        return with_body(response, pretty(values[0]) + end)
+    new = iter(values)
+
+    def put(event: dict[str, Any]) -> None:
+        value = next(new)
+        event.clear()
+        event.update(value)
+
+    return bend_events(response, put)
+
+
+def _changed(value: Any, path: Path, new: Any) -> Any:
+    """A copy with one place changed; the same where an earlier change took the place away."""
+    step, rest = path[0], path[1:]
+    there = step in value if isinstance(value, dict) else isinstance(value, list) and step in range(len(value))
+    if not there:
+        return value
+    copy = value.copy()
+    if rest:
+        copy[step] = _changed(value[step], rest, new)
+    elif new is _DROP:
+        del copy[step]
+    else:
+        copy[step] = new
+    return copy

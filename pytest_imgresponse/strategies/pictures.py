@@ -1,0 +1,95 @@
+"""Pictures: as files and as payloads, made once."""
+
+from __future__ import annotations
+
+import colorsys
+from functools import lru_cache
+from typing import cast
+
+import pybase64
+from hypothesis import strategies as st
+from hypothesis.errors import InvalidArgument
+from PIL import GifImagePlugin, JpegImagePlugin, WebPImagePlugin
+
+from pytest_imgresponse.images.make import OUTPUT_FORMATS, OutputFormat, make_picture
+from pytest_imgresponse.strategies.asking import edges_of, require_one_of
+from pytest_imgresponse.strategies.flat_png import flat_png
+
+# Pillow imports them, and more, when it first needs one: not while Hypothesis takes the time of a draw.
+_ENCODERS = (GifImagePlugin, JpegImagePlugin, WebPImagePlugin)
+
+SEEDS = 3
+LOOKS = SEEDS + 9
+"""Pictures that differ in their colours alone: what is first drawn, and nine more to fill an answer with ten."""
+seeds: st.SearchStrategy[int] = st.integers(0, SEEDS - 1)
+"""What the first picture of an answer is drawn from. Few: each picture costs its making, once."""
+
+_FILE_SIZES = ("1024x1024", "256x256", "512x512", "8x8", "1536x1024", "1024x1536", "64x48", "17x31", "1792x1024")
+
+
+@lru_cache(maxsize=1024)
+def payload_of(output_format: str, size: str, transparent: bool, seed: int) -> str:
+    """A picture as a payload; `seed` chooses among `LOOKS` pictures of this format, size and ground."""
+    return pybase64.b64encode(picture_of(output_format, size, transparent, seed)).decode()
+
+
+@lru_cache(maxsize=1024)
+def picture_of(output_format: str, size: str, transparent: bool, seed: int) -> bytes:
+    """A picture as a file; `seed` chooses among `LOOKS` pictures of this format, size and ground."""
+    width, height = edges_of(size)
+    if output_format != "png":
+        return make_picture(cast(OutputFormat, output_format), width, height, transparent=transparent, seed=seed)
+    ink, ground = _colour(seed, 0.8), _colour(seed, 0.1)
+    return flat_png(width, height, (*ink, 255), (*ground, 0)) if transparent else flat_png(width, height, ink, ground)
+
+
+def _colour(seed: int, saturation: float) -> tuple[int, ...]:
+    return tuple(round(level * 255) for level in colorsys.hsv_to_rgb(seed / LOOKS, saturation, 0.95))
+
+
+@st.composite
+def image_files(
+    draw: st.DrawFn,
+    *,
+    output_format: OutputFormat | None = None,
+    size: str | None = None,
+    transparent: bool | None = None,
+) -> bytes:
+    """Generates the bytes of picture files: PNG, WebP, JPEG, GIF (of two frames) and SVG, as an API would send them.
+
+    All can be decoded, but for SVG, which is no raster. `output_format` is one of `png`, `webp`, `jpeg`, `gif` and
+    `svg`; `size` is `WIDTHxHEIGHT` in pixels, edges from 8 to 3840; `transparent` says whether the ground is clear,
+    which no JPEG can be.
+
+    Shrinks to an opaque PNG of 1024x1024.
+    """
+    if output_format is not None:
+        require_one_of("output_format", output_format, OUTPUT_FORMATS)
+    if size is not None:
+        edges_of(size)
+    if transparent is not None and not isinstance(transparent, bool):
+        raise InvalidArgument(f"expected transparent to be True, False or None; got transparent={transparent!r}")
+    if transparent and output_format == "jpeg":
+        raise InvalidArgument("a jpeg cannot be transparent; got transparent=True, output_format='jpeg'")
+    able = [name for name in OUTPUT_FORMATS if not (transparent and name == "jpeg")]
+    chosen: OutputFormat = draw(st.sampled_from(able)) if output_format is None else output_format
+    if transparent is None:
+        transparent = draw(st.booleans()) and chosen != "jpeg"
+    return picture_of(chosen, size or draw(st.sampled_from(_FILE_SIZES)), transparent, draw(seeds))
+
+
+def base64_payloads(
+    *,
+    output_format: OutputFormat | None = None,
+    size: str | None = None,
+    transparent: bool | None = None,
+) -> st.SearchStrategy[str]:
+    """Generates payloads: the base64 texts (RFC 4648, section 4) of what `image_files` generates, on one line.
+
+    The arguments are those of `image_files`. Shrinks to an opaque PNG of 1024x1024.
+    """
+    return image_files(output_format=output_format, size=size, transparent=transparent).map(_encoded)
+
+
+def _encoded(data: bytes) -> str:
+    return pybase64.b64encode(data).decode()

@@ -1,0 +1,217 @@
+"""Which strategy finds which planted bug, after how many examples, and to what it shrinks.
+
+`python tests/benchmarks/planted.py` prints it as a table; `tests/test_planted.py` holds it to its promises. The bugs are
+those of `tests/parsers.py`. A bug shows itself where its parser does not do what the correct one does with the same
+body: other pictures, a refusal, none, or an exception that is no refusal.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import warnings
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import Any, NamedTuple
+
+from hypothesis import HealthCheck, find, settings
+from hypothesis import strategies as st
+from hypothesis.errors import HypothesisWarning
+
+if not __package__:  # run as a script
+    sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from pytest_imgresponse.http import HTTPResponse
+from pytest_imgresponse.strategies import edge_cases, http_responses, stream_responses, variants
+from pytest_imgresponse.strategies.bent import Bent
+from pytest_imgresponse.strategies.telling import Choice, http_answer
+from tests import parsers
+from tests.parsers import PLANTED, Parser, ParserError, StreamParser
+
+WITHIN = 200
+"""Examples in which each bug is to be found."""
+
+Drawn = Bent | HTTPResponse
+
+_PLAIN = http_answer(Choice())
+_FULL = http_answer(Choice(model="gpt-image-1", echo=True))
+
+
+class Fit(NamedTuple):
+    """The strategy that fits a bug, in words and as itself, and what it is drawn around or bent from."""
+
+    words: str
+    strategy: st.SearchStrategy[Any]
+    around: HTTPResponse | None = None
+
+
+def _bent(level: str) -> Fit:
+    return Fit(f'edge_cases(levels=["{level}"])', edge_cases(levels=[level]))
+
+
+def _near(words: str, response: HTTPResponse) -> Fit:
+    return Fit(f"variants({words})", variants(response), response)
+
+
+_ANSWERS = Fit("http_responses()", http_responses())
+_STREAMS = Fit("stream_responses()", stream_responses())
+
+FITTING: dict[type[Parser], Fit] = {
+    parsers.FirstItemUnlooked: _bent("json"),
+    parsers.OnlyTheFirst: _ANSWERS,
+    parsers.NoValidation: _bent("base64"),
+    parsers.PrefixKept: _bent("base64"),
+    parsers.PaddingNeeded: _bent("base64"),
+    parsers.NewlinesRefused: _bent("base64"),
+    parsers.UrlSafeUnknown: _bent("base64"),
+    parsers.SizeTrusted: _bent("image"),
+    parsers.SizeAssumed: _ANSWERS,
+    parsers.FormatTrusted: _bent("image"),
+    parsers.AlphaAssumed: _bent("image"),
+    parsers.ColoursAssumed: _ANSWERS,
+    parsers.UsageAssumed: _ANSWERS,
+    parsers.UsageDetailsAssumed: _bent("schema"),
+    parsers.TokensCutToIntegers: _near("full", _FULL),
+    parsers.NegativeTokens: _near("full", _FULL),
+    parsers.CreatedAsFloat: _bent("schema"),
+    parsers.CreatedAsText: _bent("schema"),
+    parsers.CreatedAssumed: _near("plain", _PLAIN),
+    parsers.ErrorOverlooked: _bent("schema"),
+    parsers.RawJSONError: _bent("http"),
+    parsers.StrictUTF8: _bent("json"),
+    parsers.VerifiedOnly: _bent("image"),
+    parsers.RowsNotCounted: _bent("image"),
+    parsers.BombRaises: _bent("image"),
+    parsers.PromptAssumed: _bent("schema"),
+    parsers.UrlFirst: _bent("schema"),
+    parsers.PartialTakenAsFinal: _STREAMS,
+    parsers.BreaksAtLineFeedsOnly: _bent("stream"),
+    parsers.DoneParsed: _bent("stream"),
+    parsers.NoCompletedAccepted: _bent("stream"),
+    parsers.OneLineOfData: _bent("stream"),
+    parsers.EveryEventAPicture: _bent("stream"),
+}
+
+
+def outcome(parse: Callable[[bytes], Any], body: bytes) -> Any:
+    """What a parser does: the pictures that it gives, or the name of what it raises."""
+    try:
+        return parse(body)
+    except ParserError:
+        return "refused"
+    except Exception as error:
+        return type(error).__name__
+
+
+@cache
+def reader(bug: type[Parser], stream: bool) -> Callable[[bytes], Any]:
+    """A parser that remembers the pictures that it opened: they are few, and take their time."""
+    parser, known = bug(), dict[bytes, Any]()
+    open_picture = parser.opened
+
+    def opened(data: bytes) -> parsers.Picture:
+        if data not in known:
+            try:
+                known[data] = open_picture(data)
+            except Exception as error:
+                known[data] = error
+        if isinstance(known[data], Exception):
+            raise known[data]
+        picture: parsers.Picture = known[data]
+        return picture
+
+    parser.opened = opened  # type: ignore[method-assign]
+    return parser.parse_stream if stream else parser.parse
+
+
+def right(body: bytes, *, stream: bool) -> Any:
+    """What the correct parser does."""
+    return outcome(reader(Parser, stream), body)
+
+
+def shows(bug: type[Parser], response: HTTPResponse) -> bool:
+    """Whether the parser with this bug does not do what the correct one does."""
+    stream = issubclass(bug, StreamParser)
+    return outcome(reader(bug, stream), response.body) != right(response.body, stream=stream)
+
+
+def answer_in(drawn: Drawn) -> HTTPResponse:
+    """The response that a parser gets."""
+    return drawn.bent if isinstance(drawn, Bent) else drawn
+
+
+class Found(NamedTuple):
+    """After how many examples a bug showed itself, and what it shrank to."""
+
+    bug: type[Parser]
+    fit: Fit
+    examples: int
+    drawn: Drawn
+
+    def shrunk_to(self) -> str:
+        """What was drawn, in a few words."""
+        if isinstance(self.drawn, Bent):
+            return f"{self.drawn.case.name} ({self.drawn.case.verdict})"
+        if self.fit.around is not None:
+            return f"{self.fit.words} with {changed(self.fit.around, self.drawn)}"
+        return summary(self.drawn)
+
+
+def search(bug: type[Parser], *, seed: int = 0) -> Found:
+    """Find a bug and shrink what shows it. Raises `hypothesis.errors.NoSuchExample`."""
+    fit, tried, first = FITTING[bug], 0, 0
+
+    def condition(drawn: Drawn) -> bool:
+        nonlocal tried, first
+        tried += 1
+        shown = shows(bug, answer_in(drawn))
+        if shown and not first:
+            first = tried
+        return shown
+
+    chosen = settings(max_examples=WITHIN, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", HypothesisWarning)  # the repr of several pictures is long
+        drawn = find(fit.strategy, condition, settings=chosen, random=Random(seed))
+    return Found(bug, fit, first, drawn)
+
+
+def leaves(value: Any, path: str = "$") -> dict[str, Any]:
+    """The values in a JSON document by their paths; empty ones too."""
+    if isinstance(value, dict) and value:
+        return {deep: leaf for name, inner in value.items() for deep, leaf in leaves(inner, f"{path}.{name}").items()}
+    if isinstance(value, list) and value:
+        return {deep: leaf for n, inner in enumerate(value) for deep, leaf in leaves(inner, f"{path}[{n}]").items()}
+    return {path: value}
+
+
+def changed(before: HTTPResponse, after: HTTPResponse) -> str:
+    """The fields in which two answers differ."""
+    old, new = leaves(before.json()), leaves(after.json())
+    return ", ".join(
+        f"{path}: {json.dumps(new[path])[:30]}" if path in new else f"no {path}"
+        for path in {**old, **new}
+        if path not in old or path not in new or old[path] != new[path] or type(old[path]) is not type(new[path])
+    )
+
+
+def summary(response: HTTPResponse) -> str:
+    """An answer in a few words."""
+    if response.content_type == "text/event-stream":
+        return f"a stream of {response.body.count(b'event: ')} events"
+    fields = response.json()
+    return f"{len(fields['data'])} image(s), fields {', '.join(fields)}"
+
+
+def main() -> None:
+    """Find all and print them."""
+    print(f"{'bug':24}{'strategy':32}{'examples':>8}  shrunk to")
+    for bug in PLANTED:
+        found = search(bug)
+        print(f"{bug.__name__:24}{found.fit.words:32}{found.examples:8}  {found.shrunk_to()}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""Bent responses: every edge case is reached, bites where it says, and shrinks to itself on the plainest response."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import Phase, find, given, settings
+from hypothesis import strategies as st
+
+from pytest_imgresponse.checks import check
+from pytest_imgresponse.checks.finding import LEVELS
+from pytest_imgresponse.edge_cases import EDGE_CASES
+from pytest_imgresponse.edge_cases.table import EdgeCase
+from pytest_imgresponse.strategies import edge_cases, http_responses
+
+quick = settings(database=None, max_examples=200, deadline=None, phases=[Phase.generate])
+EVENTS = "text/event-stream"
+
+
+def plainest(strategy, condition=lambda drawn: True):
+    return find(strategy, condition, settings=settings(database=None, max_examples=1000, derandomize=True))
+
+
+def draws(strategy, number=200):
+    found = []
+
+    @settings(quick, max_examples=number, derandomize=True)
+    @given(strategy)
+    def collect(drawn):
+        found.append(drawn)
+
+    collect()
+    return found
+
+
+def test_each_edge_case_is_drawn_within_500():
+    assert {drawn.case.name for drawn in draws(edge_cases(), 500)} == set(EDGE_CASES)
+
+
+@quick
+@given(edge_cases())
+def test_what_is_bent_is_judged_as_its_case_says(drawn):
+    case, request, response, bent = drawn
+    assert bent == case(response, request) != response
+    assert check(response, request) == []
+    invalid = [finding.level for finding in check(bent, request) if finding.verdict == "invalid"]
+    assert invalid[:1] == [case.level] * (case.verdict == "invalid")
+
+
+def test_an_edge_case_comes_first_on_the_plainest_response_and_then_on_others():
+    first, *others = draws(edge_cases(cases=["data_url_prefix"]), 60)
+    assert first.response == plainest(http_responses())
+    kinds = {(drawn.request.json()["model"], drawn.request.json().get("output_format")) for drawn in others}
+    assert len(kinds) > 4
+    assert {len(drawn.response.json()["data"]) for drawn in others} == {1, 2, 3, 4}
+
+
+def test_edge_cases_shrink_to_the_first_on_the_plainest_response():
+    shrunk = plainest(edge_cases())
+    assert shrunk.case is next(iter(EDGE_CASES.values()))
+    assert shrunk.response == plainest(http_responses())
+
+
+def test_what_fails_for_some_kinds_of_responses_shrinks_to_the_plainest_of_those():
+    webp = plainest(edge_cases(levels=["base64"]), lambda drawn: b'"webp"' in drawn.response.body)
+    assert webp.case is next(case for case in EDGE_CASES.values() if case.level == "base64")
+    assert webp.response.json()["created"] == 1_700_000_000
+
+
+def test_a_bent_response_is_shown_short():
+    bent = plainest(edge_cases(cases=["data_url_prefix"]))
+    assert repr(bent).startswith("<data_url_prefix (unusual, base64) of application/json: b'{")
+    assert len(repr(bent)) < 500
+
+    @settings(database=None, max_examples=1, phases=[Phase.generate])
+    @given(st.just(bent))
+    def fails(drawn):
+        raise AssertionError
+
+    with pytest.raises(AssertionError) as raised:
+        fails()
+    assert repr(bent) in "".join(raised.value.__notes__)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("verdict", ["unusual", "invalid"])
+def test_the_table_can_be_narrowed(verdict, level):
+    wanted = {case.name for case in EDGE_CASES.values() if case.verdict == verdict and case.level == level}
+    assert {drawn.case.name for drawn in draws(edge_cases(verdicts=[verdict], levels=[level]))} == wanted
+
+
+def test_an_edge_case_of_your_own():
+    own = EdgeCase("own", "unusual", "json", "Odd", "run", "any", False, lambda _: True, lambda it: it)
+    (first, *_) = draws(edge_cases(cases=[own, "data_url_prefix"]), 5)
+    assert first.case is own
+    assert first.bent == first.response
+
+
+def test_a_case_that_no_longer_applies_bends_the_plain_response_instead():
+    def once(response, request):
+        return "1023" in dict(response.headers)["date"] or response == plain.response
+
+    plain = plainest(edge_cases(cases=["data_url_prefix"]))
+    own = EdgeCase("own", "valid", "http", "Odd", "run", "one", True, once, lambda it, _: it)
+    assert {drawn.response for drawn in draws(edge_cases(cases=[own]), 30)} == {plain.response}
+
+
+# As HTTP alone.
+
+
+def verdicts_of(strategy):
+    return {
+        max((finding.verdict for finding in check(drawn)), default="", key=WEIGHT.index) for drawn in draws(strategy)
+    }
+
+
+WEIGHT = ["", "unusual", "tolerated", "invalid"]
+
+
+def test_plain_ones_alone_come_unasked():
+    assert verdicts_of(http_responses()) == {""}
+
+
+def test_plain_and_bent_ones_come_together():
+    found = draws(http_responses(verdicts=("valid", "invalid")))
+    invalid = [any(finding.verdict == "invalid" for finding in check(drawn)) for drawn in found]
+    assert 0.1 < sum(invalid) / len(found) < 0.8
+    assert not any(check(drawn) for drawn, bad in zip(found, invalid, strict=True) if not bad)
+
+
+def test_no_verdict_brings_in_streams_or_errors_unasked():
+    found = draws(http_responses(verdicts=("invalid", "unusual")), 500)
+    assert not any(drawn.content_type == EVENTS for drawn in found)
+
+
+def test_a_level_brings_in_its_valid_cases_and_no_plain_ones():
+    found = draws(http_responses(levels=["stream"]))
+    assert {drawn.content_type for drawn in found} == {EVENTS}
+    assert not any(finding.verdict == "invalid" for drawn in found for finding in check(drawn))
+
+
+def test_named_cases_come_whatever_their_verdict():
+    found = draws(http_responses(cases=["data_url_prefix", EDGE_CASES["truncated_body"]]), 40)
+    assert {bool(b"data:image" in drawn.body) for drawn in found} == {True, False}
+    narrowed = draws(http_responses(cases=["data_url_prefix", "truncated_body"], verdicts=["invalid"]), 40)
+    assert not any(b"data:image" in drawn.body for drawn in narrowed)
+
+
+def test_a_case_of_errors_comes_by_name():
+    names = [case.name for case in EDGE_CASES.values() if case.applies_to.startswith("An answer of status 400")]
+    for name in names:
+        assert plainest(http_responses(cases=[name])).status >= 400
+    assert names
+
+
+@settings(quick, max_examples=60)
+@given(st.sampled_from(list(EDGE_CASES.values())).flatmap(lambda case: http_responses(cases=[case])))
+def test_cases_compose_with_other_strategies(response):
+    check(response)
