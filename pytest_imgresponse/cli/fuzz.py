@@ -1,0 +1,204 @@
+"""Hold a parser to its contract: every edge case, then generated answers, in a child process.
+
+The exit code is 0 where the contract holds, 1 where it is broken, 2 for what was asked wrongly, 130 after Ctrl-C.
+What the parser prints goes to stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_imgresponse.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pytest_imgresponse.contract import Report
+    from pytest_imgresponse.contract.run import Watch
+    from pytest_imgresponse.http import HTTPResponse
+
+_MOST = 200
+"""Answers that are generated, unless it is said how many."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.add_argument("target", metavar="MODULE:CALLABLE", help="the parser, importable from here")
+    parser.add_argument(
+        "--given",
+        default="bytes",
+        choices=("bytes", "dict", "response", "http"),
+        help="what it takes: the bytes of a body (the default), the dict of its JSON, an HTTPResponse, or nothing: "
+        "with http it asks for itself, and gets its answers over its own client",
+    )
+    parser.add_argument(
+        "--rejects-with", action="append", default=[], metavar="MODULE:ERROR", help="an error that it refuses with"
+    )
+    parser.add_argument("--pictures", metavar="MODULE:CALLABLE", help="gets the bytes of pictures out of its result")
+    parser.add_argument("--from-response", type=Path, metavar="FILE", help="a cassette, or a body, to fuzz around")
+    parser.add_argument(
+        "--except",
+        dest="except_for",
+        action="append",
+        default=[],
+        type=_exception,
+        metavar="NAME=REASON",
+        help="an edge case that may fail, and why",
+    )
+    parser.add_argument("--case", dest="cases", action="append", metavar="NAME", help="try this edge case alone")
+    parser.add_argument(
+        "--max-examples", type=_count, metavar="N", help=f"generated answers ({_MOST}; none with --case)"
+    )
+    parser.add_argument("--time-limit", type=float, default=10.0, metavar="SECONDS", help="of one call (10)")
+    parser.add_argument("--memory-limit", type=_count, default=1024, metavar="MIB", help="of the child, Linux (1024)")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write the report as a page for a browser")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do it, and return the exit code. Raises `ConfigError`: but for a full disk, before anything is tried."""
+    try:
+        return _run(arguments)
+    except KeyboardInterrupt:
+        print("imgresponse fuzz: interrupted; there is no report", file=sys.stderr)
+        return 130
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    if arguments.html is not None:
+        _require_jinja2()
+        _write(arguments.html, "", "a")
+    with redirect_stdout(sys.stderr):  # stdout is for the report alone
+        report = _report(arguments)
+    if arguments.html is not None:
+        from pytest_imgresponse.cli.page import page_of
+
+        _write(arguments.html, page_of(report), "w")
+    print(json.dumps(report.as_json(), indent=2) if arguments.json else report)
+    return 1 if report.rows else 0
+
+
+def _report(arguments: argparse.Namespace) -> Report:
+    sys.path.insert(0, str(Path.cwd()))
+    parse = _imported(arguments.target)
+    errors = tuple(_imported(name) for name in arguments.rejects_with)
+    pictures = _imported(arguments.pictures) if arguments.pictures is not None else None
+
+    from pytest_imgresponse.contract import arguments as checked
+    from pytest_imgresponse.contract.run import run_contract
+
+    caller = checked.caller_of(parse, arguments.given, errors, pictures)
+    cases = checked.cases_of(arguments.cases)
+    limits = (checked.seconds_of(arguments.time_limit), checked.count_of(arguments.memory_limit, "memory_limit", 1))
+    most = _MOST if arguments.max_examples is None and cases is None else arguments.max_examples
+    from_response = _response(arguments.from_response) if arguments.from_response is not None else None
+    except_for = checked.exceptions_of(dict(arguments.except_for))
+    with _progress(quiet=arguments.json) as watch:
+        return run_contract(
+            caller,
+            cases,
+            from_response=from_response,
+            except_for=except_for,
+            max_examples=most,
+            limits=limits,
+            watch=watch,
+        )
+
+
+def _require_jinja2() -> None:
+    try:
+        import jinja2  # noqa: F401 - it is asked for before the work is done
+    except ImportError as error:
+        raise ConfigError("--html needs jinja2: pip install 'pytest-imgresponse[cli]'") from error
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0; got {text!r}")
+    return int(text)
+
+
+def _exception(text: str) -> tuple[str, str]:
+    name, equals, reason = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(
+            f"expected NAME=REASON, such as trailing_junk='no server sends it'; got {text!r}"
+        )
+    return name, reason
+
+
+def _imported(name: str) -> Any:
+    module, colon, path = name.partition(":")
+    if not (module and colon and path):
+        raise ConfigError(f"expected MODULE:NAME, such as shop.parser:parse; got {name!r}")
+    try:
+        found: Any = import_module(module)
+    except (Exception, SystemExit) as error:  # somebody's module may raise anything
+        raise ConfigError(f"{name!r} cannot be imported from {Path.cwd()}: {type(error).__name__}: {error}") from error
+    for part in path.split("."):
+        if not hasattr(found, part):
+            raise ConfigError(f"{name!r}: {module} has no {path}")
+        found = getattr(found, part)
+    if not callable(found):
+        raise ConfigError(f"{name!r} is {found!r}, which cannot be called")
+    return found
+
+
+def _response(path: Path) -> HTTPResponse:
+    """The first answer of an images route in a cassette, or the body that a file holds."""
+    from pytest_imgresponse.http import HTTPResponse
+
+    try:
+        if path.suffix in (".yaml", ".yml"):
+            return _recorded(path)
+        body = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"--from-response: {str(path)!r} cannot be read: {error.strerror}") from error
+    kind = "text/event-stream" if body.lstrip().startswith((b"event:", b"data:", b":")) else "application/json"
+    return HTTPResponse(200, {"content-type": kind}, body)
+
+
+def _recorded(path: Path) -> HTTPResponse:
+    from pytest_imgresponse.cassette.recorder import is_images_route
+    from pytest_imgresponse.cassette.store import Store
+
+    for interaction in Store(path).load():
+        if is_images_route(interaction.request.url):
+            return interaction.response.http()
+    raise ConfigError(f"--from-response: {str(path)!r} holds no answer of an images route")
+
+
+def _write(path: Path, text: str, mode: str) -> None:
+    try:
+        with path.open(mode, encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise ConfigError(f"--html: {str(path)!r} cannot be written: {error.strerror}") from error
+
+
+@contextmanager
+def _progress(*, quiet: bool) -> Iterator[Watch]:
+    """A line that counts, on a terminal; by rich, which the extra `cli` brings."""
+    try:
+        from rich.console import Console
+        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    except ImportError:
+        yield lambda name, happened: None
+        return
+    console = Console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as progress:
+        task = progress.add_task("")
+        tried = broke = 0
+
+        def watch(name: str, happened: str | None) -> None:
+            nonlocal tried, broke
+            tried, broke = tried + 1, broke + (happened is not None)
+            progress.update(task, description=f"{tried} tried, {broke} broke the contract: {name}")
+
+        yield watch

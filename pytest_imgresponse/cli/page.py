@@ -1,0 +1,131 @@
+"""The report of a contract as a page: one file, for a browser without a network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Any
+
+import pybase64
+from jinja2 import Environment, StrictUndefined
+
+from pytest_imgresponse.checks import LEVELS, VERDICTS
+from pytest_imgresponse.contract import Report
+from pytest_imgresponse.contract.report import Row, escaped, shortened
+from pytest_imgresponse.edge_cases.subjects import subject_of
+from pytest_imgresponse.errors import ResponseError
+from pytest_imgresponse.http import HTTPResponse
+from pytest_imgresponse.images import open_image, suffix_of
+from pytest_imgresponse.images.make import saved
+from pytest_imgresponse.models import Image
+
+_SIDE = 240
+"""Pixels of the longer side of a picture on the page."""
+_MOST_PICTURES = 4
+"""Of one answer, on the page."""
+_DUMPED = 96
+"""Bytes that a dump shows."""
+_WRITTEN = 2000
+"""Bytes of an SVG that are shown, as text."""
+_NO_LEVEL = "none"
+"""The level of an answer in which nothing was found."""
+_THREADS = re.compile(r"([\w.-]+/[\w.-]+)#(\d+)")
+
+
+def page_of(report: Report) -> str:
+    """The page. Nothing on it runs but its own script, and nothing is fetched: its content comes from strangers."""
+    folder = files("pytest_imgresponse.cli")
+    template, style, script = (
+        (folder / name).read_text(encoding="utf-8") for name in ("page.html.jinja", "page.css", "page.js")
+    )
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    page = environment.from_string(template).render(
+        report=report,
+        headline=report.headline.removeprefix(report.parser).strip(),
+        cards=[_card(row) for row in report.rows],
+        verdicts=_counted([row.trial.verdict for row in report.rows], VERDICTS),
+        levels=_counted([row.trial.level or _NO_LEVEL for row in report.rows], (_NO_LEVEL, *LEVELS)),
+        style=style,
+        script=script,
+        style_hash=_hash(style),
+        script_hash=_hash(script),
+    )
+    return escaped(page)
+
+
+def _counted(names: Sequence[str], order: Sequence[str]) -> dict[str, int]:
+    counts = Counter(names)
+    return {name: counts[name] for name in order if name in counts}
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def _card(row: Row) -> dict[str, Any]:
+    trial = row.trial
+    return {
+        "name": trial.name,
+        "verdict": trial.verdict,
+        "level": trial.level or _NO_LEVEL,
+        "happened": row.happened,
+        "reason": trial.reason.split("`"),  # what stands between two of them is code
+        "seen": _linked(trial.seen),
+        "pictures": _pictures(trial.response),
+        "answer": shortened(trial.response),
+        "headers": trial.response.headers,
+        "reproduce": row.reproduce,
+        "milliseconds": round(row.outcome.seconds * 1000, 1),
+    }
+
+
+def _linked(seen: str) -> list[tuple[str, str | None]]:
+    """The citation in pieces, each with the address of the thread that it names."""
+    pieces: list[tuple[str, str | None]] = []
+    end = 0
+    for found in _THREADS.finditer(seen):
+        pieces += [(seen[end : found.start()], None), (found[0], f"https://github.com/{found[1]}/issues/{found[2]}")]
+        end = found.end()
+    return [piece for piece in [*pieces, (seen[end:], None)] if piece[0]]
+
+
+def _pictures(response: HTTPResponse) -> list[dict[str, str]]:
+    """Each picture that can be shown, drawn anew; of each that cannot, and of a body without, the bytes."""
+    payloads = subject_of(response).payloads()
+    if not payloads:
+        return [{"dump": _dump(response.body), "caption": f"the body, {len(response.body)} bytes"}]
+    # Of a stream the last ones are whole.
+    return [_picture(text) for text in payloads[-_MOST_PICTURES:]]
+
+
+def _picture(text: str) -> dict[str, str]:
+    try:
+        data = Image(b64_json=text).image_bytes(lenient=True)
+    except ResponseError as error:
+        return {"dump": _dump(text.encode("utf-8", "surrogatepass")), "caption": str(error)}
+    if suffix_of(data) == ".svg":
+        # As text: a browser would let it do what an SVG can.
+        return {"text": data[:_WRITTEN].decode("utf-8", "replace"), "caption": f"SVG, {len(data)} bytes"}
+    try:
+        picture = open_image(data)
+    except ResponseError as error:
+        return {"dump": _dump(data), "caption": str(error)}
+    caption = f"{picture.format}, {picture.width}x{picture.height} pixels, {picture.mode}, {len(data)} bytes"
+    small = picture.convert("RGBA")
+    small.thumbnail((_SIDE, _SIDE))
+    small.info.clear()  # a colour profile can be as large as it likes
+    return {"url": f"data:image/png;base64,{pybase64.b64encode(saved(small, 'png')).decode()}", "caption": caption}
+
+
+def _dump(data: bytes) -> str:
+    """The first bytes in hexadecimal and as text, eight a line."""
+    lines = []
+    for start in range(0, min(len(data), _DUMPED), 8):
+        part = data[start : start + 8]
+        text = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in part)
+        lines.append(f"{start:04x}  {part.hex(' '):<23}  {text}")
+    return "\n".join([*lines, "…"] if len(data) > _DUMPED else lines) or "(empty)"

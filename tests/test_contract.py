@@ -1,0 +1,731 @@
+"""`check_parser` within one process: the forms, the verdicts, the report, what is generated, the arguments."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import functools
+import json
+import re
+
+import pytest
+from hypothesis import settings
+
+from pytest_imgresponse import (
+    EDGE_CASES,
+    ConfigError,
+    ContractError,
+    HTTPResponse,
+    ImgResponseError,
+    check_parser,
+)
+from pytest_imgresponse.edge_cases.plain import plain_responses
+from tests.parsers import PLANTED, Parser, ParserError, StreamParser
+
+PLAIN = plain_responses()[0][1]
+STREAM = plain_responses()[5][1]
+RIGHT = Parser()
+VALID, UNUSUAL, TOLERATED, INVALID = "c2pa_cabx", "data_url_prefix", "bom", "trailing_junk"
+
+
+class Refused(Exception):
+    """The parser's own."""
+
+
+def report_of(parse, **options):
+    """The report, be the contract kept or broken."""
+    try:
+        return check_parser(parse, **{"max_examples": 0, **options})
+    except ContractError as error:
+        return error.report
+
+
+def happened(parse, *cases, **options):
+    """What the report says of each of these cases that broke the contract."""
+    report = report_of(parse, cases=cases, **options)
+    return {row.trial.name: row.happened for row in report.rows}
+
+
+def accepts(body):
+    return []
+
+
+def refuses(body):
+    raise Refused("no")
+
+
+def fails(body):
+    return body["data"]
+
+
+def pictures(found):
+    return [picture.data for picture in found]
+
+
+# -- the forms --------------------------------------------------------------------------------------------------------
+
+
+class Recording:
+    """Parsers of every kind that keep what they were given."""
+
+    def __init__(self):
+        self.got = []
+
+    def method(self, argument):
+        self.got.append(argument)
+
+    async def coroutine(self, argument):
+        await asyncio.sleep(0)
+        self.method(argument)
+
+    def generator(self, argument):
+        yield 1
+        self.method(argument)
+
+    def callable(self):
+        recording = self
+
+        class Parses:
+            def __call__(self, argument):
+                recording.method(argument)
+
+        return Parses()
+
+    def async_callable(self):
+        recording = self
+
+        class Parses:
+            async def __call__(self, argument):
+                await recording.coroutine(argument)
+
+        return Parses()
+
+    def parsers(self):
+        return {
+            "method": self.method,
+            "coroutine": self.coroutine,
+            "generator": self.generator,
+            "object": self.callable(),
+            "async object": self.async_callable(),
+            "partial": functools.partial(self.method),
+            "async partial": functools.partial(functools.partial(self.coroutine)),
+            "lambda of a coroutine": lambda argument: self.coroutine(argument),
+        }
+
+
+KINDS = list(Recording().parsers())
+NAMES = {
+    "object": "tests.test_contract.Recording.callable.<locals>.Parses",
+    "async object": "tests.test_contract.Recording.async_callable.<locals>.Parses",
+    "partial": "tests.test_contract.Recording.method",
+    "async partial": "tests.test_contract.Recording.coroutine",
+    "lambda of a coroutine": "tests.test_contract.Recording.parsers.<locals>.<lambda>",
+}
+
+
+class TestForms:
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_every_kind_of_parser_is_run_to_its_end(self, kind):
+        recording = Recording()
+        report = report_of(recording.parsers()[kind], cases=[VALID])
+        assert [json.loads(body)["created"] for body in recording.got] == [1_780_000_000]
+        assert report.parser == NAMES.get(kind, f"tests.test_contract.Recording.{kind}")
+
+    @pytest.mark.parametrize("given", ["bytes", "dict", "response"])
+    def test_it_gets_what_it_takes(self, given):
+        recording = Recording()
+        report_of(recording.method, cases=["status_201"], given=given)
+        bent = EDGE_CASES["status_201"](PLAIN)
+        assert recording.got == [{"bytes": bent.body, "dict": json.loads(bent.body), "response": bent}[given]]
+
+    @pytest.mark.parametrize("kind", KINDS)
+    @pytest.mark.asyncio
+    async def test_in_a_test_that_is_async_itself(self, kind):
+        recording = Recording()
+        report_of(recording.parsers()[kind], cases=[VALID])
+        assert len(recording.got) == 1
+
+    @pytest.mark.asyncio
+    async def test_a_parser_that_runs_a_loop_of_its_own_does_so_in_an_async_test_too(self):
+        recording = Recording()
+        assert not happened(lambda body: asyncio.run(recording.coroutine(body)), VALID)
+        assert len(recording.got) == 1
+
+    def test_whether_a_body_is_an_error_only_a_parser_of_responses_can_know(self):
+        cases = ("moderation_blocked", "html_gateway_page_504")
+        assert happened(accepts, *cases, given="response") == {"html_gateway_page_504": "accepted it silently (body)"}
+        found = report_of(accepts, cases=cases).rows
+        assert [(row.trial.name, row.trial.verdict, row.trial.level) for row in found] == [
+            ("moderation_blocked", "invalid", "schema"),
+            ("html_gateway_page_504", "invalid", "http"),
+        ]
+        assert "; of this a parser sees $.error: an object with the keys" in found[0].trial.reason
+
+    def test_what_is_no_json_is_not_given_as_a_dict(self):
+        with pytest.raises(ConfigError, match="cases names 'trailing_junk', which cannot be tried with given='dict'"):
+            report_of(accepts, cases=[INVALID], given="dict")
+
+    def test_every_edge_case_is_tried_in_one_form_or_the_other(self):
+        names = set()
+
+        def watching(given, from_response=None):
+            report = report_of(fails, given=given, from_response=from_response)
+            names.update(row.trial.name for row in report.rows)
+
+        watching("bytes")
+        watching("response")
+        watching("bytes", STREAM)
+        # What was asked for, a stream or none, only a client can know.
+        assert set(EDGE_CASES) - names == {"json_instead_of_sse", "sse_instead_of_json"}
+
+
+# -- the verdicts -----------------------------------------------------------------------------------------------------
+
+
+class TestVerdicts:
+    def test_what_is_valid_or_unusual_must_be_accepted(self):
+        assert happened(refuses, VALID, UNUSUAL, TOLERATED, INVALID, rejects_with=Refused) == {
+            VALID: "refused it with Refused: no",
+            UNUSUAL: "refused it with Refused: no",
+        }
+
+    def test_what_is_invalid_must_not_be_accepted(self):
+        assert happened(accepts, VALID, UNUSUAL, TOLERATED, INVALID) == {INVALID: "accepted it silently ($)"}
+
+    def test_only_what_rejects_with_names_is_a_refusal(self):
+        line = fails.__code__.co_firstlineno + 1
+        assert set(happened(fails, VALID, UNUSUAL, TOLERATED, INVALID, rejects_with=Refused).values()) == {
+            f"raised TypeError: byte indices must be integers or slices, not str at test_contract.py:{line}"
+        }
+        assert not happened(fails, TOLERATED, INVALID, rejects_with=(Refused, TypeError))
+
+    @pytest.mark.parametrize(
+        ("case", "given"),
+        [
+            ("moderation_blocked", "response"),
+            ("created_only", "bytes"),
+            ("url_only", "bytes"),
+            ("output_format_svg", "bytes"),
+            ("bomb_180_megapixels", "bytes"),
+            ("jpeg_12_bit", "bytes"),
+            ("png_ztxt_over_1_mib", "bytes"),
+        ],
+    )
+    def test_a_parser_may_insist_on_a_raster_picture_that_it_can_open(self, case, given):
+        assert EDGE_CASES[case].verdict in ("valid", "unusual")
+        assert not happened(refuses, case, given=given, rejects_with=Refused)
+        assert "raised Refused: no" in happened(refuses, case, given=given)[case]
+
+    @pytest.mark.parametrize("case", ["both_url_and_b64", "status_201", "png_16_bit"])
+    def test_but_not_refuse_one_that_is_there(self, case):
+        assert happened(refuses, case, given="response", rejects_with=Refused) == {case: "refused it with Refused: no"}
+
+    def test_an_exit_is_an_error_as_any_other(self):
+        def parse(body):
+            raise SystemExit("usage: parse FILE")
+
+        assert "raised SystemExit: usage: parse FILE" in happened(parse, VALID)[VALID]
+
+    def test_ctrl_c_ends_the_run(self):
+        def parse(body):
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            check_parser(parse)
+
+    def test_an_error_that_cannot_be_told_is_told_as_such(self):
+        class Mute(Exception):
+            def __str__(self):
+                raise ValueError
+
+        def parse(body):
+            raise Mute
+
+        assert "raised Mute: (its message cannot be read) at" in happened(parse, VALID)[VALID]
+
+    def test_to_run_out_of_memory_is_no_refusal_even_for_who_refuses_with_anything(self):
+        def parse(body):
+            raise MemoryError
+
+        assert happened(parse, INVALID, rejects_with=Exception) == {INVALID: "out of memory: MemoryError"}
+
+    def test_an_error_of_a_library_is_told_with_the_line_that_called_it(self):
+        def parse(body):
+            return json.loads(body)
+
+        line = parse.__code__.co_firstlineno + 1
+        assert re.search(rf" at test_contract\.py:{line}, in decoder\.py:\d+$", happened(parse, INVALID)[INVALID])
+
+    def test_a_long_message_is_cut_and_one_without_a_message_is_its_name(self):
+        def long(body):
+            raise ValueError("a\n " * 200)
+
+        def short(body):
+            raise ValueError
+
+        assert f"ValueError: {'a ' * 80}…" in happened(long, VALID)[VALID]
+        assert "raised ValueError at" in happened(short, VALID)[VALID]
+
+
+class TestPictures:
+    """What `pictures` gives must be what the answer holds."""
+
+    def test_a_right_parser_loses_nothing(self):
+        report = report_of(RIGHT.parse, pictures=pictures, rejects_with=ParserError)
+        assert (str(report).splitlines()[0], report.rows) == (
+            "tests.parsers.Parser.parse keeps the contract of a parser",
+            [],
+        )
+
+    def test_a_picture_that_is_lost_or_another_is_told(self):
+        cases = ("sizes_differ_within_response", "c2pa_cabx", "png_gray", "created_only", "url_only", "half_png")
+
+        def only_first(found):
+            return pictures(found)[:1]
+
+        def drawn_anew(found):
+            return [data + b"!" for data in pictures(found)]
+
+        options = {"rejects_with": ParserError, "from_response": plain_responses()[1][1]}
+        assert happened(RIGHT.parse, *cases[:1], pictures=only_first, **options) == {
+            "sizes_differ_within_response": "accepted it with 1 of its 2 pictures"
+        }
+        assert happened(RIGHT.parse, *cases[1:], pictures=drawn_anew, rejects_with=ParserError) == {
+            "c2pa_cabx": "accepted it with another picture than its own",
+            "png_gray": "accepted it with another picture than its own",
+        }
+
+    def test_those_behind_a_url_are_not_compared(self):
+        assert not happened(accepts, "url_only", "both_url_and_b64", pictures=list)
+
+    def test_those_of_what_is_tolerated_are_not_compared(self):
+        assert not happened(accepts, "png_bad_idat_crc", pictures=list)
+
+    def test_of_a_stream_the_completed_ones_count(self):
+        parse = StreamParser().parse_stream
+        assert not happened(
+            parse, "comment_after_id", pictures=pictures, rejects_with=ParserError, from_response=STREAM
+        )
+        assert happened(accepts, "comment_after_id", pictures=list, from_response=STREAM) == {
+            "comment_after_id": "accepted it with 0 of its 1 pictures"
+        }
+
+    def test_of_an_event_of_another_kind_nothing_is_said(self):
+        told = HTTPResponse(200, STREAM.headers, STREAM.body.replace(b".completed", b".done"))
+        report = report_of(accepts, from_response=told, pictures=list)
+        assert not [row for row in report.rows if "pictures" in row.happened]
+
+    def test_what_pictures_raises_is_told_as_such(self):
+        def cannot(found):
+            return found["pictures"]
+
+        text = happened(accepts, VALID, pictures=cannot)[VALID]
+        assert text.startswith("accepted it, and pictures(…) raised TypeError: list indices must be integers")
+        assert text.endswith(f" at test_contract.py:{cannot.__code__.co_firstlineno + 1}")
+
+
+# -- the report -------------------------------------------------------------------------------------------------------
+
+REPORT = """\
+tests.test_contract.refuses breaks the contract of a parser in 2 ways
+  tried: 4 plain answers and edge cases, 0 generated answers (given='bytes'); slowest: SLOWEST ms
+  excepted: c2pa_cabx (not ours)
+  except_for names bom, which holds: take it out
+
+  case             level   verdict    what happened
+  ---------------  ------  ---------  -------------
+  data_url_prefix  base64  unusual    refused it with Refused: no
+  usage_huge       schema  unusual    refused it with Refused: no
+
+  The smallest test case of each, and the line that shows it again, after
+
+    from pytest_imgresponse import EDGE_CASES
+    from pytest_imgresponse.edge_cases.plain import plain_responses
+
+  data_url_prefix: {data_url_prefix_reason} (seen: {data_url_prefix_seen})
+    200 application/json: {{ "created": 1780000000, "background": "opaque", "data": [ {{ "b64_json": "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAA…" }} ], "output_format": "png", "quality": "low", "size": "64x64", "usage": {{ "input_tokens": 3, "input_tokens_details":… (818 bytes)
+    parse(EDGE_CASES["data_url_prefix"](plain_responses()[0][1]).body)
+
+  usage_huge: {usage_huge_reason} (seen: {usage_huge_seen})"""
+
+
+class TestReport:
+    def test_all_that_fails_is_told_together(self):
+        cases = [VALID, TOLERATED, UNUSUAL, "usage_huge"]
+        excepted = {VALID: "not ours", TOLERATED: "nor this"}
+        with pytest.raises(ContractError) as caught:
+            check_parser(refuses, cases=cases, rejects_with=Refused, except_for=excepted)
+        text = re.sub(r"slowest: \S+, \d+ ms", "slowest: SLOWEST ms", str(caught.value))
+        facts = {f"{name}_{what}": getattr(EDGE_CASES[name], what) for name in cases for what in ("reason", "seen")}
+        start = REPORT.format(**facts)
+        assert text[: len(start)] == start
+        assert text.endswith('\n    parse(EDGE_CASES["usage_huge"](plain_responses()[0][1]).body)')
+
+    def test_a_broken_contract_fails_a_test_and_is_an_error_of_this_package(self):
+        with pytest.raises(AssertionError) as caught:
+            check_parser(accepts, cases=[INVALID])
+        assert isinstance(caught.value, ImgResponseError)
+        assert str(caught.value) == str(caught.value.report)
+        assert str(caught.value).startswith("tests.test_contract.accepts breaks the contract of a parser in 1 way\n")
+
+    def test_pytest_shows_the_report_and_no_line_of_this_package(self, pytester):
+        pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function")
+        pytester.makepyfile(
+            """
+            from pytest_imgresponse import check_parser
+
+            def test_parse():
+                check_parser(lambda body: None, cases=["trailing_junk"])
+            """
+        )
+        result = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:hypothesispytest")
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines(
+            ["E *ContractError: *breaks the contract*", "E *trailing_junk  json*accepted it silently*"]
+        )
+        result.stdout.no_fnmatch_line("*raise ContractError*")
+
+    def test_it_says_what_time_the_slowest_took(self):
+        def parse(body):
+            if b"data:image" in body:
+                asyncio.run(asyncio.sleep(0.05))
+
+        name, seconds = report_of(parse, cases=[VALID, UNUSUAL, TOLERATED]).slowest
+        assert (name, 0.05 < seconds < 5) == (UNUSUAL, True)
+
+    def test_exceptions_that_are_not_needed_are_told(self):
+        excepted = {UNUSUAL: "it holds", VALID: "so does this", "comment_after_id": "of streams", INVALID: "a bug"}
+        report = report_of(accepts, except_for=excepted, cases=None)
+        assert report.excepted == {INVALID: "a bug"}
+        assert report.unneeded == {UNUSUAL: "holds", VALID: "holds", "comment_after_id": "is not tried here"}
+        assert "  except_for names comment_after_id, which is not tried here: take it out" in str(report).splitlines()
+        assert report_of(accepts, except_for=excepted, cases=[VALID]).unneeded == {VALID: "holds"}
+
+    def test_what_a_terminal_would_obey_is_escaped(self):
+        def parse(body):
+            raise ValueError("\x1b[31mred\x07 \u202eback \ud800")
+
+        text = str(report_of(parse, cases=["revised_prompt_nul", "number_of_5000_digits"]))
+        assert "ValueError: \\x1b[31mred\\x07 \\u202eback \\ud800 at" in text
+        assert all(letter.isprintable() for letter in text.replace("\n", ""))
+
+    def test_for_machines_it_is_json(self):
+        found = json.loads(json.dumps(report_of(refuses, cases=[UNUSUAL, TOLERATED], rejects_with=Refused).as_json()))
+        [row] = found.pop("findings")
+        seconds = found.pop("slowest")["seconds"]
+        assert 0 <= seconds < 1
+        assert found == {
+            "parser": "tests.test_contract.refuses",
+            "given": "bytes",
+            "tried": 2,
+            "generated": 0,
+            "excepted": {},
+            "unneeded": {},
+            "preamble": "from pytest_imgresponse import EDGE_CASES\n"
+            "from pytest_imgresponse.edge_cases.plain import plain_responses",
+        }
+        assert base64.b64decode(row.pop("body")) == EDGE_CASES[UNUSUAL](PLAIN).body
+        assert 0 <= row.pop("seconds") < 1
+        assert row == {
+            "case": UNUSUAL,
+            "level": "base64",
+            "verdict": "unusual",
+            "happened": "refused it with Refused: no",
+            "reason": EDGE_CASES[UNUSUAL].reason,
+            "seen": EDGE_CASES[UNUSUAL].seen,
+            "reproduce": f'parse(EDGE_CASES["{UNUSUAL}"](plain_responses()[0][1]).body)',
+            "status": 200,
+            "headers": [["content-type", "application/json"]],
+        }
+
+
+def parse_body(body):
+    if len(body) % 2:
+        raise KeyError(len(body))
+
+
+def parse_dict(answer):
+    if len(str(answer)) % 2:
+        raise KeyError(len(str(answer)))
+
+
+def parse_response(response):
+    if (response.status + len(response.body)) % 2:
+        raise KeyError(response.status, len(response.body), response.header("content-type"))
+
+
+async def parse_later(body):
+    await asyncio.sleep(0)
+    parse_body(body)
+
+
+def parse_bit_by_bit(body):
+    yield 1
+    parse_body(body)
+
+
+class TestLinesToPaste:
+    """Executed after their preamble, they do to the parser what the report says."""
+
+    @pytest.mark.parametrize("source", ["plain answers", "from_response"])
+    @pytest.mark.parametrize(
+        ("parse", "given"),
+        [
+            (parse_body, "bytes"),
+            (parse_dict, "dict"),
+            (parse_response, "response"),
+            (parse_later, "bytes"),
+            (parse_bit_by_bit, "bytes"),
+        ],
+    )
+    def test_each_shows_the_same_again(self, parse, given, source):
+        from_response = plain_responses()[1][1] if source == "from_response" else None
+        with settings_of(derandomize=True):
+            report = report_of(parse, given=given, max_examples=50, from_response=from_response)
+        rows = {row.trial.name: row for row in report.rows}
+        assert sum(row.outcome.kind == "raised" for row in rows.values()) > 50
+        for row in rows.values():
+            if row.outcome.kind == "raised":
+                assert raised_by(row.reproduce, report.preamble, parse, from_response) == row.outcome.error
+
+    @pytest.mark.parametrize("given", ["bytes", "dict", "response"])
+    def test_what_was_generated_is_packed_into_its_line(self, given):
+        def parse(argument):
+            text = str(argument) if given == "dict" else str(getattr(argument, "body", argument))
+            if "quality" not in text:
+                raise KeyError(len(text))
+
+        with settings_of(derandomize=True):
+            report = report_of(
+                parse, given=given, max_examples=100, cases=["c2pa_cabx"], from_response=PLAIN, rejects_with=ParserError
+            )
+        [row] = [row for row in report.rows if row.outcome.kind == "raised"]
+        assert row.trial.name == "generated"
+        assert report.preamble.startswith("import base64, json, zlib" if given == "dict" else "import base64, zlib")
+        assert raised_by(row.reproduce, report.preamble, parse) == row.outcome.error
+
+    def test_with_the_case_it_shows_the_same_for_what_was_asked(self):
+        report = report_of(fails, cases=["more_images_than_n"])
+        assert report.rows[0].reproduce == (
+            'parse(EDGE_CASES["more_images_than_n"](plain_responses()[0][1], plain_responses()[0][0]).body)'
+        )
+        assert raised_by(report.rows[0].reproduce, report.preamble, fails) == report.rows[0].outcome.error
+
+
+def raised_by(line, preamble, parse, from_response=None):
+    names = {"parse": parse, "from_response": from_response}
+    exec(preamble, names)
+    try:
+        exec(line, names)
+    except BaseException as error:
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+class settings_of:
+    """Hypothesis' profile, for a while."""
+
+    def __init__(self, **options):
+        settings.register_profile("contract", **options)
+        self.before = settings.get_current_profile_name()
+
+    def __enter__(self):
+        settings.load_profile("contract")
+
+    def __exit__(self, *error):
+        settings.load_profile(self.before)
+
+
+# -- what is generated ------------------------------------------------------------------------------------------------
+
+
+FIELDS = ("background", "output_format", "quality", "size")
+
+
+def needing(*names, error="No_{}"):
+    """A right parser, but that it takes these fields to be there."""
+
+    def parse(body):
+        found = RIGHT.parse(body)
+        for name in names:
+            if name not in json.loads(body):
+                raise type(error.format(name), (Exception,), {})
+        return found
+
+    return parse
+
+
+class TestGenerated:
+    def test_a_bug_that_no_case_shows_is_found_and_shrunk(self):
+        options = {"from_response": PLAIN, "rejects_with": ParserError, "max_examples": 500, "cases": [VALID]}
+        with settings_of(derandomize=True):
+            report = report_of(needing(*FIELDS, error="Missing"), **options)
+        [row] = report.rows
+        assert (row.trial.name, row.trial.verdict, row.trial.level) == ("generated", "valid", None)
+        assert "raised Missing at test_contract.py" in row.happened
+        answer = json.loads(PLAIN.body)
+        [missing] = set(answer) - set(json.loads(row.trial.response.body))
+        del answer[missing]
+        assert json.loads(row.trial.response.body) == answer
+        assert report.generated > report.tried == 1
+
+    def test_each_way_is_told_once_and_five_at_the_most(self):
+        parse = needing(*FIELDS, "usage", "created", "data")
+        options = {"from_response": PLAIN, "rejects_with": ParserError, "max_examples": 500, "cases": [VALID]}
+        with settings_of(derandomize=True):
+            report = report_of(parse, **options)
+        assert len({row.happened for row in report.rows}) == len(report.rows) == 5
+
+    def test_what_the_cases_have_shown_is_not_told_again(self):
+        def parse(body):
+            raise KeyError("always")
+
+        assert {row.trial.name for row in report_of(parse, max_examples=20).rows} >= {"plain", VALID}
+        assert not [row for row in report_of(parse, max_examples=20).rows if row.trial.name == "generated"]
+
+    def test_nor_what_is_excepted(self):
+        def parse(body):
+            found = RIGHT.parse(body)
+            if "usage" not in json.loads(body):
+                raise KeyError("usage")
+            return found
+
+        names = [
+            row.trial.name for row in report_of(parse, rejects_with=ParserError).rows if "plain" not in row.trial.name
+        ]
+        report = report_of(
+            parse,
+            rejects_with=ParserError,
+            max_examples=200,
+            except_for=dict.fromkeys(names, "known"),
+            from_response=PLAIN,
+        )
+        assert report.rows == []
+        assert set(report.excepted) <= set(names)
+
+    def test_it_is_generated_around_the_response_that_was_given(self):
+        created = set()
+
+        def parse(body):
+            created.add(json.loads(body).get("created"))
+
+        given = HTTPResponse(200, {"content-type": "application/json"}, b'{"created": 12345}')
+        report_of(parse, from_response=given, max_examples=30, rejects_with=ValueError)
+        assert 12345 in created
+        assert 1_780_000_000 not in created
+
+    def test_as_many_as_the_profile_of_hypothesis_says_but_none_for_named_cases(self):
+        with settings_of(max_examples=7):
+            assert report_of(RIGHT.parse, rejects_with=ParserError, max_examples=None).generated == 7
+            assert report_of(RIGHT.parse, rejects_with=ParserError, max_examples=None, cases=[VALID]).generated == 0
+        assert report_of(RIGHT.parse, rejects_with=ParserError, max_examples=3, cases=[VALID]).generated == 3
+        assert report_of(RIGHT.parse, rejects_with=ParserError, max_examples=0).generated == 0
+
+    def test_a_parser_that_fails_now_and_then_is_told_as_it_failed(self):
+        calls = iter(range(10**6))
+
+        def parse(body):
+            if next(calls) % 7 == 5:
+                raise ZeroDivisionError
+            if next(calls) % 11 == 5:
+                raise KeyError
+
+        report = report_of(parse, cases=[VALID], max_examples=60)
+        assert any("raised" in row.happened for row in report.rows)
+
+    def test_nothing_that_is_drawn_is_printed_or_warned_of(self, capfd, recwarn):
+        def parse(body):
+            if len(body) > 1_000_000:
+                raise KeyError
+
+        report_of(parse, max_examples=50)
+        assert capfd.readouterr() == ("", "")
+        assert not [warning for warning in recwarn if "repr" in str(warning.message)]
+
+
+# -- the arguments ----------------------------------------------------------------------------------------------------
+
+
+async def async_generator(body):
+    yield body
+
+
+BAD = {
+    "parse": (None, "expected parse to be a function, a coroutine function or a generator function; got None"),
+    "given": ("text", "expected given to be one of bytes, dict, response, http; got 'text'"),
+    "rejects_with": (ValueError("no"), r"exception class or a tuple of them; got ValueError\('no'\)"),
+    "pictures": ([], r"expected pictures to be a function of what parse returns; got \[\]"),
+    "from_response": (b"{}", "expected from_response to be an HTTPResponse .*; got b'{}'"),
+    "max_examples": (-1, "expected max_examples to be a whole number from 0; got -1"),
+    "time_limit": (0, "expected time_limit to be seconds above 0, at most a day; got 0"),
+    "memory_limit": (0, "expected memory_limit to be a whole number from 1; got 0"),
+    "cases": ("bom", "expected cases to be a list of names of edge cases; got 'bom'"),
+    "except_for": (["bom"], r"expected except_for to map names of edge cases to reasons; got \['bom'\]"),
+}
+MORE = [
+    ("parse", async_generator, "expected parse to be .*; got <function async_generator"),
+    ("rejects_with", (ValueError, "KeyError"), "exception class or a tuple of them; got 'KeyError'"),
+    ("rejects_with", [ValueError], r"exception class or a tuple of them; got \[<class 'ValueError'>\]"),
+    ("max_examples", 1.5, "whole number from 0; got 1.5"),
+    ("max_examples", True, "whole number from 0; got True"),
+    ("time_limit", float("nan"), "got nan"),
+    ("time_limit", float("inf"), "got inf"),
+    ("time_limit", "10", "got '10'"),
+    ("time_limit", True, "got True"),
+    ("memory_limit", 0.5, "got 0.5"),
+    ("cases", [], r"got \[\]"),
+    ("cases", ["no_such"], "cases names 'no_such', which is no edge case; `imgresponse cases` lists them"),
+    ("except_for", {"no_such": "why"}, "except_for names 'no_such', which is no edge case"),
+    ("except_for", {"bom": " "}, "except_for gives no reason for 'bom': expected a sentence, got ' '"),
+    ("except_for", {"bom": None}, "except_for gives no reason for 'bom': expected a sentence, got None"),
+    (
+        "cases",
+        ["comment_after_id"],
+        r"cannot be tried with given='bytes': it applies to a stream .*; give from_response=\{such a response\}",
+    ),
+]
+
+
+class TestArguments:
+    @pytest.mark.parametrize(("name", "value", "message"), [*((name, *bad) for name, bad in BAD.items()), *MORE])
+    def test_a_wrong_one_is_refused_with_its_value_and_what_was_expected(self, name, value, message):
+        options = {"parse": accepts, name: value}
+        with pytest.raises(ConfigError, match=message):
+            check_parser(options.pop("parse"), **options)
+
+    def test_that_nothing_can_be_tried_is_no_success(self):
+        with pytest.raises(ConfigError, match="nothing can be tried: with given='dict', from_response has to be JSON"):
+            check_parser(accepts, given="dict", from_response=STREAM)
+
+
+# -- a right parser, and wrong ones -----------------------------------------------------------------------------------
+
+
+class TestRightParser:
+    """No false alarm: `tests.parsers.Parser` was written from the standards, without this package."""
+
+    @pytest.mark.parametrize("form", ["bytes", "response", "dict", "stream"])
+    def test_it_keeps_the_contract(self, form):
+        forms = {
+            "bytes": (RIGHT.parse, 300, {}),
+            "response": (lambda response: RIGHT.parse(response.body), 50, {"given": "response"}),
+            "dict": (lambda answer: RIGHT.parse(json.dumps(answer).encode()), 50, {"given": "dict"}),
+            "stream": (RIGHT.parse_stream, 300, {"from_response": STREAM}),
+        }
+        parse, most, options = forms[form]
+        report = check_parser(parse, rejects_with=ParserError, pictures=pictures, max_examples=most, **options)
+        assert (report.rows, report.unneeded) == ([], {})
+
+
+@pytest.mark.parametrize("bug", PLANTED, ids=lambda bug: bug.__name__)
+def test_a_planted_bug_is_found_in_one_run(bug):
+    streams = issubclass(bug, StreamParser)
+    parser = bug()
+    with pytest.raises(ContractError):
+        check_parser(
+            parser.parse_stream if streams else parser.parse,
+            rejects_with=ParserError,
+            pictures=pictures,
+            max_examples=0,  # the edge cases alone find it
+            from_response=STREAM if streams else None,
+        )
