@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -276,3 +277,12 @@ def test_a_plain_request_is_what_a_client_sends():
         assert isinstance(request, HTTPRequest)
         assert (request.method, request.header("content-type")) == ("POST", "application/json")
         assert request.header("authorization") is None
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full, which is always full, here")
+def test_a_full_disk_is_told_and_no_traceback():
+    with open("/dev/full", "w") as full:
+        run = subprocess.run(["imgresponse", "cases", "--json"], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert run.returncode == 2
+    assert "No space left on device" in run.stderr
+    assert "Traceback" not in run.stderr

@@ -141,7 +141,8 @@ class TestCassettes:
             answers = [HTTP.post(f"{url}/images/generations", json=asked) for _ in range(3)]
             assert [answer.status_code for answer in answers] == [429, 429, 404]
             assert answers[2].json()["error"]["message"] == (
-                f"no recorded answer for POST {url}/images/generations: it is recorded 2 time(s), and was asked 3 times "
+                "no recorded answer for POST http://127.0.0.1/v1/images/generations: it is recorded 2 time(s), and was "
+                "asked 3 times "
                 "(--once)"
             )
 
@@ -155,11 +156,13 @@ class TestCassettes:
             error = answer.json()["error"]
             assert (error["type"], error["code"]) == ("invalid_request_error", "unrecorded_request")
             assert error["message"].startswith(
-                f"no recorded answer for POST {url}/images/generations: the nearest, number 1, differs in:\n"
+                "no recorded answer for POST http://127.0.0.1/v1/images/generations: the nearest, number 1, differs in:\n"
                 "  prompt: recorded 'a red fox', asked 'a blue fox'\nRecorded are:\n  POST http://127.0.0.1/v1/images/gen"
             )
             assert "twice.yaml" in error["message"]
-            assert HTTP.get(f"{url}/models").status_code == 404
+            unknown = HTTP.get(f"{url}/models?api_key=sk-abcdefghijklmnopqrstuvwxyz")
+            assert unknown.status_code == 404
+            assert "sk-abc" not in unknown.text
 
         serve(monkeypatch, cassettes, use=use)
 

@@ -970,3 +970,49 @@ class TestRetries:
     )
     def test_what_is_not_retried_is_left_alone(self, response, told):
         assert retried_at_once(response).header("retry-after-ms") == told
+
+
+class TestTraps:
+    def test_what_is_stubbed_is_never_told_how_to_pass(self):
+        """A host that passes by takes its images routes along: the paid API would be asked for pictures."""
+        with stub({"created": 1}), pytest.raises(UnstubbedRequestError) as refusal:
+            httpx.post("https://api.openai.com/v1/chat/completions", json={})
+        assert "ignore_hosts" not in str(refusal.value)
+        with stub({"created": 1}), pytest.raises(UnstubbedRequestError) as refusal:
+            httpx.post(URL, json=ORDER)
+            httpx.post("https://api.example/v1/chat/completions", json={})
+        assert "ignore_hosts" not in str(refusal.value)
+
+    def test_stubs_of_two_tasks_are_told_apart_when_the_first_closes(self):
+        async def one(seconds):
+            with stub({"created": 1}):
+                await asyncio.sleep(seconds)
+
+        async def main():
+            return await asyncio.gather(one(0.01), one(0.05), return_exceptions=True)
+
+        first, second = asyncio.run(main())
+        assert isinstance(first, CassetteInUseError)
+        assert "open one for all tasks" in str(first)
+        assert second is None
+        with stub({"created": 2}):
+            assert httpx.post(URL, json=ORDER).json() == {"created": 2}
+
+    @pytest.mark.parametrize("kind", ["error", "keepalive"])
+    def test_events_of_no_image_are_passed_over(self, kind):
+        told = {"created_at": 1, "size": "16x16", "quality": "low", "background": "opaque", "output_format": "png"}
+        body = (
+            event("image_generation.completed", {"b64_json": "AAAA", **told})
+            + f'event: {kind}\ndata: {{"{kind}": {{"message": "late"}}}}\n\n'.encode()
+            + b"data: [1]\n\n"
+        )
+        with stub(plain(body, content_type="text/event-stream")) as stubbed:
+            httpx.post(URL, json=ORDER)
+        assert [each.type for each in stubbed.events] == ["image_generation.completed"]
+        assert stubbed.http_responses[0].body == body
+
+    def test_an_event_that_is_no_json_is_told(self):
+        with stub(plain(b"data: {\n\n", content_type="text/event-stream")) as stubbed:
+            httpx.post(URL, json=ORDER)
+        with pytest.raises(ResponseError, match="is no JSON"):
+            stubbed.events

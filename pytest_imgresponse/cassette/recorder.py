@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
 
     from pytest_imgresponse.models import ImagesResponse, StreamEvent
+    from pytest_imgresponse.sse import ServerSentEvent
 
 ROUTES = ("/images/generations", "/images/edits", "/images/variations")
 STAND_IN_KEY = "sk-imgresponse-stand-in"
@@ -64,7 +65,10 @@ class Answered(ABC):
 
     @property
     def events(self) -> list[StreamEvent]:
-        """The events of all streams of images. Raises `ResponseError` for one that is neither known."""
+        """The image events of all streams; errors and heartbeats among them are in `http_responses`.
+
+        Raises `ResponseError` for data that are no JSON, and for an image event that is none.
+        """
         from pytest_imgresponse.models import event_from
         from pytest_imgresponse.sse import events_of
 
@@ -73,7 +77,7 @@ class Answered(ABC):
             for request, response in self._images_answers()
             if response.content_type == "text/event-stream"
             for event in events_of(response.body)
-            if event.data not in ("", "[DONE]")
+            if event.data not in ("", "[DONE]") and _of_an_image(event)
         ]
 
     @property
@@ -126,6 +130,17 @@ class ImgResponse(Answered):
     def http_responses(self) -> list[HTTPResponse]:
         """Every answer: errors and pictures too."""
         return [answer for ticket in self._session.answered if (answer := ticket.answer) is not None]
+
+
+def _of_an_image(event: ServerSentEvent) -> bool:
+    import json
+
+    try:
+        value = json.loads(event.data)
+    except (ValueError, RecursionError):
+        return True  # what is wrong with it is for its reader to say
+    kind = value.get("type", event.name) if isinstance(value, dict) else ""
+    return str(kind).startswith(("image_generation.", "image_edit."))
 
 
 @contextmanager

@@ -251,6 +251,12 @@ class Redactor:
         return found[0][:start] + placeholder + found[0][end:]
 
 
+def shown_url(url: str) -> str:
+    """A URL for an error: without its secrets, and not longer than can be read."""
+    clean = Redactor().request(Request("GET", url)).url
+    return clean if len(clean) <= 200 else f"{clean[:200]}…"
+
+
 def _marks(text: str, number: int) -> list[str]:
     """Words that stand for references: of letters alone, which JSON, a pattern or an encoding leaves as they are."""
     stem = "picture"

@@ -18,9 +18,8 @@ from urllib.parse import urlsplit
 from pytest_imgresponse import answers
 from pytest_imgresponse._config import Layer, settings_from
 from pytest_imgresponse.cassette.encodings import remove_encoding
-from pytest_imgresponse.cassette.interaction import Request
 from pytest_imgresponse.cassette.recorder import ROUTES, Answered, is_images_route, stand_in_keys
-from pytest_imgresponse.cassette.redact import Redactor
+from pytest_imgresponse.cassette.redact import shown_url
 from pytest_imgresponse.cassette.seam import opened
 from pytest_imgresponse.cassette.session import passes_by
 from pytest_imgresponse.cassette.urls import Urls, address_of, picture_file
@@ -173,22 +172,20 @@ class _StubSession:
 
     def _refusal(self, request: HTTPRequest) -> UnstubbedRequestError:
         urls = self._urls.known
-        shown = [f"\n  {_shown(url)}" for url in urls[:_SHOWN]]
+        shown = [f"\n  {shown_url(url)}" for url in urls[:_SHOWN]]
         more = f"\n  … and {len(urls) - _SHOWN} more" if len(urls) > _SHOWN else ""
         host = urlsplit(request.url).hostname
         return UnstubbedRequestError(
-            f"{request.method} {_shown(request.url)} is not stubbed, and nothing was sent.\n"
+            f"{request.method} {shown_url(request.url)} is not stubbed, and nothing was sent.\n"
             f"{self.name} answers {', '.join(ROUTES)} of any host, and "
             + (f"these urls:{''.join(shown)}{more}" if urls else "no url, since none of its responses holds one.")
-            + f"\nTo answer this one too: stub(…, pictures={{url: bytes or HTTPResponse}})"
-            f"\nTo let it pass: stub(…, ignore_hosts=[{host!r}])"
+            + "\nTo answer this one too: stub(…, pictures={url: bytes or HTTPResponse})"
+            # What lets a host pass lets its images routes pass too: never the one that is stubbed.
+            + ("" if host in self._stubbed_hosts() else f"\nTo let it pass: stub(…, ignore_hosts=[{host!r}])")
         )
 
-
-def _shown(url: str) -> str:
-    """A URL for an error: without its secrets, and not longer than can be read."""
-    clean = Redactor((), ()).request(Request("GET", url)).url
-    return clean if len(clean) <= 200 else f"{clean[:200]}…"
+    def _stubbed_hosts(self) -> set[str | None]:
+        return {"api.openai.com", *(urlsplit(ticket.request.url).hostname for ticket in self.tickets)}
 
 
 # -- what is given ----------------------------------------------------------------------------------------------------

@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     try:
         return COMMANDS[arguments.command].run(arguments)
-    except ImgResponseError as error:
+    except (ImgResponseError, OSError) as error:
         print(f"imgresponse {arguments.command}: {error}", file=sys.stderr)
         return 2
 

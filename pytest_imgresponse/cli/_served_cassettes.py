@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 from pytest_imgresponse import answers
 from pytest_imgresponse.cassette.interaction import Interaction, Request
 from pytest_imgresponse.cassette.matching import Facets, facets_of, key_of, nearest
-from pytest_imgresponse.cassette.redact import Redactor
+from pytest_imgresponse.cassette.redact import Redactor, shown_url
 from pytest_imgresponse.cassette.store import Store
 from pytest_imgresponse.endpoint.delivery import Delivery, deliverable, without
 from pytest_imgresponse.errors import CassetteDecodeError, CassetteMissingError, ConfigError, ImgResponseError
@@ -140,7 +140,7 @@ def _origin(parts: SplitResult) -> str:
 
 
 def _no_answer(request: HTTPRequest) -> str:
-    return f"no recorded answer for {request.method} {request.url}"
+    return f"no recorded answer for {request.method} {shown_url(request.url)}"
 
 
 def _escaped(origin: str) -> str:
