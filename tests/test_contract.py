@@ -131,6 +131,9 @@ class TestForms:
         assert [json.loads(body)["created"] for body in recording.got] == [1_780_000_000]
         assert report.parser == NAMES.get(kind, f"tests.test_contract.Recording.{kind}")
 
+    def test_what_is_written_in_c_has_a_name_too(self):
+        assert report_of(bytes.decode, cases=[VALID]).parser == "builtins.bytes.decode"
+
     @pytest.mark.parametrize("given", ["bytes", "dict", "response"])
     def test_it_gets_what_it_takes(self, given):
         recording = Recording()
@@ -729,3 +732,38 @@ def test_a_planted_bug_is_found_in_one_run(bug):
             max_examples=0,  # the edge cases alone find it
             from_response=STREAM if streams else None,
         )
+
+
+class TestTraps:
+    def test_what_is_lazy_is_run(self):
+        """A parser may return an iterator that has parsed nothing yet."""
+        assert happened(lambda body: map(accepts, fails(body)), "trailing_junk")
+        assert happened(lambda body: map(fails, [body]), "trailing_junk")["trailing_junk"].startswith("raised")
+
+    def test_the_event_loop_of_the_suite_stays(self):
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        try:
+
+            async def parse(body):
+                return None
+
+            check_parser(parse, cases=["c2pa_cabx"], max_examples=0)
+            assert asyncio.get_event_loop() is loop
+        finally:
+            asyncio.set_event_loop(None)
+            loop.close()
+
+    def test_a_message_that_ends_the_program_is_told_all_the_same(self):
+        class Wild(Exception):
+            def __str__(self):
+                raise SystemExit(3)
+
+        def parse(body):
+            raise Wild
+
+        assert "its message cannot be read" in happened(parse, "trailing_junk")["trailing_junk"]
+
+    def test_a_name_that_cannot_be_one_is_refused(self):
+        with pytest.raises(ConfigError, match=r"cases names \['x'\], which is no edge case"):
+            check_parser(accepts, cases=[["x"]])

@@ -82,6 +82,10 @@ def bomb():
     return b"\0" * 2**33
 
 
+def interrupt():
+    raise KeyboardInterrupt
+
+
 class TestWhatIsStopped:
     @pytest.mark.parametrize("hangs", [sleep, spin, lambda: signal.pthread_sigmask(signal.SIG_BLOCK, {15}) or sleep()])
     def test_a_hang_is_told_within_the_limit_and_the_run_goes_on(self, hangs):
@@ -113,7 +117,13 @@ class TestWhatIsStopped:
             while True:
                 hoard.append(b"\0" * 2**24)
 
-        report = report_of(on(UNUSUAL, hoarding), cases=SIX, rejects_with=ParserError, memory_limit=256)
+        hoards = on(UNUSUAL, hoarding)
+
+        def parse(body):
+            assert len(b"\0" * 2**26) == 2**26  # what each call needs, of which a hoard leaves nothing
+            return hoards(body)
+
+        report = report_of(parse, cases=SIX, rejects_with=ParserError, memory_limit=256)
         assert [row.trial.name for row in report.rows] == [UNUSUAL]
         assert hoard == []
 
@@ -123,7 +133,7 @@ class TestWhatIsStopped:
             (os.abort, "ended: the process, by SIGABRT"),
             (lambda: os.kill(os.getpid(), signal.SIGSEGV), "ended: the process, by SIGSEGV"),
             (lambda: os._exit(3), "ended: the process, with exit code 3"),
-            (lambda: signal.raise_signal(signal.SIGINT), "ended: the process, with exit code 0"),
+            (interrupt, "ended: the process, with exit code 0"),
         ],
     )
     def test_a_crash_is_told_and_the_run_goes_on(self, crash, told):
@@ -312,6 +322,15 @@ def test_when_the_run_is_killed_the_child_ends(tmp_path):
     assert ends(int((tmp_path / "pid").read_text()))
 
 
+@pytest.fixture
+def interruptible():
+    """Ctrl-C is heard, whatever started these tests has made of it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_a_run_that_is_interrupted_leaves_no_child():
     main = os.getpid()
 
@@ -323,3 +342,29 @@ def test_a_run_that_is_interrupted_leaves_no_child():
     with pytest.raises(KeyboardInterrupt):
         check_parser(on(VALID, interrupt), isolate=True, cases=[VALID])
     assert time.monotonic() - began < 5
+
+
+@pytest.mark.skipif(not hasattr(os, "setsid"), reason="there are no process groups here")
+def test_a_child_that_hangs_does_not_outlive_a_parent_that_is_killed(tmp_path):
+    told = tmp_path / "pid"
+    script = textwrap.dedent(f"""
+        import os, pathlib, time
+        from pytest_imgresponse import check_parser
+
+        def parse(body):
+            pathlib.Path({str(told)!r}).write_text(str(os.getpid()))
+            while True:
+                time.sleep(0.01)
+
+        check_parser(parse, isolate=True, time_limit=600, max_examples=0)
+    """)
+    parent = subprocess.Popen([sys.executable, "-c", script])
+    while not (told.exists() and told.read_text()):
+        time.sleep(0.05)
+    child = int(told.read_text())
+    parent.kill()
+    parent.wait()
+    with pytest.raises(ProcessLookupError):
+        for _ in range(100):
+            os.kill(child, 0)
+            time.sleep(0.1)

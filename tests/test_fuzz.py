@@ -114,7 +114,8 @@ def in_a_process(*arguments, **options):
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, **options)
 
 
-RUN = "import sys; from pytest_imgresponse.cli import main; sys.exit(main(['fuzz', *sys.argv[1:]]))"
+HEAR_CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+RUN = HEAR_CTRL_C + "import sys; from pytest_imgresponse.cli import main; sys.exit(main(['fuzz', *sys.argv[1:]]))"
 
 
 # -- what it does -----------------------------------------------------------------------------------------------------

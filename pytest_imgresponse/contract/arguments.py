@@ -42,7 +42,7 @@ def cases_of(names: Any) -> list[EdgeCase] | None:
 
 
 def _case(name: Any, where: str) -> EdgeCase:
-    if name not in EDGE_CASES:
+    if not isinstance(name, str) or name not in EDGE_CASES:
         raise ConfigError(f"{where} names {name!r}, which is no edge case; `imgresponse cases` lists them")
     return EDGE_CASES[name]
 

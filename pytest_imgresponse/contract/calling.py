@@ -8,7 +8,7 @@ import json
 import os
 import sysconfig
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -45,7 +45,7 @@ class Caller:
             return f"{type(named.__self__).__module__}.{type(named.__self__).__qualname__}.{named.__name__}"
         if not hasattr(named, "__qualname__"):
             named = type(named)
-        return f"{named.__module__}.{named.__qualname__}"
+        return f"{getattr(named, '__module__', None) or 'builtins'}.{named.__qualname__}"
 
     def __call__(self, trial: Trial) -> Outcome:
         """What the parser does with a trial. Leaves alone what ends a run: Ctrl-C."""
@@ -74,8 +74,10 @@ class Caller:
             result = self.parse(*arguments)
             if inspect.isawaitable(result):
                 through = "asyncio.run"
-                result = asyncio.run(_awaited(result))
-            elif inspect.isgenerator(result):
+                # A loop of its own that is not made the thread's: the suite may have set one.
+                with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+                    result = runner.run(_awaited(result))
+            elif isinstance(result, Iterator):
                 through = "list"
                 result = list(result)
         except KeyboardInterrupt:
@@ -120,7 +122,7 @@ async def _awaited(result: Awaitable[Any]) -> Any:
 def _told(error: BaseException) -> str:
     try:
         text = " ".join(str(error).split())
-    except Exception:  # noqa: BLE001 - an error that cannot be told is an error all the same
+    except BaseException:  # noqa: BLE001 - an error that cannot be told is an error all the same
         text = "(its message cannot be read)"
     name = type(error).__name__
     return f"{name}: {text[:_TOLD]}{'…' if len(text) > _TOLD else ''}" if text else name

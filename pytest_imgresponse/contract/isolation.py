@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import time
 import warnings
 from contextlib import suppress
 from dataclasses import replace
@@ -14,6 +15,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from pickle import PicklingError
+from threading import Thread
 from types import TracebackType
 from typing import Any, cast
 
@@ -109,6 +111,7 @@ def _serve(ours: Connection, theirs: Connection, caller: Caller, memory_limit: i
     ours.close()  # or this process would wait for itself when its parent is gone
     if hasattr(os, "setsid"):
         os.setsid()  # Ctrl-C is the parent's, which ends the whole group
+    Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     os.dup2(2, 1)
     # New ones: what stands in their place here may wait for a thread that the child does not have.
     sys.stdout = sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
@@ -121,6 +124,13 @@ def _serve(ours: Connection, theirs: Connection, caller: Caller, memory_limit: i
             if outcome.kind == "out of memory":
                 outcome = replace(outcome, error=f"more than {memory_limit} MiB")
             theirs.send(outcome)
+
+
+def _end_with_parent(parent: int) -> None:
+    """A parser that hangs would outlive a parent that was killed."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
 
 
 def _limit_memory(limit: int) -> None:

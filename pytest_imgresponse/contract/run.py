@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -60,7 +60,7 @@ def run_contract(
     return run.report(caller.name, cases, answer)
 
 
-def _require_tried(names: Mapping[str, None], cases: Sequence[EdgeCase] | None, given: Given) -> None:
+def _require_tried(names: Collection[str], cases: Sequence[EdgeCase] | None, given: Given) -> None:
     for case in cases or ():
         if case.name not in names:
             raise ConfigError(
@@ -109,12 +109,12 @@ class _Run:
         self._tried = 0
         self._generated = 0
         self._hung = False
-        self.names: dict[str, None] = {}
+        self.names: set[str] = set()
 
     def take(self, trial: Trial, outcome: Outcome) -> None:
         """Judges what a parser did with an edge case or a plain answer."""
         self._tried += 1
-        self.names[trial.name] = None
+        self.names.add(trial.name)
         happened = self._judged(trial, outcome)
         if happened is None:
             return
