@@ -13,7 +13,10 @@ from pydantic_core import ErrorDetails
 from pytest_imgresponse.errors import ResponseError
 
 DEEPEST = 200
-"""Levels of objects and arrays within each other that are read; pydantic dumps no more than 254."""
+"""Levels of objects and arrays within each other that are read; pydantic dumps no more than 254.
+
+`variants` changes fields as deep; edge cases stop at half of it (`edge_cases.subjects.DEEPEST`).
+"""
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _SHOWN = 5

@@ -9,6 +9,15 @@ from dataclasses import dataclass, replace
 DEFAULT_MODEL = "dall-e-2"
 """The model of a request that names none (images reference: "Defaults to dall-e-2")."""
 
+QUALITIES = ("low", "medium", "high", "xhigh", "max")
+BACKGROUNDS = ("opaque", "transparent")
+"""What an answer tells of its pictures (openai 3.54.0, `images_response.py`)."""
+OUTPUT_FORMATS = ("png", "webp", "jpeg", "gif", "svg")
+STREAM_FORMATS = ("png", "webp", "jpeg")
+"""What the pictures of answers are, and of streams (openai 3.54.0, `images_response.py`, `image_gen_*_event.py`)."""
+RESPONSE_FORMATS = ("b64_json", "url")
+"""How dall-e-2 and dall-e-3 could be asked to send them (images reference)."""
+
 _COMMON = frozenset({"prompt", "model", "n", "size", "user"})
 _GPT = _COMMON | {
     "background",
@@ -32,8 +41,8 @@ class Family:
     edits: frozenset[str] | None
     sizes: tuple[str, ...]
     most: int = 10
-    qualities: tuple[str, ...] = ("low", "medium", "high", "auto")
-    formats: tuple[str, ...] = ("png", "webp", "jpeg")
+    qualities: tuple[str, ...] = (*QUALITIES[:3], "auto")
+    formats: tuple[str, ...] = STREAM_FORMATS
     longest_prompt: int = 32000
     uploads: int = 16
     mimetypes: tuple[str, ...] = _PHOTOS
@@ -46,8 +55,8 @@ _GPT_25 = replace(
     _GPT_2,
     generations=_NEWEST,
     edits=_NEWEST,
-    qualities=("low", "medium", "high", "xhigh", "max", "auto"),
-    formats=("png", "webp", "jpeg", "gif", "svg"),
+    qualities=(*QUALITIES, "auto"),
+    formats=OUTPUT_FORMATS,
 )
 
 # Limits: openai 3.54.0, `image_generate_params.py` and `image_edit_params.py`; for the retired models the

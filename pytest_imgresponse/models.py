@@ -20,21 +20,19 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
 
-import pybase64
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from pytest_imgresponse._model import Model, brief, loaded
+from pytest_imgresponse.base64_text import read, strictly
 from pytest_imgresponse.errors import ResponseError
-from pytest_imgresponse.images import open_image, suffix_of
+from pytest_imgresponse.images import FORMATS, open_image, suffix_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
 
     from pytest_imgresponse.images.make import OutputFormat
 
-_FORMATS: dict[str | None, OutputFormat]
-_FORMATS = {".png": "png", ".jpg": "jpeg", ".webp": "webp", ".gif": "gif", ".svg": "svg"}
 _NO_BASE64 = re.compile("[^A-Za-z0-9+/]")
 
 
@@ -108,13 +106,15 @@ class _Payload(Model):
         """
         if (text := self.b64_json) is None:
             raise ResponseError("there is no b64_json in this image; if it has a url, the picture is behind that")
-        read = _plain_base64(text) if lenient else text
-        if data := _decoded(read):
+        data = strictly(text)
+        if data is None and lenient:
+            data = read(text).data
+        if data:
             return data
         if data is not None:
             raise ResponseError(f"b64_json ({text[:40]!r}) is empty: expected a picture in base64")
-        hint = "; image_bytes(lenient=True) reads it" if not lenient and _decoded(_plain_base64(text)) else ""
-        raise ResponseError(f"b64_json ({text[:40]!r}…) is no base64: {_flaw(read)}{hint}")
+        hint = "; image_bytes(lenient=True) reads it" if not lenient and read(text).data else ""
+        raise ResponseError(f"b64_json ({text[:40]!r}…) is no base64: {_flaw(text)}{hint}")
 
     def open(self, *, lenient: bool = False) -> PillowImage:
         """The picture, loaded by Pillow; `lenient` is that of `image_bytes`.
@@ -130,7 +130,7 @@ class _Payload(Model):
 
         The payload is read as `image_bytes(lenient=True)` does. Raises `ResponseError` where that does.
         """
-        return _FORMATS.get(suffix_of(self.image_bytes(lenient=True)))
+        return FORMATS.get(suffix_of(self.image_bytes(lenient=True)) or "")
 
 
 class Image(_Payload):
@@ -244,23 +244,6 @@ def event_from(data: bytes | str | dict[str, Any], *, source: str = "this event"
         known, got = ", ".join(_EVENTS), brief(value if name is None else name)
         raise ResponseError(f"{source} is no image event: expected an object whose $.type is one of {known}; got {got}")
     return _EVENTS[name].from_json(value, source=source)
-
-
-def _plain_base64(text: str) -> str:
-    """Without a data-URL prefix (RFC 2397) and white space, in the standard alphabet, padded."""
-    text = "".join(text.split())
-    prefix, _, rest = text.partition(",")
-    if prefix[:5].lower() == "data:" and prefix[-7:].lower() == ";base64":
-        text = rest
-    text = text.replace("-", "+").replace("_", "/").rstrip("=")
-    return text + "=" * (-len(text) % 4)
-
-
-def _decoded(text: str) -> bytes | None:
-    try:
-        return pybase64.b64decode(text, validate=True)
-    except ValueError:
-        return None
 
 
 def _flaw(text: str) -> str:

@@ -80,12 +80,42 @@ def test_what_a_picture_does_not_tell_is_not_compared() -> None:
 def test_another_number_of_images_is_unusual(n: int, images: int) -> None:
     value = plain(data=[{}] * images)
     message = f"images: {images}; the request asked for {n}"
-    assert only(answer(value), request(n=n)) == ("schema", "$.data", "unusual", message)
+    level = "json" if images < n else "schema"
+    assert only(answer(value), request(n=n)) == (level, "$.data", "unusual", message)
 
 
 def test_one_image_is_asked_for_where_the_request_does_not_say() -> None:
-    assert marks(answer(plain(data=[{}, {}])), request()) == [("schema", "$.data", "unusual")]
+    message = "images: 2; the request asks for 1 by default"
+    assert only(answer(plain(data=[{}, {}])), request()) == ("schema", "$.data", "unusual", message)
     assert check(answer(plain(data=...)), request(n=2)) == []
+
+
+URL_ITEM = {"url": "https://example.com/a.png"}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "image", "there"),
+    [("b64_json", URL_ITEM, "url"), ("url", {"b64_json": payload()}, "b64_json")],
+)
+def test_a_picture_sent_in_another_way_than_asked_for_is_unusual(
+    wanted: str, image: dict[str, str], there: str
+) -> None:
+    value = plain(data=[image, {}])
+    message = f"{there}; the request asked for {wanted}"
+    found = ("schema", f"$.data[0].{there}", "unusual", message)
+    for asked in (request(n=2, response_format=wanted), form(("prompt", "x"), ("n", "2"), ("response_format", wanted))):
+        assert only(answer(value), asked) == found
+    assert check(answer(value), request(n=2, response_format=there)) == []
+    assert check(answer(value), request(n=2, response_format="png")) == check(answer(value), request(n=2)) == []
+
+
+def test_a_picture_sent_in_both_ways_is_sent_as_asked_for() -> None:
+    both = {**URL_ITEM, "b64_json": payload()}
+    for wanted in ("url", "b64_json"):
+        assert [finding.path for finding in check(answer(plain(data=[both])), request(response_format=wanted))] == [
+            "$.data[0]"
+        ]
+    assert check(answer(plain(data=...)), request(response_format="url")) == []
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
+from pytest_imgresponse import Image, ResponseError
 from pytest_imgresponse.checks import check
 from pytest_imgresponse.http import HTTPResponse
 from tests.test_checks import answer, marks, only, payload, plain
@@ -35,7 +38,7 @@ def test_what_looks_like_a_path_is_right() -> None:
     [
         ("data:image/png;base64," + ONE, 'the payload starts with "data:image/png;base64,", as data URLs do'),
         ("DATA:image/png;Base64," + ONE, 'the payload starts with "DATA:image/png;Base64,", as data URLs do'),
-        ("data:," + ONE, 'the payload starts with "data:,", as data URLs do'),
+        ("data:;base64," + ONE, 'the payload starts with "data:;base64,", as data URLs do'),
         (ONE[:-1], "padding characters at the end: 0; expected 1 (RFC 4648, section 3.2)"),
         (TWO[:-1], "padding characters at the end: 1; expected 2 (RFC 4648, section 3.2)"),
         (TWO[:-2], "padding characters at the end: 0; expected 2 (RFC 4648, section 3.2)"),
@@ -86,6 +89,13 @@ def test_several_oddities_are_several_findings() -> None:
         ("====", "the payload is empty; expected a picture in base64"),
         ("data:image/png;base64,", "the payload is empty; expected a picture in base64"),
         ("data:image/png;base64", 'the payload starts with "data:image/png;base64"; expected the base64 alone'),
+        ("data:image/png,QUJD", 'the payload starts with "data:image/png,QUJD"; expected the base64 alone'),
+        (
+            "data:," + 200 * "QUJD" + ";base64,",
+            f'the payload starts with "data:,{"QUJD" * 8}QU"… (814 characters); expected the base64 alone',
+        ),
+        ("\u00a0QUJD", 'no base64: "\\u00a0QUJD" at character 0'),
+        ("QUJD\v", 'no base64: "\\u000b" at character 4'),
         (
             "data:image/png;base64,data:image/png;base64," + ONE,
             f'the payload starts with "data:image/png;base64,data:image/png;bas"… ({len(ONE) + 44} characters); '
@@ -110,6 +120,42 @@ def test_the_picture_behind_odd_base64_is_judged(prefix: str) -> None:
     found = marks(sent(prefix + payload("jpeg") + "\n"))
     assert found[-1] == ("image", PATH, "unusual")
     assert ("image", PATH, "invalid") in marks(sent(prefix + "QUJD\n"))
+
+
+PIECES = [
+    "QUJD",
+    "QQ",
+    "-_+/",
+    "A",
+    "=",
+    "==",
+    " ",
+    "\t\r\n",
+    "\u00a0",
+    "\v",
+    "\u2028",
+    "data:",
+    "image/png",
+    ";base64,",
+    ",",
+    "*",
+]
+
+
+@example(["data:", "image/png", ",", "QUJD"])
+@example(["\u00a0", "QUJD"])
+@example([" ", "data:", " ;base64,", "QUJD"])
+@example(["data:", ";base64,", "data:", ";base64,", "QUJD"])
+@given(st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=6))
+def test_what_is_read_leniently_is_what_has_no_invalid_finding(pieces: list[str]) -> None:
+    text = "".join(pieces)
+    right = not any(level == "base64" and verdict == "invalid" for level, _, verdict in marks(sent(text)))
+    try:
+        Image(b64_json=text).image_bytes(lenient=True)
+    except ResponseError:
+        assert not right
+    else:
+        assert right
 
 
 def test_each_payload_is_judged_on_its_own() -> None:

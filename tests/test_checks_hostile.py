@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import gzip
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
+import pybase64
 import pytest
 
+from pytest_imgresponse.checks import check
+from pytest_imgresponse.checks.pictures import PIXEL_BUDGET
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
-from tests.test_checks import JSON_TYPE, STREAM_TYPE, answer, plain, request
+from pytest_imgresponse.images import PIXEL_LIMIT_WORDS, odd_webp
+from tests.test_checks import JSON_TYPE, STREAM_TYPE, answer, payload, plain, request
 from tests.test_checks_anything import holds
 
 SECONDS = 20
@@ -114,3 +121,66 @@ def test_hostile_requests_take_no_long_time() -> None:
     for body in (b"[" * 5_000_000, b'{"prompt": "' + b"x" * 5_000_000 + b'"}', b'{"prompt":1,"n":' + b"7" * 6_000_000):
         holds(answer(plain()), HTTPRequest("POST", "https://example.com/", JSON_TYPE, body))
     assert time.process_time() - start < SECONDS
+
+
+def sent(*pictures: bytes) -> HTTPResponse:
+    return answer({"created": 1, "data": [{"b64_json": pybase64.b64encode(data).decode()} for data in pictures]})
+
+
+def test_small_files_of_many_pixels_take_no_long_time() -> None:
+    """A still that is over the limit, and animations of a few hundred bytes each."""
+    animations = [odd_webp.animated(4100, 4100, *[(n, each, 1) for n in range(8)]) for each in range(16)]
+    response = sent(*animations)
+    assert len(response.body) < 10_000
+    start = time.process_time()
+    found = check(response)
+    assert time.process_time() - start < 5
+    left = [finding.path for finding in found if "for one response" in finding.message]
+    assert left == [f"$.data[{number}].b64_json" for number in range(4, 16)]
+
+
+def test_ten_of_the_largest_pictures_are_decoded() -> None:
+    still = {"created": 1, "data": [{"b64_json": payload("png", "3840x2160", seed=seed)} for seed in range(10)]}
+    assert check(answer(still)) == []
+
+
+def test_what_is_beyond_the_pixels_of_one_response_is_said() -> None:
+    wide = payload("png", "5800x5800")
+    value = {"created": 1, "data": [{"b64_json": wide}] * 5}
+    for each in (answer(value), answer(value)):
+        assert [(finding.path, finding.verdict, finding.message) for finding in check(each)] == [
+            (
+                "$.data[4].b64_json",
+                "unusual",
+                f"not decoded: the picture is {PIXEL_LIMIT_WORDS} of {PIXEL_BUDGET} for one response: "
+                f"{4 * 5800**2} were decoded before it",
+            )
+        ]
+
+
+MEMORY = """
+import sys
+from pytest_imgresponse.checks import check
+from pytest_imgresponse.http import HTTPResponse
+from pytest_imgresponse.images import odd_webp
+
+def peak():
+    # Of this process alone; what `getrusage` tells begins with that of the process which started it.
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+
+edges = [(7999, 8000), (5830, 5830), (4123, 4123)]
+flat = [odd_webp.riff(odd_webp.flat(*edge, (1, 2, 3))) for edge in edges]
+pictures = [*flat, odd_webp.animated(4123, 4123, (1, 2, 3), (4, 5, 6))]
+for data in pictures:
+    findings = check(HTTPResponse(200, {"content-type": "image/webp"}, data))
+    print(len(data), [finding.message for finding in findings], file=sys.stderr)
+print(peak() // 1024)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of a process alone is told by Linux")
+def test_small_files_of_many_pixels_take_no_memory() -> None:
+    done = subprocess.run([sys.executable, "-c", MEMORY], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < 500, done.stderr

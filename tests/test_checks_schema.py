@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from openai.types import images_response
 
-from pytest_imgresponse import models
+from pytest_imgresponse import HTTPResponse, ResponseError, models
 from pytest_imgresponse.answers import FAILURES
 from pytest_imgresponse.checks import check, schema
+from pytest_imgresponse.models import ErrorBody
 from tests.test_checks import answer, error, marks, only, payload, plain, usage
 
 TEXTS = [1, 1.5, True, ["png"], {"a": 1}]
@@ -85,7 +86,8 @@ def test_nothing_is_required_of_data(data: object) -> None:
 
 
 def test_null_data_is_unusual() -> None:
-    assert only(answer(plain(data=None)))[2:] == ("unusual", "null; a key without a value is left out")
+    message = "null; a key without a value is left out"
+    assert only(answer(plain(data=None))) == ("json", "$.data", "unusual", message)
 
 
 @pytest.mark.parametrize("data", [{"b64_json": ""}, "fox", 1, {}, False])
@@ -191,7 +193,7 @@ def test_a_field_of_another_type_is_invalid(name: str, value: object) -> None:
     assert marks(answer(plain(**{name: value}))) == of(f"$.{name}", "invalid")
 
 
-@pytest.mark.parametrize("name", [name for name in schema.RESPONSE if name != "created"])
+@pytest.mark.parametrize("name", [name for name in schema.RESPONSE if name not in ("created", "data")])
 def test_each_field_but_created_may_be_missing_and_is_unusual_when_null(name: str) -> None:
     assert check(answer(plain(**{name: ...}))) == []
     assert marks(answer(plain(**{name: None}))) == of(f"$.{name}", "unusual")
@@ -236,7 +238,8 @@ def test_an_answer_holds_no_error() -> None:
     level, path, verdict, message = only(answer({**error(), "created": 1, "data": []}))
     assert (level, path, verdict) == ("schema", "$.error", "invalid")
     assert message == "an object with the keys message, type, param, code: an error, where the status says success"
-    assert marks(answer(plain(error="no"))) == of("$.error", "invalid")
+    for wrong in ("no", "", {}, [], False):
+        assert marks(answer(plain(error=wrong))) == of("$.error", "invalid")
     assert check(answer(plain(error=None))) == []
 
 
@@ -335,7 +338,7 @@ def test_sums_of_anything_can_be_judged(one: object, other: object) -> None:
 
 
 def test_chat_style_names_are_one_finding() -> None:
-    chat = {"prompt_tokens": 5, "completion_tokens": 1537.5, "total_tokens": 1542}
+    chat = {"prompt_tokens": 5, "completion_tokens": 1537, "total_tokens": 1542}
     assert only(answer(plain(usage=chat))) == (
         "schema",
         "$.usage",
@@ -377,6 +380,22 @@ def test_svg_usage_is_judged() -> None:
     assert len(marks(answer(plain(svg_usage={})))) == 1
 
 
+def test_svg_tokens_that_do_not_add_up_are_unusual() -> None:
+    assert only(answer(plain(svg_usage={**SVG_USAGE, "total_tokens": 2870}))) == (
+        "schema",
+        "$.svg_usage.total_tokens",
+        "unusual",
+        "2870, and input_tokens and output_tokens add up to 2358",
+    )
+    assert only(answer(plain(svg_usage={**SVG_USAGE, "reasoning_tokens": 2049}))) == (
+        "schema",
+        "$.svg_usage.reasoning_tokens",
+        "unusual",
+        "2049, and output_tokens, of which they are a part, are 2048",
+    )
+    assert check(answer(plain(svg_usage={**SVG_USAGE, "reasoning_tokens": 2048}))) == []
+
+
 # --- error bodies ---
 
 REPORTED: list[tuple[int, dict[str, Any]]] = [
@@ -406,7 +425,10 @@ def test_the_errors_of_the_local_endpoint_are_right(name: str) -> None:
 def test_an_error_without_message_or_type_is_invalid(name: str) -> None:
     found = ("schema", f"$.error.{name}", "invalid", f"{name} is missing; the documents require it")
     assert only(answer(error(**{name: ...}), 400)) == found
-    assert marks(answer(error(**{name: None}), 400)) == of(f"$.error.{name}", "unusual")
+    null = ("schema", f"$.error.{name}", "invalid", "null; the documents require a value")
+    assert only(answer(error(**{name: None}), 400)) == null
+    with pytest.raises(ResponseError, match=name):
+        ErrorBody.from_json(error(**{name: None})["error"])
 
 
 @pytest.mark.parametrize("name", ["message", "type", "param", "code"])
@@ -442,3 +464,15 @@ def test_a_body_without_an_error_is_invalid() -> None:
 
 def test_more_keys_than_the_documents_know_are_right() -> None:
     assert check(answer({"id": "x", **error(inner=1)}, 401)) == []
+
+
+def test_chat_style_tokens_are_counts_too():
+    """BerriAI/litellm#28024: fractions, in the names of chat answers."""
+    usage = {"prompt_tokens": 1.5, "completion_tokens": -1, "total_tokens": "3"}
+    body = json.dumps({"created": 1, "data": [], "usage": usage}).encode()
+    found = check(HTTPResponse(200, {"content-type": "application/json"}, body))
+    assert {each.path for each in found if each.verdict == "invalid"} == {
+        "$.usage.prompt_tokens",
+        "$.usage.completion_tokens",
+        "$.usage.total_tokens",
+    }

@@ -110,6 +110,29 @@ def test_a_second_completed_event_is_unusual() -> None:
     assert only(stream(completed(), completed())) == ("stream", "$.events[1]", "unusual", message)
 
 
+def test_as_many_completed_events_as_were_asked_for_are_right() -> None:
+    two = stream(completed(), completed())
+    assert check(two, request(stream=True, n=2)) == []
+    by_default = "the completed event number 2; the request asks for 1 by default"
+    assert only(two, request(stream=True)) == ("stream", "$.events[1]", "unusual", by_default)
+    three = stream(completed(), completed(), completed())
+    asked_for = "the completed event number 3; the request asked for 2"
+    assert only(three, request(stream=True, n=2)) == ("stream", "$.events[2]", "unusual", asked_for)
+    assert [finding.message for finding in check(two, request(stream=True, n=1))] == [
+        "the completed event number 2; the request asked for 1"
+    ]
+
+
+def test_fewer_completed_events_than_were_asked_for_are_unusual() -> None:
+    asked = request(stream=True, n=3)
+    message = "completed events: 2; the request asked for 3"
+    assert only(stream(completed(), completed()), asked) == ("stream", "$.events", "unusual", message)
+    failed = stream(completed(), said(json.dumps(error()), "error"))
+    assert check(failed, asked) == []
+    unread = check(stream(completed(), said("{")), asked)
+    assert [finding.level for finding in unread] == ["json"]
+
+
 def test_an_event_that_the_end_cuts_off_is_invalid() -> None:
     cut = completed()[:-20]
     assert only(stream(partial(), cut)) == ("stream", "$.events[1]", "invalid", "the stream ends within this event")
@@ -292,7 +315,7 @@ def test_an_event_without_a_picture_is_invalid_at_schema() -> None:
 
 
 def test_a_url_in_the_place_of_the_picture_is_unusual() -> None:
-    found = ("schema", "$.events[0].url", "unusual", "a url in the place of b64_json")
+    found = ("stream", "$.events[0].url", "unusual", "a url in the place of b64_json")
     assert only(stream(completed(b64_json=..., url="https://example.com/a.png"))) == found
     assert len(check(stream(completed(b64_json=..., url="/a.png")))) == 2
 
@@ -335,9 +358,9 @@ def test_a_document_in_the_place_of_a_stream_is_unusual_against_the_request() ->
     assert check(answer(error(), 400), request(stream=True)) == []
 
 
-def test_a_stream_in_the_place_of_a_document_is_unusual_against_the_request() -> None:
+def test_a_stream_in_the_place_of_a_document_is_tolerated_against_the_request() -> None:
     message = "a stream of events; the request did not ask for one"
-    assert only(stream(completed()), request()) == ("stream", "body", "unusual", message)
+    assert only(stream(completed()), request()) == ("stream", "body", "tolerated", message)
     assert check(stream(completed()), request(stream=True)) == []
 
 

@@ -468,7 +468,7 @@ class TestRecorder:
             open_image(bomb)
         header = struct.pack(">IIBBBBB", 9000, 9000, 8, 2, 0, 0, 0)
         large = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
-        with pytest.raises(ResponseError, match="9000x9000 pixels is over the limit of 64000000"):
+        with pytest.raises(ResponseError, match="9000x9000 pixels is over the limit of 34000000"):
             open_image(large)
 
 

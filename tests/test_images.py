@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageFile
 
-from pytest_imgresponse.images import PIXEL_LIMIT_WORDS, judge
+from pytest_imgresponse import ResponseError, families
+from pytest_imgresponse.images import FORMATS, PIXEL_LIMIT_WORDS, judge, odd_webp, open_image, suffix_of
 from pytest_imgresponse.images.judge import Judgement, judged
-from pytest_imgresponse.images.make import make_picture, saved
+from pytest_imgresponse.images.make import OUTPUT_FORMATS, make_picture, saved
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 NOISE = Image.frombytes("RGB", (40, 30), random.Random(7).randbytes(3600))
@@ -141,7 +142,6 @@ BROKEN_PNG = {
     "depth": (png(head=header(depth=3)), "PNG has 3 bits with the colour type 2: there is no such pair"),
     "colour": (png(head=header(colour=1)), "PNG has 8 bits with the colour type 1: there is no such pair"),
     "pair": (png(head=header(depth=4)), "PNG has 4 bits with the colour type 2: there is no such pair"),
-    "compression": (png(head=header(compression=1)), "PNG has the compression method 1: 0 is the highest"),
     "filter method": (png(head=header(filtering=1)), "PNG has the filter method 1: 0 is the highest"),
     "interlace": (png(head=header(interlace=2)), "PNG has the interlace method 2: 1 is the highest"),
     "no IDAT": (png(TEXT), "PNG holds no pixels: it has no IDAT chunk"),
@@ -412,6 +412,7 @@ def test_a_broken_jpeg_is_invalid_and_the_message_says_why(name):
         segment(0xC4, b"abc"),  # tables that are none
         JPEG[FRAME : FRAME + 19],  # a frame
         b"\xff\xe1\xff\xff",  # a segment longer than the file
+        b"\xff\xe1\xff\xff" + segment(0xC4, b"abc"),  # both: one remark
     ],
 )
 def test_damage_within_the_pixels_of_a_jpeg_is_tolerated(damage):
@@ -445,7 +446,8 @@ def test_many_scans_over_many_pixels_are_not_decoded():
     data = large[:scan] + large[scan:-2] * 9 + EOI
     verdict, message = one(data)
     assert (verdict, PIXEL_LIMIT_WORDS in message) == ("unusual", True)
-    assert message.endswith(" scans of 5000x5000 pixels, over the pixel limit of 640000000: not decoded")
+    assert judged(data).cost == 34_000_000
+    assert message.endswith(" scans of 5000x5000 pixels, over the pixel limit of 340000000: not decoded")
 
 
 # --- WebP and GIF ------------------------------------------------------------------------------------------------
@@ -657,8 +659,29 @@ WIDE = {
 def test_a_picture_over_the_pixel_limit_gets_that_one_remark(name):
     verdict, message = one(WIDE[name])
     assert verdict == "unusual"
-    assert message.endswith(" pixels, over the pixel limit of 64000000: not decoded")
+    limit = 17_000_000 if name.startswith(("webp", "gif")) else 34_000_000
+    assert message.endswith(f" pixels, over the pixel limit of {limit}: not decoded")
     assert (judged(WIDE[name]).size, judged(WIDE[name]).opaque) == (None, None)
+
+
+def test_the_cost_of_a_picture_is_the_pixels_that_are_decoded():
+    assert judged(make_picture("png", 200, 100)).cost == 20_000
+    assert judged(make_picture("webp", 3, 4)).cost == 10_000
+    assert judged(odd_webp.animated(200, 100, (1, 1, 1), (2, 2, 2))).cost == 40_000
+    assert judged(odd_webp.animated(4000, 4000, *[(n, 1, 1) for n in range(9)])).cost == 34_000_000
+    assert judged(make_picture("svg", 200, 100)).cost == judged(b"fox").cost == 0
+
+
+def test_what_turns_out_to_be_broken_costs_its_pixels():
+    assert judged(make_picture("png", 200, 100)[:-60]).cost == 0
+    assert judged(png(head=header(200, 100))).cost == 20_000
+
+
+def test_many_scans_cost_as_much_as_many_pictures():
+    progressive = saved(Image.new("L", (200, 100)), "jpeg", progressive=True)
+    scan = progressive.index(b"\xff\xda")
+    assert judged(progressive).cost == 20_000
+    assert judged(progressive[:-2] + progressive[scan:-2] * 9 + EOI).cost > 60_000
 
 
 def test_a_header_that_claims_many_pixels_without_data_is_invalid():
@@ -708,7 +731,6 @@ def test_a_right_svg_gets_no_remark(text, size):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (SVG.replace(' xmlns="http://www.w3.org/2000/svg"', ""), "SVG has no namespace: expected xmlns='http://www.w3.org/2000/svg' at its root"),
         (SVG.replace("<path", "<script>1</script><g onload='1'/><path"), "SVG holds scripts: 2"),
         (SVG.replace("<path", "<foreignObject/><path"), "SVG holds foreignObject, which is no SVG: 1"),
         (SVG.replace("<path", "<image href=' https://a/b.png'/><use xmlns:xlink='x' xlink:href='b.svg#c'/><path"), "SVG holds references to other files: 2"),
@@ -718,6 +740,12 @@ def test_a_right_svg_gets_no_remark(text, size):
 )  # fmt: skip
 def test_an_odd_svg_is_unusual(text, message):
     assert one(text.encode()) == ("unusual", message)
+
+
+def test_an_svg_without_a_namespace_is_tolerated():
+    bare = SVG.replace(' xmlns="http://www.w3.org/2000/svg"', "")
+    message = "SVG has no namespace: expected xmlns='http://www.w3.org/2000/svg' at its root"
+    assert one(bare.encode()) == ("tolerated", message)
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
@@ -807,6 +835,12 @@ def test_a_video_is_no_picture():
     assert one(b"\0\0\0\x1cftypisom" + bytes(20))[0] == "invalid"
 
 
+def test_the_formats_are_told_alike_everywhere():
+    assert set(FORMATS.values()) == set(OUTPUT_FORMATS) == set(families.OUTPUT_FORMATS)
+    assert all(FORMATS[suffix_of(make_picture(name, 8, 8))] == name for name in OUTPUT_FORMATS)
+    assert set(families.STREAM_FORMATS) == set(OUTPUT_FORMATS) - {"gif", "svg"}
+
+
 # --- keeping, threads, memory ------------------------------------------------------------------------------------
 
 
@@ -841,13 +875,15 @@ def test_threads_judge_at_once_and_leave_the_filters_of_warnings_as_they_were():
 
 
 MEMORY = """
-import resource, struct, sys, zlib
+import struct, sys, zlib
 sys.path.insert(0, {root!r})
 from tests import test_images as made
 from pytest_imgresponse.images.judge import judged
 
 def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Of this process alone; what `getrusage` tells begins with that of the process which started it.
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
 
 for file_format in ("png", "jpeg", "webp", "gif", "svg"):
     judged(made.make_picture(file_format, 64, 64))
@@ -870,6 +906,7 @@ for name, data in hostile.items():
 """
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of a process alone is told by Linux")
 def test_no_hostile_file_takes_memory():
     root = str(Path(__file__).parents[1])
     done = subprocess.run([sys.executable, "-c", MEMORY.format(root=root)], capture_output=True, text=True, timeout=60)
@@ -877,3 +914,10 @@ def test_no_hostile_file_takes_memory():
     mebibytes = {name: int(taken) for name, taken in (line.rsplit(" ", 1) for line in done.stdout.splitlines())}
     assert len(mebibytes) == len(WIDE) + 7
     assert {name: taken for name, taken in mebibytes.items() if taken > 24} == {}
+
+
+def test_no_program_is_started_for_what_a_stranger_sent():
+    """Pillow hands EPS to Ghostscript, where there is one."""
+    eps = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n%%EOF\n"
+    with pytest.raises(ResponseError, match=r"bytes \(b'%!PS-Adobe-3'…\) are no PNG, JPEG, WebP or GIF"):
+        open_image(eps)

@@ -9,13 +9,23 @@ from pathlib import Path
 import pytest
 
 import pytest_imgresponse
+from pytest_imgresponse import EDGE_CASES, ContractError, check_parser, strategies
 from pytest_imgresponse._config import CONFIG_OPTIONS, MARKER_OPTIONS, RECORD_MODES
+from pytest_imgresponse.cli import main
 from pytest_imgresponse.errors import CassetteError, ImgResponseError
+from tests.parsers import FirstItemUnlooked, ParserError
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
 FILES = dict(re.match(r"# (\S+)\n(.*)", code, re.DOTALL).groups() for kind, code in BLOCKS if kind == "python")
+
+
+# What the things of the README consist of; their docstrings say the rest.
+PARTS = {
+    *("CassetteError", "CompletedEvent", "EdgeCase", "ErrorBody", "Finding", "HTTPRequest", "Image", "ImgResponse"),
+    *("PartialImageEvent", "Report", "Stubbed", "SvgUsage", "Usage", "EDGE_CASES"),
+}
 
 
 def blocks(kind: str) -> list[str]:
@@ -32,6 +42,8 @@ def written(suite, api, monkeypatch):
     """The README's files in a folder, beside a local API that stands for the real one."""
     monkeypatch.setenv("OPENAI_BASE_URL", api.url)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-readme-0123456789")
+    monkeypatch.syspath_prepend(suite.root)
+    (suite.root / "parsers.py").write_text((ROOT / "tests/parsers.py").read_text(encoding="utf-8"), encoding="utf-8")
     for name, code in FILES.items():
         path = suite.root / name
         path.parent.mkdir(exist_ok=True)
@@ -44,12 +56,15 @@ def test_every_snippet_runs_and_the_fixture_records_and_replays(written, monkeyp
         "tests/test_logo.py",
         "tests/test_replay.py",
         "tests/test_endpoint.py",
+        "tests/test_parser.py",
+        "tests/test_stub.py",
+        "tests/test_strategies.py",
         "tests/conftest.py",
         "tests/test_persister.py",
     ]
     record, replay = blocks("console")[1].split("\n", 1)[0], blocks("console")[1].split("\n")[1]
     assert (record, replay) == ("pytest --imgresponse-record=once", "pytest")
-    written.run(*record.split()[1:]).outcomes(passed=4).sent(3).says(blocks("text")[0].splitlines()[0])
+    written.run(*record.split()[1:]).outcomes(passed=9).sent(3).says(blocks("text")[0].splitlines()[0])
     monkeypatch.delenv("OPENAI_API_KEY")
     written.run("tests/test_logo.py").outcomes(passed=1).sent(0).says(blocks("text")[0].splitlines()[1])
 
@@ -77,8 +92,34 @@ def test_the_cassette_is_the_one_that_is_shown():
         assert (ROOT / "cassettes/test_fox_shop" / name).exists()
 
 
+def test_the_table_of_edge_cases_is_the_one_that_is_linked(capsys):
+    assert main(["cases", "--markdown"]) == 0
+    table = (ROOT / "tests/edge-cases.md").read_text(encoding="utf-8")
+    assert table.endswith(capsys.readouterr().out), "imgresponse cases --markdown, below the heading of the file"
+    assert f"{len(EDGE_CASES)} cases" in README
+
+
+def test_the_table_of_strategies_is_complete():
+    assert sorted(columns("## Strategies")) == strategies.__all__
+
+
+def test_the_report_of_a_parser_is_the_one_that_is_shown():
+    headline, row = next(block for block in blocks("text") if "data_empty" in block).strip().splitlines()
+    with pytest.raises(ContractError) as failure:
+        check_parser(FirstItemUnlooked().parse, rejects_with=ParserError, max_examples=0)
+    lines = str(failure.value).splitlines()
+    assert lines[0].startswith(headline.replace("parsers.", f"{FirstItemUnlooked.__module__}.", 1))
+    assert any(re.sub(" +", " ", line).startswith(re.sub(" +", " ", row)) for line in lines)
+
+
+def test_the_command_that_fuzzes_is_the_one_that_is_shown(written, pytester):
+    command = blocks("console")[2].strip()
+    pytester.run(*command.split(), "--max-examples=0")
+    assert "keeps the contract" in (pytester.path / "report.html").read_text(encoding="utf-8")
+
+
 def test_every_file_that_is_linked_exists():
-    for path in re.findall(r'src="([^"]+)"|`(tests/benchmarks/\S+)`|`(\.ci/run)`', README):
+    for path in re.findall(r'src="([^"]+)"|`(tests/benchmarks/\S+)`|`(\.ci/run)`|\]\((tests/[^)]+)\)', README):
         assert (ROOT / "".join(path)).exists()
 
 
@@ -99,6 +140,6 @@ def test_the_two_commands_are_those_of_the_continuous_integration():
 
 
 def test_the_name_of_the_public_things_are_mentioned():
-    for name in ("replay", "LocalEndpoint", "ImagePersister", "ImagesResponse"):
+    for name in set(pytest_imgresponse.__all__) - PARTS:
         assert name in README
     assert textwrap.dedent(README) == README

@@ -8,11 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis.strategies import SearchStrategy
 from PIL.Image import Image as PillowImage
 
 from pytest_imgresponse import (
+    EDGE_CASES,
     CassetteError,
     CompletedEvent,
+    ContractError,
+    EdgeCase,
+    Finding,
     HTTPRequest,
     HTTPResponse,
     ImagePersister,
@@ -21,9 +27,27 @@ from pytest_imgresponse import (
     ImgResponseError,
     LocalEndpoint,
     PartialImageEvent,
+    Report,
     Usage,
+    check,
+    check_parser,
     replay,
+    stub,
 )
+from pytest_imgresponse.faults import Fault
+from pytest_imgresponse.strategies import (
+    base64_payloads,
+    edge_cases,
+    error_responses,
+    http_responses,
+    image_files,
+    images_responses,
+    stream_responses,
+    usages,
+    variants,
+    wire_faults,
+)
+from pytest_imgresponse.strategies.bent import Bent
 
 
 @pytest.fixture
@@ -68,3 +92,60 @@ def persister(my_vcr: Any) -> None:
 
 answer = HTTPResponse(200, {"content-type": "application/json"}, b"{}")
 same = HTTPResponse(200, [("content-type", "application/json")], b"{}", reason="OK")
+
+
+class Refused(Exception):
+    """The error of a parser."""
+
+
+def parse(body: bytes) -> list[bytes]:
+    raise Refused(body)
+
+
+async def program() -> None:
+    """A program with a client."""
+
+
+def test_contract() -> None:
+    report: Report = check_parser(parse, rejects_with=Refused, pictures=lambda found: found, max_examples=10)
+    print(report.rows, report.as_json())
+    try:
+        check_parser(
+            program, given="http", rejects_with=(Refused, ValueError), except_for={"utf16": "why"}, isolate=True
+        )
+    except ContractError as error:
+        print(error.report)
+
+
+def test_stub() -> None:
+    with stub(answer, {"created": 1}, b"{}", ignore_hosts=["*.local"]) as stubbed:
+        asked: list[HTTPRequest] = stubbed.requests
+    print(asked)
+
+
+def test_judge() -> None:
+    findings: list[Finding] = check(answer, HTTPRequest("POST", "https://api.openai.com/v1/images/generations"))
+    case: EdgeCase = EDGE_CASES["data_null_item"]
+    bent: HTTPResponse = case(answer)
+    print([(finding.level, finding.path, finding.verdict, finding.message) for finding in findings], bent)
+
+
+models: SearchStrategy[ImagesResponse] = images_responses(model="gpt-image-2", n=1, size="1024x1024")
+answers_drawn: SearchStrategy[HTTPResponse] = http_responses(verdicts=("valid", "unusual"), levels=["image"])
+errors: SearchStrategy[HTTPResponse] = error_responses(name="server_error")
+streams: SearchStrategy[HTTPResponse] = stream_responses(partial_images=2)
+near: SearchStrategy[HTTPResponse] = variants(answer)
+files: SearchStrategy[bytes] = image_files(output_format="png", transparent=True)
+payloads: SearchStrategy[str] = base64_payloads(size="64x64")
+counts: SearchStrategy[Usage] = usages()
+faults: SearchStrategy[Fault] = wire_faults(verdict="invalid")
+
+
+@given(edge_cases(verdicts=["invalid"]))
+def test_bent(bent: Bent) -> None:
+    print(bent.case.name, bent.request, bent.response, bent.bent)
+
+
+def test_faults(imgresponse_endpoint: LocalEndpoint) -> None:
+    imgresponse_endpoint.answer(answer, fault=Fault("stall", seconds=0.1), times=2)
+    imgresponse_endpoint.fail("reset_in_body")

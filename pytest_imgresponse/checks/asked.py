@@ -1,20 +1,23 @@
-"""The comparison with the request: model, n, size, output_format, quality, background and stream.
+"""The comparison with the request: model, n, size, output_format, quality, background, response_format and stream.
 
-Whatever differs is unusual: servers give what they can, and a right parser copes. What a request leaves out is
-not compared, nor is `auto`.
+What differs is unusual: servers give what they can, and a right parser copes. A stream that nobody asked for is
+tolerated: a parser of JSON may refuse it. What a request leaves out is not compared, nor is `auto`; but for `n` and
+`stream`, whose defaults are 1 and false (images reference).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_imgresponse.checks.finding import Finding, Level
 from pytest_imgresponse.checks.http import Kind
+from pytest_imgresponse.checks.schema import MOST_JUDGED
 from pytest_imgresponse.checks.values import SIZE
 from pytest_imgresponse.checks.wording import shown
+from pytest_imgresponse.families import BACKGROUNDS, OUTPUT_FORMATS, RESPONSE_FORMATS
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse, boundary_of, split_multipart
 
 _DECLARED = ("size", "output_format", "quality", "background")
@@ -27,12 +30,19 @@ class Asked:
     """What a request asked for; None where it does not say, or not in a way that can be compared."""
 
     n: int | None = None
+    n_by_default: bool = field(default=False, compare=False)
     stream: bool | None = None
     model: str | None = None
     size: str | None = None
     output_format: str | None = None
     quality: str | None = None
     background: str | None = None
+    response_format: str | None = None
+
+    @property
+    def number(self) -> str:
+        """`n` in words; only where it is known."""
+        return f"the request asks for {self.n} by default" if self.n_by_default else f"the request asked for {self.n}"
 
     def of_answer(self, response: HTTPResponse, kind: Kind) -> Iterator[Finding]:
         """What can be compared before the content is read."""
@@ -41,16 +51,30 @@ class Asked:
         if self.stream is True and kind == "json":
             yield Finding("stream", "body", "unusual", "one JSON document; the request asked for a stream of events")
         elif self.stream is False and kind == "stream":
-            yield Finding("stream", "body", "unusual", "a stream of events; the request did not ask for one")
+            yield Finding("stream", "body", "tolerated", "a stream of events; the request did not ask for one")
+
+    def of_number(self, value: Any) -> Iterator[Finding]:
+        """How many images there are. Fewer are a matter of the level json: what is not there meets no schema."""
+        images = value.get("data") if isinstance(value, dict) else None
+        if self.n is not None and isinstance(images, list) and len(images) != self.n:
+            level: Level = "json" if len(images) < self.n else "schema"
+            yield Finding(level, "$.data", "unusual", f"images: {len(images)}; {self.number}")
 
     def of_json(self, value: Mapping[str, Any]) -> Iterator[Finding]:
         """What the JSON of an answer says of itself."""
         if isinstance(model := value.get("model"), str):
             yield from self._of_model("schema", "$.model", model)
         images = value.get("data")
-        if self.n is not None and isinstance(images, list) and len(images) != self.n:
-            yield Finding("schema", "$.data", "unusual", f"images: {len(images)}; the request asked for {self.n}")
+        for number, image in enumerate(images[:MOST_JUDGED] if isinstance(images, list) else ()):
+            if isinstance(image, dict):
+                yield from self._of_image(image, f"$.data[{number}]")
         yield from self.of_declared(value, "$")
+
+    def _of_image(self, image: Mapping[str, Any], path: str) -> Iterator[Finding]:
+        there = [name for name in RESPONSE_FORMATS if image.get(name) is not None]
+        if self.response_format and there and self.response_format not in there:
+            message = f"the request asked for {self.response_format}"
+            yield Finding("schema", f"{path}.{there[0]}", "unusual", f"{there[0]}; {message}")
 
     def of_declared(self, value: Mapping[str, Any], path: str) -> Iterator[Finding]:
         """The fields that repeat what was asked for, in an answer and in the final event of a stream."""
@@ -86,12 +110,14 @@ def asked_by(request: HTTPRequest | None) -> Asked:
     size = _text(given, "size")
     return Asked(
         n=_number(given.get("n", 1)),
+        n_by_default="n" not in given,
         stream=_flag(given.get("stream", False)),
         model=_text(given, "model"),
         size=size if size and SIZE.fullmatch(size) else None,
-        output_format=_text(given, "output_format", "png", "webp", "jpeg", "gif", "svg"),
+        output_format=_text(given, "output_format", *OUTPUT_FORMATS),
         quality=_text(given, "quality"),
-        background=_text(given, "background", "transparent", "opaque"),
+        background=_text(given, "background", *BACKGROUNDS),
+        response_format=_text(given, "response_format", *RESPONSE_FORMATS),
     )
 
 

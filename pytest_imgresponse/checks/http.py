@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from pytest_imgresponse.checks.finding import Finding, Verdict
 from pytest_imgresponse.checks.wording import shortened
 from pytest_imgresponse.http import HTTPResponse
-from pytest_imgresponse.images import suffix_of
+from pytest_imgresponse.images import FORMATS, suffix_of
 
 Kind = Literal["json", "stream", "image"]
 
@@ -25,11 +25,8 @@ _ENCODINGS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 _JSON = re.compile(rb"(?:\xef\xbb\xbf|\xff\xfe(?:\0\0)?|(?:\0\0)?\xfe\xff)?[ \t\r\n\0]*+[\[{]")
 _STREAM = re.compile(rb"(?:\xef\xbb\xbf)?[\r\n]*+(?:(?:event|data|id|retry)(?:[:\r\n]|\Z)|:)")
 _LENGTH = re.compile(r"[0-9]{1,18}")
-_MEDIA_TYPES = {
-    ".png": ("image/png",),
+_MEDIA_TYPES = {suffix: (f"image/{name}",) for suffix, name in FORMATS.items()} | {
     ".jpg": ("image/jpeg", "image/jpg"),
-    ".webp": ("image/webp",),
-    ".gif": ("image/gif",),
     ".svg": ("image/svg+xml",),
 }
 

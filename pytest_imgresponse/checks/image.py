@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pytest_imgresponse.checks.finding import Finding
 from pytest_imgresponse.checks.values import SIZE
+from pytest_imgresponse.families import OUTPUT_FORMATS
 from pytest_imgresponse.images.judge import Judgement, judged
-
-_FORMATS = ("png", "jpeg", "webp", "gif", "svg")
 
 
 def image_findings(
@@ -31,7 +30,7 @@ def image_findings(
 
 
 def _format(judgement: Judgement, declared: str | None) -> str | None:
-    if judgement.file_format in (None, declared) or declared not in _FORMATS:
+    if judgement.file_format in (None, declared) or declared not in OUTPUT_FORMATS:
         return None
     return f"the picture is {judgement.file_format}; output_format says {declared}"
 

@@ -10,7 +10,12 @@ from pytest_imgresponse.checks.asked import Asked
 from pytest_imgresponse.checks.finding import Finding
 from pytest_imgresponse.checks.image import image_findings
 from pytest_imgresponse.checks.schema import MOST_JUDGED
+from pytest_imgresponse.images import PIXEL_LIMIT_WORDS
 from pytest_imgresponse.images.judge import judged
+
+PIXEL_BUDGET = 128_000_000
+"""Pixels of one response that are decoded at the most, and up to a picture more: ten of the API's largest are
+82,944,000. Small files can hold many pixels, and time goes by those."""
 
 MOST_PICTURES = 64
 """Pictures of one response that are decoded at the most: ten, and three partial ones of each, are 40."""
@@ -22,6 +27,7 @@ class Pictures:
     def __init__(self, asked: Asked) -> None:
         self._asked = asked
         self._judged = 0
+        self._pixels = 0
         self._first_size: tuple[int, int] | None = None
 
     def of_answer(self, value: Mapping[str, Any]) -> Iterator[Finding]:
@@ -53,8 +59,13 @@ class Pictures:
         findings, data = base64.decoded(text, path)
         yield from findings
         self._judged += data is not None
-        if self._judged <= MOST_PICTURES:
-            return data
+        if data is not None and self._judged <= MOST_PICTURES:
+            if self._pixels < PIXEL_BUDGET:
+                self._pixels += judged(data).cost
+                return data
+            told = f"{PIXEL_LIMIT_WORDS} of {PIXEL_BUDGET} for one response: {self._pixels} were decoded before it"
+            yield Finding("image", path, "unusual", f"not decoded: the picture is {told}")
+            return None
         if self._judged == MOST_PICTURES + 1:
             yield Finding("image", path, "unusual", f"more than {MOST_PICTURES} pictures: the others are not judged")
         return None

@@ -19,8 +19,8 @@ def check(response: HTTPResponse, request: HTTPRequest | None = None) -> list[Fi
 
     The levels are http, stream, json, schema, base64 and image. An invalid finding ends the judging of what it
     is about. With the request it also says where the answer is not what was asked for. Never raises, whatever
-    the bytes: time and memory are bounded by the length of the body, a picture over the pixel limit is not
-    decoded.
+    the bytes: time and memory are bounded by the length of the body and by the pixels that are decoded, which
+    are those of the pixel limit in a file and of `PIXEL_BUDGET` in a response; what is beyond is not decoded.
     """
     return list(_findings(response, asked_by(request)))
 
@@ -54,6 +54,7 @@ def _answer(body: bytes, asked: Asked) -> Iterator[Finding]:
     yield from findings
     if value is json.UNREADABLE:
         return
+    yield from asked.of_number(value)
     yield from schema.answer(value)
     if isinstance(value, dict):
         yield from asked.of_json(value)

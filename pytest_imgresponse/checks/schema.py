@@ -13,6 +13,7 @@ from pytest_imgresponse.checks import values
 from pytest_imgresponse.checks.finding import Finding, Verdict
 from pytest_imgresponse.checks.values import Judge, found, is_number
 from pytest_imgresponse.checks.wording import listed, shown
+from pytest_imgresponse.families import BACKGROUNDS, OUTPUT_FORMATS, QUALITIES, STREAM_FORMATS
 
 MOST_JUDGED = 10_000
 """Images of one answer and events of one stream that are judged at the most; no real one has a hundredth."""
@@ -38,7 +39,9 @@ def fields(value: Mapping[str, Any], table: Table, path: str) -> Iterator[Findin
                 missing.setdefault(field.missing, []).append(name)
         elif value[name] is None:
             if field.null is not None:
-                yield found(f"{path}.{name}", field.null, "null; a key without a value is left out")
+                required = field.null == "invalid"
+                why = "the documents require a value" if required else "a key without a value is left out"
+                yield found(f"{path}.{name}", field.null, f"null; {why}")
         else:
             yield from field.judge(value[name], f"{path}.{name}")
     for verdict, names in missing.items():
@@ -83,6 +86,7 @@ def _usage(value: Any, path: str) -> Iterator[Finding]:
         return
     if not value.keys() & USAGE.keys() - {"total_tokens"} and (chat := [n for n in _CHAT_STYLE if n in value]):
         yield found(path, "unusual", f"{listed(chat)}, as chat answers have it; expected input_tokens, output_tokens")
+        yield from fields(value, {name: _TOKENS for name in (*_CHAT_STYLE, "total_tokens") if name in value}, path)
         return
     yield from fields(value, USAGE, path)
     counted = [value.get(name) for name in ("input_tokens", "output_tokens", "total_tokens")]
@@ -100,6 +104,20 @@ def _sum(path: str, total: Any, parts: list[Any], of: str, name: str = "") -> It
     if all(is_number(each) and not each % 1 for each in (total, *parts)) and sum(map(int, parts)) != total:
         whole = f"{name} is {shown(total)}" if name else shown(total)
         yield found(path, "unusual", f"{whole}, and {of} add up to {shown(sum(map(int, parts)))}")
+
+
+def _svg_usage(value: Any, path: str) -> Iterator[Finding]:
+    yield from values.record(value, path)
+    if not isinstance(value, dict):
+        return
+    yield from fields(value, SVG_USAGE, path)
+    counted: tuple[Any, ...] = tuple(value.get(f"{kind}_tokens") for kind in ("input", "output", "reasoning"))
+    read, written, thought = counted
+    total = value.get("total_tokens")
+    yield from _sum(f"{path}.total_tokens", total, [read, written], "input_tokens and output_tokens")
+    if is_number(thought) and is_number(written) and thought > written:
+        told = f"{shown(thought)}, and output_tokens, of which they are a part, are {shown(written)}"
+        yield found(f"{path}.reasoning_tokens", "unusual", told)
 
 
 IMAGE: Table = {
@@ -136,20 +154,16 @@ def _data(value: Any, path: str) -> Iterator[Finding]:
         yield found(path, "unusual", told)
 
 
-_FORMATS = ("png", "webp", "jpeg")
-_QUALITIES = ("low", "medium", "high", "xhigh", "max")
-_BACKGROUNDS = ("transparent", "opaque")
-
 RESPONSE: Table = {
     "created": Field(values.timestamp, missing="unusual"),
-    "data": Field(_data),
-    "background": Field(values.one_of(*_BACKGROUNDS)),
-    "output_format": Field(values.one_of(*_FORMATS, "gif", "svg")),
+    "data": Field(_data, null=None),  # level json tells of it: there is nothing to hold to a schema
+    "background": Field(values.one_of(*BACKGROUNDS)),
+    "output_format": Field(values.one_of(*OUTPUT_FORMATS)),
     "size": Field(values.pixel_size()),
-    "quality": Field(values.one_of(*_QUALITIES)),
+    "quality": Field(values.one_of(*QUALITIES)),
     "usage": Field(_usage),
     "safety_identifier": Field(values.text),
-    "svg_usage": Field(_nested(SVG_USAGE)),
+    "svg_usage": Field(_svg_usage),
 }
 
 
@@ -158,16 +172,18 @@ def answer(value: Any) -> Iterator[Finding]:
     yield from values.record(value, "$")
     if not isinstance(value, dict):
         return
-    if error := value.get("error"):
+    if (error := value.get("error")) is not None:
         yield found("$.error", "invalid", f"{shown(error)}: an error, where the status says success")
+    if "data" in value and value["data"] is None:
+        yield Finding("json", "$.data", "unusual", "null; a key without a value is left out")
     yield from fields(value, RESPONSE, "$")
     if not value.get("data") and (other := sorted(value.keys() & _PICTURES)):
         yield found(f"$.{other[0]}", "unusual", f"{listed(other)} in the place of data")
 
 
 ERROR: Table = {
-    "message": Field(values.text, missing="invalid"),
-    "type": Field(values.text, missing="invalid"),
+    "message": Field(values.text, missing="invalid", null="invalid"),
+    "type": Field(values.text, missing="invalid", null="invalid"),
     "param": Field(values.text, null=None),
     "code": Field(values.error_code, null=None),
     "moderation_details": Field(values.record),
@@ -204,9 +220,9 @@ COMPLETED: Table = {
     "b64_json": Field(values.text),
     "created_at": _of_event(values.timestamp),
     "size": _of_event(values.pixel_size(_AS_ASKED)),
-    "quality": _of_event(values.one_of(*_QUALITIES, _AS_ASKED)),
-    "background": _of_event(values.one_of(*_BACKGROUNDS, _AS_ASKED)),
-    "output_format": _of_event(values.one_of(*_FORMATS)),
+    "quality": _of_event(values.one_of(*QUALITIES, _AS_ASKED)),
+    "background": _of_event(values.one_of(*BACKGROUNDS, _AS_ASKED)),
+    "output_format": _of_event(values.one_of(*STREAM_FORMATS)),
     "usage": Field(_usage, missing="unusual"),
     "safety_identifier": Field(values.text),
 }
@@ -218,10 +234,10 @@ PARTIAL: Table = {
 
 def image_event(value: Mapping[str, Any], table: Table, path: str) -> Iterator[Finding]:
     """Judge the JSON of an event that has a picture."""
+    bare, url = value.get("b64_json") is None, value.get("url")
+    if bare and url is not None:
+        yield Finding("stream", f"{path}.url", "unusual", "a url in the place of b64_json")
+        yield from values.link(url, f"{path}.url")
     yield from fields(value, table, path)
-    if value.get("b64_json") is None:
-        if value.get("url") is None:
-            yield found(f"{path}.b64_json", "invalid", "there is no picture in this event; expected its base64")
-        else:
-            yield found(f"{path}.url", "unusual", "a url in the place of b64_json")
-            yield from values.link(value["url"], f"{path}.url")
+    if bare and url is None:
+        yield found(f"{path}.b64_json", "invalid", "there is no picture in this event; expected its base64")

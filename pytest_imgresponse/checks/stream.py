@@ -75,6 +75,8 @@ class _Stream:
         elif not self._completed and not self._unknown and self.ended != _ERROR:
             message = f"none of the events ({events}) is a completed one: there is no final picture"
             yield _odd("$.events", message, "invalid")
+        elif 0 < self._completed < (self._asked.n or 1) and not self._unknown and self.ended != _ERROR:
+            yield _odd("$.events", f"completed events: {self._completed}; {self._asked.number}")
 
     def _cut_off(self, path: str, *, whole: bool) -> Finding:
         """A client that keeps to the standard drops such an event, others take it (WHATWG HTML, section 9.2.6)."""
@@ -131,8 +133,9 @@ class _Stream:
 
     def _final(self, value: dict[str, Any], path: str) -> Iterator[Finding]:
         self._completed += 1
-        if self._completed > 1:
-            yield _odd(path, f"the completed event number {self._completed}; expected one")
+        if self._completed > (self._asked.n or 1):
+            expected = "expected one" if self._asked.n is None else self._asked.number
+            yield _odd(path, f"the completed event number {self._completed}; {expected}")
         yield from schema.image_event(value, schema.COMPLETED, path)
         yield from self._asked.of_declared(value, path)
         yield from self._pictures.of_event(value, path, partial=False)

@@ -112,6 +112,8 @@ def _serve(ours: Connection, theirs: Connection, caller: Caller, memory_limit: i
     if hasattr(os, "setsid"):
         os.setsid()  # Ctrl-C is the parent's, which ends the whole group
     Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+    # Of this thread a parser that forks shall not be warned (Python 3.12).
+    warnings.filterwarnings("ignore", ".*multi-threaded, use of fork", DeprecationWarning)
     os.dup2(2, 1)
     # New ones: what stands in their place here may wait for a thread that the child does not have.
     sys.stdout = sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115

@@ -179,8 +179,7 @@ class _Run:
                 return
             smallest[signature] = (trial, outcome, happened)  # Hypothesis ends with the smallest of each
             if outcome.kind in ("hung", "out of memory", "ended"):
-                self._known.add(signature)  # each try to shrink it would cost the limit again
-                return
+                return  # each try to shrink it would cost a child, and the limit again
             # Hypothesis tells failures apart by type and line: one type for each signature.
             raise signals.setdefault(signature, type("_Found", (_Found,), {}))(happened)
 

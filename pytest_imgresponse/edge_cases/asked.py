@@ -71,7 +71,9 @@ def n_asked(response: HTTPResponse, request: HTTPRequest) -> bool:
     return with_image(response) and asked_by(request).n == _n(response)
 
 
-@edge_case_as_asked("unusual", "schema", seen="gladiaio/gladia#801", applies=n_asked)
+@edge_case_as_asked(
+    "unusual", "schema", seen="openai 3.54.0, images_response.py (does not compare with `n`)", applies=n_asked
+)
 def more_images_than_n(response: HTTPResponse, request: HTTPRequest) -> HTTPResponse:
     """There is an image more than was asked for."""
     return bend_json(response, lambda answer: {**answer, "data": [*answer["data"], answer["data"][-1]]})

@@ -15,10 +15,8 @@ import pybase64
 from pytest_imgresponse.answers import pretty
 from pytest_imgresponse.edge_cases.subjects import object_of, outline_of, size_of
 from pytest_imgresponse.http import HTTPResponse
-from pytest_imgresponse.images import suffix_of
+from pytest_imgresponse.images import FORMATS, suffix_of
 from pytest_imgresponse.images.make import OutputFormat, make_picture
-
-_FORMATS = {".png": "png", ".jpg": "jpeg", ".webp": "webp", ".gif": "gif", ".svg": "svg"}
 
 
 def with_header(response: HTTPResponse, name: str, value: str | None) -> HTTPResponse:
@@ -90,7 +88,7 @@ def map_pictures(response: HTTPResponse, change: Callable[[bytes], bytes]) -> HT
         except ValueError:
             return text
         data = change(plain)
-        new_formats.append(_FORMATS.get(suffix_of(data) or "", ""))
+        new_formats.append(FORMATS.get(suffix_of(data) or "", ""))
         return pybase64.b64encode(data).decode()
 
     return _told(map_payloads(response, bend), "".join(new_formats[:1]))

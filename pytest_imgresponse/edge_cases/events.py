@@ -316,7 +316,7 @@ def final_event_not_ended(response: HTTPResponse) -> HTTPResponse:
     return ended_by(response, completed_of(response).text.rstrip(b"\r\n") + b"\n")
 
 
-@edge_case("invalid", "stream", seen="WHATWG HTML, section 9.2.6; run: openai 3.54.0 gives no event", applies=finished)
+@edge_case("invalid", "stream", seen="WHATWG HTML, section 9.2.6; run: openai 3.54.0 drops the event", applies=finished)
 def stream_cut_off(response: HTTPResponse) -> HTTPResponse:
     """The stream ends in the middle of the final event."""
     whole = completed_of(response).text.rstrip(b"\r\n")

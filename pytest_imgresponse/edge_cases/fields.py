@@ -20,15 +20,8 @@ from pytest_imgresponse.edge_cases.subjects import (
     with_image,
 )
 from pytest_imgresponse.edge_cases.table import edge_case
+from pytest_imgresponse.edge_cases.usage import SVG_USAGE
 from pytest_imgresponse.http import HTTPResponse
-
-_SVG_USAGE = {
-    "input_tokens": 310,
-    "model": "gpt-image-2.5-sunburst",
-    "output_tokens": 2048,
-    "reasoning_tokens": 512,
-    "total_tokens": 2358,
-}
 
 
 @edge_case("valid", "schema", seen="openai 3.54.0, images_response.py", applies=with_image)
@@ -65,7 +58,7 @@ def one_picture(response: HTTPResponse) -> bool:
 def output_format_svg(response: HTTPResponse) -> HTTPResponse:
     """The picture is an SVG, `output_format` says so, and there is an `svg_usage`."""
     drawn = map_pictures(response, lambda data: redrawn(data, file_format="svg"))
-    return with_fields(drawn, output_format="svg", svg_usage=_SVG_USAGE)
+    return with_fields(drawn, output_format="svg", svg_usage=SVG_USAGE)
 
 
 @edge_case("valid", "schema", seen="openai/openai-python#4093", applies=json_answer)

@@ -27,20 +27,28 @@ def _jpeg(width: int, height: int, mode: str = "RGB", **options: object) -> byte
     return saved(picture.convert(mode), "jpeg", quality=60, **options)
 
 
-@edge_case("unusual", "image", seen="ITU T.81, annex G; run: Pillow 13.0.0", applies=sized_picture)
+@edge_case("unusual", "image", seen="ITU T.81, annex G; run: Pillow 13.0.0 loads it", applies=sized_picture)
 def jpeg_progressive(response: HTTPResponse) -> HTTPResponse:
     """The picture is a progressive JPEG, of several scans."""
     return redraw_pictures(response, lambda width, height: _jpeg(width, height, progressive=True))
 
 
-@edge_case("unusual", "image", seen="Pillow 13 Tests/images/hopper_gray.jpg; run: Pillow 13.0.0", applies=sized_picture)
+@edge_case(
+    "unusual",
+    "image",
+    seen="Pillow 13 Tests/images/hopper_gray.jpg; run: Pillow 13.0.0 loads it",
+    applies=sized_picture,
+)
 def jpeg_gray(response: HTTPResponse) -> HTTPResponse:
     """The picture is a gray JPEG: one sample a pixel, where code may count on three."""
     return redraw_pictures(response, lambda width, height: _jpeg(width, height, "L"))
 
 
 @edge_case(
-    "unusual", "image", seen="Pillow 13 Tests/images/pil_sample_cmyk.jpg; run: Pillow 13.0.0", applies=sized_picture
+    "unusual",
+    "image",
+    seen="Pillow 13 Tests/images/pil_sample_cmyk.jpg; run: Pillow 13.0.0 loads it",
+    applies=sized_picture,
 )
 def jpeg_cmyk(response: HTTPResponse) -> HTTPResponse:
     """The picture is a JPEG in CMYK, with Adobe's inverted samples: four of them a pixel."""
@@ -54,7 +62,10 @@ def jpeg_exif_orientation(response: HTTPResponse) -> HTTPResponse:
 
 
 @edge_case(
-    "unusual", "image", seen="Pillow 13 Tests/images/icc_profile_big.jpg; run: Pillow 13.0.0", applies=sized_picture
+    "unusual",
+    "image",
+    seen="Pillow 13 Tests/images/icc_profile_big.jpg; run: Pillow 13.0.0 loads it",
+    applies=sized_picture,
 )
 def jpeg_icc(response: HTTPResponse) -> HTTPResponse:
     """The JPEG has an ICC profile that swaps red and green: who drops it gets other colours."""
@@ -62,14 +73,14 @@ def jpeg_icc(response: HTTPResponse) -> HTTPResponse:
     return _with_segment(response, profile)
 
 
-@edge_case("unusual", "image", seen="C2PA 2.1, appendix A; run: Pillow 13.0.0", applies=sized_picture)
+@edge_case("unusual", "image", seen="C2PA 2.1, appendix A; run: Pillow 13.0.0 loads it", applies=sized_picture)
 def jpeg_app11_c2pa(response: HTTPResponse) -> HTTPResponse:
     """The JPEG has a C2PA manifest store in APP11; whoever writes it anew loses it."""
     packet = b"JP" + b"\0\x01" + b"\0\0\0\x01" + odd.c2pa_manifest_store()
     return _with_segment(response, odd_jpeg.segment(_APP11, packet))
 
 
-@edge_case("unusual", "image", seen="ITU T.81, section B.1.1.2; run: Pillow 13.0.0", applies=sized_picture)
+@edge_case("unusual", "image", seen="ITU T.81, section B.1.1.2; run: Pillow 13.0.0 loads it", applies=sized_picture)
 def jpeg_fill_bytes(response: HTTPResponse) -> HTTPResponse:
     """Before a marker of the JPEG there are fill bytes, which a reader of segments must pass over."""
     return _with_segment(response, b"\xff" * 7)
@@ -79,7 +90,7 @@ def _with_segment(response: HTTPResponse, segment: bytes) -> HTTPResponse:
     return redraw_pictures(response, lambda width, height: odd_jpeg.insert(_jpeg(width, height), segment))
 
 
-@edge_case("unusual", "image", seen="ITU T.81, section B.2.1; run: Pillow 13.0.0", applies=sized_picture)
+@edge_case("unusual", "image", seen="ITU T.81, section B.2.1; run: Pillow 13.0.0 loads it", applies=sized_picture)
 def jpeg_restart_markers(response: HTTPResponse) -> HTTPResponse:
     """The JPEG has restart markers between the units of its pixels."""
     return redraw_pictures(response, lambda width, height: _jpeg(width, height, restart_marker_blocks=1))
@@ -98,7 +109,10 @@ def _multi_picture(width: int, height: int) -> bytes:
 
 
 @edge_case(
-    "unusual", "image", seen="libjpeg-turbo testimages/testimgari.jpg; run: Pillow 13.0.0", applies=sized_picture
+    "unusual",
+    "image",
+    seen="libjpeg-turbo testimages/testimgari.jpg; run: Pillow 13.0.0 loads it",
+    applies=sized_picture,
 )
 def jpeg_arithmetic(response: HTTPResponse) -> HTTPResponse:
     """The picture is a JPEG in arithmetic coding, which browsers do not show."""
@@ -123,7 +137,10 @@ def jpeg_trailing_bytes(response: HTTPResponse) -> HTTPResponse:
 
 
 @edge_case(
-    "invalid", "image", seen="Pillow 13 Tests/images/truncated_jpeg.jpg; run: Pillow 13.0.0", applies=sized_picture
+    "invalid",
+    "image",
+    seen="Pillow 13 Tests/images/truncated_jpeg.jpg; run: Pillow 13.0.0 refuses it",
+    applies=sized_picture,
 )
 def half_jpeg(response: HTTPResponse) -> HTTPResponse:
     """The JPEG ends in the middle of its pixels, where a download broke off; Pillow's `verify` lets it pass."""
@@ -136,7 +153,7 @@ def _half(width: int, height: int) -> bytes:
     return whole[: (start + end) // 2]
 
 
-@edge_case("invalid", "image", seen="run: Pillow 13.0.0", applies=sized_picture)
+@edge_case("invalid", "image", seen="run: Pillow 13.0.0 refuses it", applies=sized_picture)
 def jpeg_no_scan(response: HTTPResponse) -> HTTPResponse:
     """The JPEG has headers and an end, and no pixels between them."""
     return redraw_pictures(response, _no_scan)
@@ -148,13 +165,13 @@ def _no_scan(width: int, height: int) -> bytes:
     return whole[: start - _SCAN_HEADER] + odd_jpeg.EOI
 
 
-@edge_case("invalid", "image", seen="run: Pillow 13.0.0", applies=sized_picture)
+@edge_case("invalid", "image", seen="run: Pillow 13.0.0 refuses it", applies=sized_picture)
 def jpeg_three_bytes(response: HTTPResponse) -> HTTPResponse:
     """Of the JPEG there are the three bytes that sniffers look at."""
     return redraw_pictures(response, lambda width, height: odd_jpeg.SOI + b"\xff")
 
 
-@edge_case("invalid", "image", seen="ITU T.81, section B.2.1; run: Pillow 13.0.0 and OpenCV 5", applies=sized_picture)
+@edge_case("invalid", "image", seen="ITU T.81, section B.2.1; run: Pillow 13.0.0 refuses it", applies=sized_picture)
 def jpeg_no_eoi(response: HTTPResponse) -> HTTPResponse:
     """The JPEG ends after its pixels, without the marker that says so: it may as well have broken off."""
     return redraw_pictures(response, lambda width, height: _jpeg(width, height).removesuffix(odd_jpeg.EOI))

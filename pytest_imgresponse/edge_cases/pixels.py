@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from functools import lru_cache
+from random import Random
 
 import pybase64
 from PIL import Image
@@ -26,6 +27,17 @@ from pytest_imgresponse.http import HTTPResponse
 from pytest_imgresponse.images import odd, odd_webp, suffix_of
 from pytest_imgresponse.images.make import make_picture, saved
 from pytest_imgresponse.images.odd import Form
+
+
+@lru_cache(maxsize=1)
+def _noise() -> bytes:
+    return saved(Image.frombytes("RGB", (1024, 1024), Random(0).randbytes(3 * 1024**2)), "png", compress_level=1)  # noqa: S311
+
+
+@edge_case("valid", "image", seen="recording: dd-trace-py, image_create_edit_b64_json", applies=sized_picture)
+def picture_of_three_megabytes(response: HTTPResponse) -> HTTPResponse:
+    """The picture is a PNG of 1024x1024 pixels that weighs 3 MB, as real ones do: its base64 has 4 million letters."""
+    return tell(redraw_pictures(response, lambda width, height: _noise()), "size", "1024x1024")
 
 
 def _smaller(data: bytes) -> bytes:
@@ -61,7 +73,7 @@ def pictures_identical(response: HTTPResponse) -> HTTPResponse:
     return swap_pictures(response, lambda data: first)
 
 
-@edge_case("unusual", "image", seen="none; run: Pillow 13.0.0", applies=oblong_picture)
+@edge_case("unusual", "image", seen="run: Pillow 13.0.0 loads it", applies=oblong_picture)
 def picture_transposed(response: HTTPResponse) -> HTTPResponse:
     """The picture is a portrait where a landscape is told, or the other way round."""
 
@@ -94,7 +106,7 @@ def transparent_but_opaque(response: HTTPResponse) -> HTTPResponse:
     return tell(redraw_pictures(response, odd.png), "background", "transparent")
 
 
-@edge_case("unusual", "image", seen="none; run: Pillow 13.0.0 opens it as RGBA", applies=background_told)
+@edge_case("unusual", "image", seen="run: Pillow 13.0.0 opens it as RGBA", applies=background_told)
 def transparent_but_alpha_full(response: HTTPResponse) -> HTTPResponse:
     """The answer tells a transparent background, and its PNG has an alpha channel in which every pixel is opaque."""
     form = Form(8, 6, (*odd.GROUND, 255), (*odd.INK, 255))
@@ -102,7 +114,7 @@ def transparent_but_alpha_full(response: HTTPResponse) -> HTTPResponse:
     return tell(drawn, "background", "transparent")
 
 
-@edge_case("unusual", "image", seen="none; run: Pillow 13.0.0 opens it as RGBA", applies=background_told)
+@edge_case("unusual", "image", seen="run: Pillow 13.0.0 opens it as RGBA", applies=background_told)
 def opaque_but_transparent(response: HTTPResponse) -> HTTPResponse:
     """The answer tells an opaque background, and pixels of its PNG are clear: saved as JPEG they turn black."""
     form = Form(8, 6, (*odd.GROUND, 255), (0, 0, 0, 0))
@@ -120,7 +132,7 @@ def svg_instead(response: HTTPResponse) -> HTTPResponse:
     return _instead(response, lambda width, height: make_picture("svg", width, height))
 
 
-@edge_case("tolerated", "image", seen="none; run: Pillow 13.0.0 opens it", applies=sized_picture)
+@edge_case("tolerated", "image", seen="run: Pillow 13.0.0 opens it", applies=sized_picture)
 def bmp_instead(response: HTTPResponse) -> HTTPResponse:
     """The picture is a BMP, which no `output_format` names."""
     return _instead(response, _bmp)
@@ -131,7 +143,7 @@ def _bmp(width: int, height: int) -> bytes:
     return saved(Image.new("1", (width, height)), "bmp")
 
 
-@edge_case("tolerated", "image", seen="none; run: Pillow 13.0.0 opens it", applies=sized_picture)
+@edge_case("tolerated", "image", seen="run: Pillow 13.0.0 opens it", applies=sized_picture)
 def tiff_instead(response: HTTPResponse) -> HTTPResponse:
     """The picture is a TIFF, which no `output_format` names."""
     return _instead(response, _tiff)
@@ -149,20 +161,20 @@ def picture_is_html(response: HTTPResponse) -> HTTPResponse:
     return _instead(response, lambda width, height: page)
 
 
-@edge_case("invalid", "image", seen="none; run: Pillow 13.0.0 refuses it", applies=sized_picture)
+@edge_case("invalid", "image", seen="run: Pillow 13.0.0 refuses it", applies=sized_picture)
 def picture_is_json(response: HTTPResponse) -> HTTPResponse:
     """The payload is an error in JSON, in base64, where a picture has to be."""
     error = pretty({"error": {"message": "The server had an error.", "type": "server_error", "param": None}})
     return _instead(response, lambda width, height: error)
 
 
-@edge_case("invalid", "image", seen="none; run: Pillow 13.0.0 refuses it", applies=sized_picture)
+@edge_case("invalid", "image", seen="run: Pillow 13.0.0 refuses it", applies=sized_picture)
 def picture_encoded_twice(response: HTTPResponse) -> HTTPResponse:
     """The payload is base64 of base64: decoded once, it is no picture yet."""
     return swap_pictures(response, pybase64.b64encode)
 
 
-@edge_case("invalid", "image", seen="none; run: Pillow 13.0.0 refuses it", applies=sized_picture)
+@edge_case("invalid", "image", seen="run: Pillow 13.0.0 refuses it", applies=sized_picture)
 def picture_is_zeros(response: HTTPResponse) -> HTTPResponse:
     """The payload is zeros where a picture has to be."""
     return _instead(response, lambda width, height: bytes(1024))

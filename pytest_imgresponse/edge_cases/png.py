@@ -74,20 +74,20 @@ def png_colour_key(response: HTTPResponse) -> HTTPResponse:
     return redraw_pictures(response, lambda width, height: odd.png(width, height, form), clear=True)
 
 
-@edge_case("unusual", "image", seen="PngSuite basi2c08; run: Pillow 13.0.0", applies=sized_picture)
+@edge_case("unusual", "image", seen="PngSuite basi2c08; run: Pillow 13.0.0 loads it", applies=sized_picture)
 def png_adam7(response: HTTPResponse) -> HTTPResponse:
     """The picture is an interlaced PNG: seven passes, some of them empty in a small picture."""
     return redraw_pictures(response, lambda width, height: odd.png(width, height, Form(interlaced=True)))
 
 
-@edge_case("unusual", "image", seen="PngSuite basi0g01; run: Pillow 13.0.0", applies=sized_picture)
+@edge_case("unusual", "image", seen="PngSuite basi0g01; run: Pillow 13.0.0 loads it", applies=sized_picture)
 def png_adam7_1_bit(response: HTTPResponse) -> HTTPResponse:
     """The picture is an interlaced PNG in black and white, whose lines end within a byte in each pass."""
     form = Form(1, 0, (0,), (1,), interlaced=True)
     return redraw_pictures(response, lambda width, height: odd.png(width, height, form))
 
 
-@edge_case("unusual", "image", seen="PngSuite oi4n2c16; run: Pillow 13.0.0", applies=sized_picture)
+@edge_case("unusual", "image", seen="PngSuite oi4n2c16; run: Pillow 13.0.0 loads it", applies=sized_picture)
 def png_split_idat(response: HTTPResponse) -> HTTPResponse:
     """The pixels of the PNG are spread over several IDAT chunks, the first of two bytes and one of none."""
     return redraw_pictures(response, _split_idat)
@@ -100,20 +100,22 @@ def _split_idat(width: int, height: int) -> bytes:
     return odd.joined([(b"IHDR", chunks[b"IHDR"]), *((b"IDAT", part) for part in parts), (b"IEND", b"")])
 
 
-@edge_case("unusual", "image", seen="W3C PNG, section 11.3.2.3 (iCCP); run: Pillow 13.0.0", applies=sized_picture)
+@edge_case(
+    "unusual", "image", seen="W3C PNG, section 11.3.2.3 (iCCP); run: Pillow 13.0.0 loads it", applies=sized_picture
+)
 def png_iccp(response: HTTPResponse) -> HTTPResponse:
     """The PNG has an ICC profile that swaps red and green: who drops it gets other colours."""
     profile = b"swapped\0\0" + zlib.compress(odd.icc_profile())
     return redraw_pictures(response, lambda width, height: _with_chunk(width, height, b"iCCP", profile))
 
 
-@edge_case("unusual", "image", seen="PngSuite exif2c08; run: Pillow 13.0.0", applies=sized_picture)
+@edge_case("unusual", "image", seen="PngSuite exif2c08; run: Pillow 13.0.0 loads it", applies=sized_picture)
 def png_exif(response: HTTPResponse) -> HTTPResponse:
     """The PNG has EXIF that says it is to be shown turned by 90 degrees, which swaps width and height."""
     return redraw_pictures(response, lambda width, height: _with_chunk(width, height, b"eXIf", TURNED))
 
 
-@edge_case("unusual", "image", seen="PngSuite ct1n0g04, cten0g04; run: Pillow 13.0.0", applies=sized_picture)
+@edge_case("unusual", "image", seen="PngSuite ct1n0g04, cten0g04; run: Pillow 13.0.0 loads it", applies=sized_picture)
 def png_text(response: HTTPResponse) -> HTTPResponse:
     """The PNG has text, in Latin-1 and in UTF-8, as image generators put the prompt there."""
     return redraw_pictures(response, _with_text)
@@ -155,7 +157,7 @@ def _with_chunk(width: int, height: int, kind: bytes, data: bytes) -> bytes:
     return odd.insert_before(odd.png(width, height), b"IDAT", (kind, data))
 
 
-@edge_case("unusual", "image", seen="Pillow 13 Tests/images/apng; run: Pillow 13.0.0", applies=sized_picture)
+@edge_case("unusual", "image", seen="Pillow 13 Tests/images/apng; run: Pillow 13.0.0 loads it", applies=sized_picture)
 def png_apng(response: HTTPResponse) -> HTTPResponse:
     """The picture is an animated PNG of two frames."""
     return redraw_pictures(response, _apng)

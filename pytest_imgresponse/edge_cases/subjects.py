@@ -14,11 +14,11 @@ import pybase64
 from PIL import Image
 
 from pytest_imgresponse.http import HTTPResponse
-from pytest_imgresponse.images import suffix_of
+from pytest_imgresponse.images import FORMATS, suffix_of
 from pytest_imgresponse.images.make import OutputFormat
 from pytest_imgresponse.sse import events_of
 
-_RASTER: dict[str | None, OutputFormat] = {".png": "png", ".jpg": "jpeg", ".webp": "webp", ".gif": "gif"}
+_RASTER: dict[str | None, OutputFormat] = {suffix: name for suffix, name in FORMATS.items() if name != "svg"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,10 @@ def subject_of(response: HTTPResponse) -> Subject:
 
 
 DEEPEST = 100
-"""Levels of nesting up to which JSON is bent: deeper, what can be read may be too deep to be written."""
+"""Levels of nesting up to which JSON is bent: deeper, what can be read may be too deep to be written.
+
+Half of what the models read (`_model.DEEPEST`): a case may wrap what is there.
+"""
 
 
 def object_of(text: str | bytes) -> dict[str, Any] | None:

@@ -9,6 +9,15 @@ from pytest_imgresponse.edge_cases.subjects import json_answer, subject_of, with
 from pytest_imgresponse.edge_cases.table import edge_case
 from pytest_imgresponse.http import HTTPResponse
 
+SVG_USAGE = {
+    "input_tokens": 310,
+    "model": "gpt-image-2.5-sunburst",
+    "output_tokens": 2048,
+    "reasoning_tokens": 512,
+    "total_tokens": 2358,
+}
+"""What writing an SVG cost, beside what pictures did."""
+
 
 def plain_usage(n: int = 1) -> dict[str, Any]:
     """The usage of `n` square pictures of low quality by gpt-image-1, as before May 2026."""
@@ -87,6 +96,12 @@ def usage_huge(response: HTTPResponse) -> HTTPResponse:
 def usage_sum_wrong(response: HTTPResponse) -> HTTPResponse:
     """The total is not the sum of the input and output tokens."""
     return _with_usage(response, total_tokens=272)
+
+
+@edge_case("unusual", "schema", seen="openai 3.54.0, images_response.py (does not compare)", applies=json_answer)
+def svg_usage_sum_wrong(response: HTTPResponse) -> HTTPResponse:
+    """The total of the `svg_usage` is not the sum of its input and output tokens."""
+    return with_fields(response, svg_usage={**SVG_USAGE, "total_tokens": 2870})
 
 
 @edge_case("unusual", "schema", seen="BerriAI/litellm#10811", applies=json_answer)

@@ -30,20 +30,27 @@ def _mark(picture: Image.Image, ink: int | tuple[int, ...]) -> None:
     ImageDraw.Draw(picture).rectangle(box, ink)
 
 
-@edge_case("valid", "image", seen="images reference: `output_format` webp; run: Pillow 13.0.0", applies=sized_picture)
+@edge_case(
+    "valid", "image", seen="images reference: `output_format` webp; run: Pillow 13.0.0 loads it", applies=sized_picture
+)
 def webp_lossy(response: HTTPResponse) -> HTTPResponse:
     """The picture is a lossy WebP."""
     return redraw_pictures(response, lambda width, height: _webp(width, height, lossless=False, quality=60))
 
 
-@edge_case("valid", "image", seen="images reference: `output_format` webp; run: Pillow 13.0.0", applies=sized_picture)
+@edge_case(
+    "valid", "image", seen="images reference: `output_format` webp; run: Pillow 13.0.0 loads it", applies=sized_picture
+)
 def webp_lossless(response: HTTPResponse) -> HTTPResponse:
     """The picture is a lossless WebP."""
     return redraw_pictures(response, _webp)
 
 
 @edge_case(
-    "valid", "image", seen="images reference: `background` transparent; run: Pillow 13.0.0", applies=sized_picture
+    "valid",
+    "image",
+    seen="images reference: `background` transparent; run: Pillow 13.0.0 loads it",
+    applies=sized_picture,
 )
 def webp_alpha(response: HTTPResponse) -> HTTPResponse:
     """The picture is a lossy WebP with an alpha channel."""
@@ -91,13 +98,13 @@ def _half_webp(width: int, height: int) -> bytes:
 _WEBP_PIXELS = 20  # after the RIFF header and that of the chunk of pixels (RFC 9649, section 2.5)
 
 
-@edge_case("invalid", "image", seen="RFC 9649, section 2.4; run: Pillow 13.0.0 and OpenCV 5", applies=sized_picture)
+@edge_case("invalid", "image", seen="RFC 9649, section 2.4; run: Pillow 13.0.0 refuses it", applies=sized_picture)
 def webp_riff_size_wrong(response: HTTPResponse) -> HTTPResponse:
     """The header of the WebP tells twice the bytes that there are."""
     return redraw_pictures(response, lambda width, height: _riff_size(_webp(width, height), 2))
 
 
-@edge_case("invalid", "image", seen="RFC 9649, section 2.4; run: Pillow 13.0.0 and OpenCV 5", applies=sized_picture)
+@edge_case("invalid", "image", seen="RFC 9649, section 2.4; run: Pillow 13.0.0 refuses it", applies=sized_picture)
 def webp_riff_size_short(response: HTTPResponse) -> HTTPResponse:
     """The header of the WebP tells half the bytes that there are."""
     return redraw_pictures(response, lambda width, height: _riff_size(_webp(width, height), 0.5))
@@ -170,7 +177,7 @@ def gif_no_trailer(response: HTTPResponse) -> HTTPResponse:
     return redraw_pictures(response, lambda width, height: _gif(width, height).removesuffix(b";"))
 
 
-@edge_case("invalid", "image", seen="run: Pillow 13.0.0", applies=sized_picture_in_json)
+@edge_case("invalid", "image", seen="run: Pillow 13.0.0 refuses it", applies=sized_picture_in_json)
 def half_gif(response: HTTPResponse) -> HTTPResponse:
     """The GIF ends in the middle of the pixels of its only frame, as a download that broke off leaves it."""
     return redraw_pictures(response, _half_gif)
@@ -185,7 +192,7 @@ def _half_gif(width: int, height: int) -> bytes:
 _FRAME = b",\0\0\0\0"  # a frame that begins in the corner (GIF89a, section 20)
 
 
-@edge_case("invalid", "image", seen="run: Pillow 13.0.0", applies=sized_picture_in_json)
+@edge_case("invalid", "image", seen="run: Pillow 13.0.0 refuses it", applies=sized_picture_in_json)
 def gif_no_frames(response: HTTPResponse) -> HTTPResponse:
     """The GIF has a header, colours and an end, and no frame between them."""
     return redraw_pictures(response, lambda width, height: _gif_still(width, height).partition(_FRAME)[0] + b";")

@@ -11,11 +11,17 @@ from pytest_imgresponse.errors import ResponseError
 if TYPE_CHECKING:
     from PIL import Image
 
-PIXEL_LIMIT = 64_000_000
-"""Pixels that `open_image` decodes at the most; the largest picture of the API has 8,294,400."""
+    from pytest_imgresponse.images.make import OutputFormat
+
+PIXEL_LIMIT = 34_000_000
+"""Pixels that are decoded of one file at the most: some four of the API's largest pictures, which have 8,294,400."""
 
 PIXEL_LIMIT_WORDS = "over the pixel limit"
 """What each finding about a picture too large to decode says."""
+
+FORMATS: dict[str, OutputFormat]
+FORMATS = {".png": "png", ".jpg": "jpeg", ".webp": "webp", ".gif": "gif", ".svg": "svg"}
+"""What `output_format` calls the pictures that `suffix_of` knows."""
 
 # Group by group nothing is given back, so a hostile file costs no more than its length.
 _SVG = re.compile(
@@ -47,16 +53,19 @@ def open_image(data: bytes, *, pixel_limit: int = PIXEL_LIMIT) -> Image.Image:
     """
     import warnings
 
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(BytesIO(data))
+            # No other decoders: for EPS, Pillow would start a program on what came from a stranger.
+            image = Image.open(BytesIO(data), formats=("PNG", "JPEG", "WEBP", "GIF"))
         width, height = image.size
         if width * height > pixel_limit:
             raise ResponseError(f"a picture of {width}x{height} pixels is over the limit of {pixel_limit}")
         image.load()
+    except UnidentifiedImageError as error:
+        raise ResponseError(f"{len(data)} bytes ({data[:12]!r}…) are no PNG, JPEG, WebP or GIF") from error
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
         raise ResponseError(f"{len(data)} bytes cannot be opened as a picture: {error}") from error
     return image

@@ -15,6 +15,7 @@ class GIF(Raster):
     """A GIF. That it has its trailer, or that it ends with a whole block at least, Pillow does not look at."""
 
     name = "GIF"
+    copies = 2
 
     def __init__(self, data: bytes) -> None:
         super().__init__(data)

@@ -9,8 +9,10 @@ from pytest_imgresponse.images import PIXEL_LIMIT, PIXEL_LIMIT_WORDS
 from pytest_imgresponse.images.decoding import Pixels, decoded
 from pytest_imgresponse.images.raster import Broken, Raster
 
-_SCANS_LIMIT = 10 * PIXEL_LIMIT
-"""Pixels times scans: a progressive picture has some ten scans, each over all pixels."""
+_SCANS = 10
+"""Scans of a progressive picture, each over all pixels: about as many as there are."""
+_SCANS_LIMIT = _SCANS * PIXEL_LIMIT
+"""Pixels times scans."""
 _FRAME = Struct(">BHHB")
 # T.81, table B.1.
 _SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
@@ -90,6 +92,11 @@ class JPEG(Raster):
             raise Broken(f"JPEG has {self._precision} bits, which its process (SOF{marker & 15}) does not know")
         if not self._components or len(segment) != 4 + _FRAME.size + 3 * self._components:
             raise Broken(f"JPEG has {self._components} components in a frame header (SOF) of {len(segment)} bytes")
+
+    @property
+    def cost(self) -> int:
+        """Scans beyond the usual ones cost as much as further pictures."""
+        return min(max(self.area, self.area * self._scans // _SCANS), PIXEL_LIMIT)
 
     def over_limit(self) -> str | None:
         """What is too much to decode: the pixels, or the scans over them."""

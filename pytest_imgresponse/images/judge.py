@@ -9,29 +9,22 @@ import hashlib
 import re
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
-from pytest_imgresponse.images import PIXEL_LIMIT, PIXEL_LIMIT_WORDS, suffix_of
+from pytest_imgresponse.images import FORMATS, PIXEL_LIMIT, PIXEL_LIMIT_WORDS, suffix_of
 from pytest_imgresponse.images.foreign import foreign
 from pytest_imgresponse.images.gif import GIF
 from pytest_imgresponse.images.jpeg import JPEG
 from pytest_imgresponse.images.png import PNG
-from pytest_imgresponse.images.raster import Broken, Raster, Remark
+from pytest_imgresponse.images.raster import SMALLEST_FRAME, Broken, Raster, Remark
 from pytest_imgresponse.images.svg import SVG, NoSVG
 from pytest_imgresponse.images.webp import WebP
 
-_RASTERS: dict[str, tuple[str, type[Raster]]] = {
-    ".png": ("png", PNG),
-    ".jpg": ("jpeg", JPEG),
-    ".webp": ("webp", WebP),
-    ".gif": ("gif", GIF),
-}
+_RASTERS: dict[str, type[Raster]] = {"png": PNG, "jpeg": JPEG, "webp": WebP, "gif": GIF}
 # Markup, with a byte order mark and in UTF-16 too.
 _MARKUP = re.compile(rb"[\xef\xbb\xbf\xfe\xff\0\s]*+<")
-_FRAMES_LIMIT = 4 * PIXEL_LIMIT
-"""Pixels of all frames of an animation together: over sixteen of the largest that the API makes."""
-_SMALLEST_FRAME = 10_000
-"""Pixels that a frame counts as at least: each costs time."""
+_FRAMES_LIMIT = PIXEL_LIMIT
+"""Pixels of all frames of an animation together: sixteen frames of 1920x1080 are within it."""
 _KEPT = 4096
 _judged: OrderedDict[bytes, Judgement] = OrderedDict()
 _lock = threading.Lock()
@@ -43,13 +36,14 @@ class Judgement:
 
     `file_format` as in `output_format`, None for what is none of the five; `size` in pixels, width first;
     `opaque`: whether every pixel is. Both are None where they are not known: of an invalid picture, of one over
-    the pixel limit, and for `opaque` of an SVG.
+    the pixel limit, and for `opaque` of an SVG. `cost`: the pixels that were decoded, up to the pixel limit.
     """
 
     file_format: str | None
     size: tuple[int, int] | None = None
     opaque: bool | None = None
     remarks: tuple[Remark, ...] = ()
+    cost: int = field(default=0, compare=False)
 
 
 def judged(data: bytes) -> Judgement:
@@ -69,24 +63,29 @@ def judged(data: bytes) -> Judgement:
 
 def _judge(data: bytes) -> Judgement:
     suffix = suffix_of(data)
-    file_format, raster_class = _RASTERS.get(suffix or "", ("svg", None))
+    file_format = FORMATS.get(suffix or "", "svg")
+    raster_class = _RASTERS.get(file_format)
+    cost = 0
     try:
         if raster_class:
-            return _judge_raster(file_format, raster_class(data))
+            raster = raster_class(data)
+            cost = raster.cost
+            return replace(_judge_raster(file_format, raster), cost=cost)
         if suffix or _MARKUP.match(data):
             svg = SVG(data)
             return Judgement("svg", svg.size, None, tuple(svg.remarks))
     except Broken as broken:
-        return Judgement(file_format, remarks=(Remark("invalid", str(broken)),))
+        return Judgement(file_format, remarks=(Remark("invalid", str(broken)),), cost=cost)
     except NoSVG as other:
         return Judgement(None, remarks=(foreign(data, str(other)),))
     return Judgement(None, remarks=(foreign(data),))
 
 
 def _judge_raster(file_format: str, raster: Raster) -> Judgement:
+    raster.inspect()
     if too_much := raster.over_limit():
         return Judgement(file_format, remarks=(Remark("unusual", too_much),))
-    frames = min(raster.frames, max(1, _FRAMES_LIMIT // max(raster.area, _SMALLEST_FRAME)))
+    frames = min(raster.frames, max(1, _FRAMES_LIMIT // max(raster.area, SMALLEST_FRAME)))
     pixels = raster.pixels(frames)
     if frames < raster.frames:
         limit = f"{PIXEL_LIMIT_WORDS} of {_FRAMES_LIMIT} for all of them"

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
+from pytest_imgresponse.images.png_rows import ADAM7
+
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 Chunk = tuple[bytes, bytes]
 """The four letters of a chunk and its data."""
@@ -20,9 +22,6 @@ INK, GROUND = (228, 92, 40), (32, 64, 96)
 
 TURNED = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
 """EXIF whose one entry is orientation 6: to be shown turned by 90 degrees (CIPA DC-008, section 4.6.4)."""
-
-# Section 8.1: the first column and row of each pass, and the steps between its columns and rows.
-_ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,7 @@ def joined(chunks: Iterable[Chunk]) -> bytes:
 
 
 def split(png: bytes) -> list[Chunk]:
-    """The chunks of a file that is whole."""
+    """The chunks of a file that is whole. The judge reads with its own (`png.chunks_of`), to be independent of this."""
     chunks, at = [], len(SIGNATURE)
     while at < len(png):
         end = at + 8 + int.from_bytes(png[at : at + 4])
@@ -102,7 +101,7 @@ def scanlines(width: int, height: int, form: Form) -> bytes:
     """The pixels before compression: each line a filter type, which is 0, and its samples; pass by pass."""
     sides, inside = range(width // 4, width - width // 4), range(height // 4, height - height // 4)
     lines: list[bytes] = []
-    for column, row, across, down in _ADAM7 if form.interlaced else ((0, 0, 1, 1),):
+    for column, row, across, down in ADAM7 if form.interlaced else ((0, 0, 1, 1),):
         columns = range(column, width, across)
         if columns:
             plain = _line(form, [form.ground for _ in columns])

@@ -36,7 +36,7 @@ class Chunk(NamedTuple):
 
 
 def chunks_of(data: bytes) -> Iterator[Chunk]:
-    """The chunks of a PNG up to IEND. The last one may end beyond the file."""
+    """The chunks of a PNG up to IEND. The last one may end beyond the file. It takes nothing from `odd`, the maker."""
     at = 8
     while at + 8 <= len(data):
         length, kind = _CHUNK.unpack_from(data, at)
@@ -61,9 +61,14 @@ class PNG(Raster):
         self._animated = False
         self._entries = 0
         self._suspect = False
-        last = self._walk()
+        self._last = self._walk()
+        if not self._animated:
+            self.frames = 1
+
+    def inspect(self) -> None:
+        """Inflate the rows, and judge what is odd about the chunks."""
         self._judge_damage(self._judge_rows())
-        self._judge_chunks(last)
+        self._judge_chunks(self._last)
 
     def _walk(self) -> Chunk:
         chunks = chunks_of(self.content)
@@ -95,7 +100,11 @@ class PNG(Raster):
             raise Broken(f"PNG has {width}x{height} pixels: a side has {_LONGEST_SIDE} at most")
         if self._depth not in _DEPTHS.get(self._colour, ()):
             raise Broken(f"PNG has {self._depth} bits with the colour type {self._colour}: there is no such pair")
-        methods = (("compression", compression, 0), ("filter", filtering, 0), ("interlace", interlace, 1))
+        if compression:
+            self.say(
+                "tolerated", f"PNG has the compression method {compression}, and there is but 0; decoders pass over it"
+            )
+        methods = (("filter", filtering, 0), ("interlace", interlace, 1))
         for what, method, highest in methods:
             if method > highest:
                 raise Broken(f"PNG has the {what} method {method}: {highest} is the highest")
@@ -166,9 +175,7 @@ class PNG(Raster):
         if self._colour == _INDEXED and not self._entries:
             self.say("tolerated", "PNG has pixels by the colours of a palette, and no palette (PLTE)")
             self._suspect = True
-        if not self._animated:
-            self.frames = 1
-        elif self.frames > 1:
+        if self.frames > 1:
             self.say("unusual", f"PNG is animated (APNG): {self.frames} frames")
         if last.kind == b"IEND" and last.end + 4 <= len(self.content):
             self.end(self.content, last.end + 4)

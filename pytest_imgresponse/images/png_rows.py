@@ -14,7 +14,7 @@ _PIECE = 1 << 16
 _FILTERS = bytes(range(5))
 """PNG 3rd edition, 9.2: None, Sub, Up, Average, Paeth."""
 # PNG 3rd edition, 8.1, Adam7: of each pass the first column and row, and the steps between columns and rows.
-_ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 
 
 class Pass(NamedTuple):
@@ -41,7 +41,7 @@ def passes_of(width: int, height: int, bits: int, *, interlaced: bool) -> list[P
     """The passes of a picture with that many bits a pixel."""
     shapes = [(width, height)]
     if interlaced:
-        shapes = [(-((x - width) // dx), -((y - height) // dy)) for x, y, dx, dy in _ADAM7]
+        shapes = [(-((x - width) // dx), -((y - height) // dy)) for x, y, dx, dy in ADAM7]
     return [Pass(1 + (columns * bits + 7) // 8, rows) for columns, rows in shapes if columns > 0 and rows > 0]
 
 

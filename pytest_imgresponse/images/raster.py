@@ -10,6 +10,9 @@ from pytest_imgresponse.images.decoding import Pixels, decoded
 
 Verdict = Literal["unusual", "tolerated", "invalid"]
 
+SMALLEST_FRAME = 10_000
+"""Pixels that a frame counts as at least: each costs time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Remark:
@@ -41,6 +44,8 @@ class Raster:
     width: int
     height: int
     frames: int = 1
+    copies: int = 1
+    """As how many pixels Pillow's decoder holds one: those that keep a second copy of the picture count twice."""
     key_is_lost: bool = False
     """Whether the colour that is transparent cannot be told once Pillow has made 8 bits of 16."""
 
@@ -52,6 +57,16 @@ class Raster:
     def area(self) -> int:
         """The pixels that decoding one frame takes."""
         return self.width * self.height
+
+    @property
+    def load(self) -> int:
+        """What decoding one frame takes, for the pixel limit: its pixels, with the copies of them."""
+        return self.area * self.copies
+
+    @property
+    def cost(self) -> int:
+        """The pixels that are decoded to judge this file, frame by frame and up to the limit: its time."""
+        return min(max(self.area, SMALLEST_FRAME) * self.frames, PIXEL_LIMIT)
 
     def say(self, verdict: Verdict, message: str) -> None:
         """Add a remark."""
@@ -68,12 +83,15 @@ class Raster:
         if (beyond := len(data) - end) > 0:
             self.say("unusual", f"{self.name} ends at byte {end}, and {beyond} bytes come after it")
 
+    def inspect(self) -> None:
+        """Read what takes time, and is not needed to tell the cost. Raises `Broken`."""
+
     def over_limit(self) -> str | None:
         """What is too much to decode, as a sentence; None where nothing is."""
-        if self.area <= PIXEL_LIMIT:
+        if self.load <= PIXEL_LIMIT:
             return None
         size = f"{self.width}x{self.height} pixels"
-        return f"{self.name} has {size}, {PIXEL_LIMIT_WORDS} of {PIXEL_LIMIT}: not decoded"
+        return f"{self.name} has {size}, {PIXEL_LIMIT_WORDS} of {PIXEL_LIMIT // self.copies}: not decoded"
 
     def pixels(self, frames: int) -> Pixels:
         """The pixels of the first frames, fully decoded. Raises `Broken` where they cannot be."""

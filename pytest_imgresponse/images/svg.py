@@ -7,7 +7,7 @@ from collections import Counter
 from xml.parsers import expat
 
 from pytest_imgresponse.images.decoding import quiet
-from pytest_imgresponse.images.raster import Broken, Remark
+from pytest_imgresponse.images.raster import Broken, Remark, Verdict
 
 _NAMESPACE = "http://www.w3.org/2000/svg"
 _LENGTH_LIMIT = 4 * 1024**2
@@ -43,8 +43,8 @@ class SVG:
         for what, count in sorted(self._odd.items()):
             self._say(f"SVG holds {what}: {count}")
 
-    def _say(self, message: str) -> None:
-        self.remarks.append(Remark("unusual", message))
+    def _say(self, message: str, verdict: Verdict = "unusual") -> None:
+        self.remarks.append(Remark(verdict, message))
 
     def _parse(self, data: bytes) -> None:
         # Without namespaces: expat would write a long one anew at each element.
@@ -90,7 +90,7 @@ class SVG:
             raise NoSVG("HTML" if local.lower() == "html" else f"XML with the root {local[:40]!r}")
         namespace = attributes.get(f"xmlns:{prefix}" if prefix else "xmlns")
         if namespace is None:
-            self._say(f"SVG has no namespace: expected xmlns={_NAMESPACE!r} at its root")
+            self._say(f"SVG has no namespace: expected xmlns={_NAMESPACE!r} at its root", "tolerated")
         elif namespace != _NAMESPACE:
             raise Broken(f"SVG has the namespace {namespace[:80]!r}: expected {_NAMESPACE!r}")
         self.size = _size_of(attributes)

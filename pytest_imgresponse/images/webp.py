@@ -9,6 +9,7 @@ class WebP(Raster):
     """A WebP: what its RIFF header announces has to be there. libwebp itself refuses pixels that are cut."""
 
     name = "WebP"
+    copies = 2
 
     def __init__(self, data: bytes) -> None:
         super().__init__(data)

@@ -26,7 +26,7 @@ _EVENTS = "text/event-stream"
 _MOST = 3
 """Edge cases, and changes of fields, of one variant at the most."""
 _DEEPEST = 200
-"""Levels of a document whose fields are changed: Python writes no JSON that is much deeper."""
+"""Levels of a document whose fields are changed: near its recursion limit Python reads JSON that it cannot write."""
 _DROP = object()
 """In the place of a new value: the field goes."""
 
@@ -73,7 +73,7 @@ def variants(draw: st.DrawFn, response: HTTPResponse, request: HTTPRequest | Non
     near = _near(response, request)
     way = draw(near.ways)
     if way == "bent" and near.cases is not None:
-        return _composed(response, request, draw(near.cases))
+        return composed(response, request, draw(near.cases))
     if way == "changed" and near.changes is not None:
         return _with_changes(response, near.documents, draw(near.changes))
     return response
@@ -136,7 +136,7 @@ def _at(value: Any, path: Path) -> Any:
     return value
 
 
-def _composed(response: HTTPResponse, request: HTTPRequest | None, cases: list[EdgeCase]) -> HTTPResponse:
+def composed(response: HTTPResponse, request: HTTPRequest | None, cases: list[EdgeCase]) -> HTTPResponse:
     """Bent by each of the cases that still applies, from the innermost level to the outermost."""
     for case in sorted(dict.fromkeys(cases), key=lambda case: LEVELS.index(case.level), reverse=True):
         if case.applies(response, request):
