@@ -412,7 +412,7 @@ def test_a_broken_jpeg_is_invalid_and_the_message_says_why(name):
         segment(0xC4, b"abc"),  # tables that are none
         JPEG[FRAME : FRAME + 19],  # a frame
         b"\xff\xe1\xff\xff",  # a segment longer than the file
-        b"\xff\xe1\xff\xff" + segment(0xC4, b"abc"),  # both: one remark
+        segment(0xC4, b"abc") + b"\xff\xe1\xff\xff",  # both: one remark
     ],
 )
 def test_damage_within_the_pixels_of_a_jpeg_is_tolerated(damage):

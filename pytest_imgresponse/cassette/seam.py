@@ -96,18 +96,17 @@ class _Sessions:
 
     def leave(self, session: Player) -> None:
         with self._lock:
-            innermost = self._open[-1].session
             self._open = [entry for entry in self._open if entry.session is not session]
             if not self._open:
                 self._patches.close()
-        if innermost is not session:
-            raise CassetteInUseError(
-                f"{session.name} was closed before {innermost.name}, which was opened within it, as two tasks of one "
-                "event loop do: meanwhile the innermost answered both; open one for all tasks"
-            )
 
 
 _SESSIONS = _Sessions()
+
+
+def innermost() -> Player | None:
+    """The session that answers now."""
+    return _SESSIONS.innermost()
 
 
 @contextmanager

@@ -20,10 +20,10 @@ from pytest_imgresponse._config import Layer, settings_from
 from pytest_imgresponse.cassette.encodings import remove_encoding
 from pytest_imgresponse.cassette.recorder import ROUTES, Answered, is_images_route, stand_in_keys
 from pytest_imgresponse.cassette.redact import shown_url
-from pytest_imgresponse.cassette.seam import opened
+from pytest_imgresponse.cassette.seam import innermost, opened
 from pytest_imgresponse.cassette.session import passes_by
 from pytest_imgresponse.cassette.urls import Urls, address_of, picture_file
-from pytest_imgresponse.errors import ConfigError, UnstubbedRequestError
+from pytest_imgresponse.errors import CassetteInUseError, ConfigError, UnstubbedRequestError
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 
 if TYPE_CHECKING:
@@ -87,20 +87,27 @@ class Stub(AbstractContextManager["Stubbed"]):
         self._pictures = pictures
         self._ignore_hosts = ignore_hosts
         self._keys = keys
-        self._open: list[ExitStack] = []
+        self._open: list[tuple[_StubSession, ExitStack]] = []
 
     def __enter__(self) -> Stubbed:
         session = _StubSession(self._responses, self._pictures, self._ignore_hosts)
         with ExitStack() as stack:
             stack.enter_context(stand_in_keys(self._keys))
             stack.enter_context(opened(session))
-            self._open.append(stack.pop_all())
+            self._open.append((session, stack.pop_all()))
         return Stubbed(session)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._open.pop().close()
+        session, closing = self._open.pop()
+        last = innermost()
+        closing.close()
+        if last is not None and last is not session:
+            raise CassetteInUseError(
+                f"{session.name} was closed before {last.name}, which was opened within it, as two tasks of one event "
+                "loop do: meanwhile the innermost answered both; open one for all tasks"
+            )
 
 
 class Stubbed(Answered):
