@@ -52,7 +52,7 @@ class Parser:
             event = self.document(data.encode("utf-8", "surrogatepass"))
             if name == "error" or event.get("error") is not None:
                 raise ParserError(f"the stream says: {event.get('error', event)}")
-            kind = event.get("type", name)
+            kind = name if event.get("type") is None else event["type"]
             if not isinstance(kind, str):
                 raise ParserError(f"an event without a type: {sorted(event)}")
             if not kind.startswith(("image_generation.", "image_edit.")):

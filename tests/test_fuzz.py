@@ -127,7 +127,9 @@ class TestRun:
             capfd, "tests.parsers:parse", "--rejects-with", "tests.parsers:ParserError", "--max-examples", 5
         )
         assert (code, err) == (0, "")
-        assert out.startswith("tests.parsers.Parser.parse keeps the contract of a parser\n  tried: 252 plain answers")
+        assert re.match(
+            r"tests\.parsers\.Parser\.parse keeps the contract of a parser\n  tried: 2\d\d plain answers", out
+        )
         assert ", 5 generated answers (given='bytes'); slowest: " in out
 
     def test_a_wrong_one_breaks_it(self, capfd):
