@@ -253,26 +253,35 @@ class TestFittingAnswer:
 # -- the official client ----------------------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def told(client):
+    """What the report says of the official client, by the name of the case."""
+    return happened(lambda: client.images.generate(**ORDER), rejects_with=openai.OpenAIError)
+
+
+@pytest.fixture(scope="module")
+def told_of_streams(client):
+    return happened(lambda: list(client.images.generate(**STREAM)), rejects_with=openai.OpenAIError)
+
+
 class TestOfficialClient:
-    def test_its_raw_exceptions_are_in_the_report(self, client):
-        told = happened(lambda: client.images.generate(**ORDER), rejects_with=openai.OpenAIError)
-        for name in ("truncated_body", "empty_200", "body_cut_off", "trailing_junk"):
-            assert told[name].startswith("raised JSONDecodeError: ")
+    @pytest.mark.parametrize("name", ["truncated_body", "empty_200", "body_cut_off", "trailing_junk"])
+    def test_its_raw_json_errors_are_in_the_report(self, told, name):
+        assert told[name].startswith("raised JSONDecodeError: ")
+
+    def test_and_its_raw_unicode_error(self, told):
         assert told["invalid_utf8"].startswith("raised UnicodeDecodeError: 'utf-8' codec can't decode byte 0xe9")
 
-    def test_and_so_is_the_comment_after_an_id_in_a_stream(self, client):
-        def program():
-            return list(client.images.generate(**STREAM))
+    def test_and_the_comment_after_an_id_in_a_stream(self, told_of_streams):
+        text = told_of_streams["comment_after_id"]
+        assert text.startswith("raised JSONDecodeError: Expecting value: line 1 column 1 (char 0)")
+        assert told_of_streams["no_completed"] == "accepted it silently ($.events)"
+        assert "plain" not in told_of_streams
 
-        told = happened(program, rejects_with=openai.OpenAIError)
-        assert told["comment_after_id"].startswith("raised JSONDecodeError: Expecting value: line 1 column 1 (char 0)")
-        assert told["no_completed"] == "accepted it silently ($.events)"
-        assert "plain" not in told
-
-    def test_what_it_takes_without_a_look_is_too(self, client):
-        told = happened(lambda: client.images.generate(**ORDER), rejects_with=openai.OpenAIError)
+    def test_and_what_it_takes_without_a_look(self, told):
         assert told["html_page_200"] == "accepted it silently (body)"
         assert told["created_iso_string"] == "accepted it silently ($.created)"
+        assert "plain" not in told
 
     def test_its_async_kind_is_judged_alike(self):
         client = openai.AsyncOpenAI(api_key="sk-test", http_client=openai.DefaultAsyncHttpxClient(verify=TLS))
@@ -336,12 +345,13 @@ async def odd_one_later():
 
 
 class TestLinesToPaste:
-    @pytest.mark.parametrize("parse", [odd_one, odd_one_later])
-    @pytest.mark.parametrize("given", ["what fits", "a recorded one"])
+    @pytest.mark.parametrize(
+        ("parse", "given"),
+        [(odd_one, "what fits"), (odd_one, "a recorded one"), (odd_one_later, "what fits")],
+    )
     def test_each_shows_the_same_again(self, parse, given):
         from_response = plain_responses()[1][1] if given == "a recorded one" else None
-        with settings_of(derandomize=True):
-            report = report_of(parse, max_examples=10, from_response=from_response)
+        report = report_of(parse, from_response=from_response)
         rows = [row for row in report.rows if row.outcome.kind == "raised"]
         assert len(rows) > 50
         assert {"more_images_than_n", "bom"} & {row.trial.name for row in rows}

@@ -123,6 +123,8 @@ def tokens(value: Any, path: str) -> Iterator[Finding]:
 def ordinal(value: Any, path: str) -> Iterator[Finding]:
     """The number of a picture; which it should be, the level `stream` knows."""
     yield from _integer(value, path, "an integer from 0")
+    if is_number(value) and value < 0:
+        yield _wrong(value, path, "an integer from 0")
 
 
 def link(value: Any, path: str) -> Iterator[Finding]:
