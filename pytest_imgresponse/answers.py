@@ -151,10 +151,8 @@ FAILURES: dict[str, Failure] = {
 
 
 def failure(name: str, details: Mapping[str, Any]) -> tuple[Failure, dict[str, Any]]:
-    """A row of the table and what fills it. Raises `ConfigError` for a name or a detail that is not known."""
-    row = FAILURES.get(name)
-    if row is None:
-        raise ConfigError(f"no error is called {name!r}; expected one of {', '.join(sorted(FAILURES))}")
+    """The row of that name in the table, and what fills it. Raises `ConfigError` for a detail that is not known."""
+    row = FAILURES[name]
     if unknown := sorted(set(details) - set(row.details)):
         takes = ", ".join(row.details) or "none"
         raise ConfigError(f"{name!r} has no detail {', '.join(map(repr, unknown))}; it takes {takes}")
