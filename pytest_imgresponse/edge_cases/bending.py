@@ -91,17 +91,8 @@ def map_pictures(response: HTTPResponse, change: Callable[[bytes], bytes]) -> HT
         new_formats.append(FORMATS.get(suffix_of(data) or "", ""))
         return pybase64.b64encode(data).decode()
 
-    return _told(map_payloads(response, bend), "".join(new_formats[:1]))
-
-
-def _told(response: HTTPResponse, output_format: str) -> HTTPResponse:
-    def tell(value: dict[str, Any]) -> None:
-        if output_format and isinstance(value.get("output_format"), str):
-            value["output_format"] = output_format
-
-    if response.content_type == "text/event-stream":
-        return bend_events(response, tell)
-    return bend_json(response, tell)
+    changed = map_payloads(response, bend)
+    return tell(changed, "output_format", new_formats[0]) if any(new_formats[:1]) else changed
 
 
 def with_fields(response: HTTPResponse, **fields: object) -> HTTPResponse:
