@@ -381,6 +381,7 @@ BROKEN = "and the body cannot be decoded: Error -3 while decompressing data: "
         ("deflate", deflated(BODY, 15)[:30], CUT.format(30)),
         ("deflate", b"\xfffox", BROKEN + "invalid block type"),
     ],
+    ids=["gzip-last-byte", "gzip-half", "gzip-head", "gzip-sum", "deflate-half", "deflate-junk"],
 )
 def test_a_broken_encoding_is_invalid_at_http(coding: str, body: bytes, message: str) -> None:
     assert marks(encoded(body, coding)) == [UNUSUAL_ENCODING, ("http", "body", "invalid")]

@@ -216,8 +216,8 @@ def test_indexes_out_of_order_are_unusual(indexes: tuple[int, ...], odd: int, me
     assert found == ("stream", f"$.events[{odd}].partial_image_index", "unusual", message)
 
 
-@pytest.mark.parametrize("index", ["0", 0.5, [0], {}])
-def test_an_index_of_another_type_is_invalid_at_schema(index: object) -> None:
+@pytest.mark.parametrize("index", ["0", 0.5, -0.5, -1, -1.0, [0], {}])
+def test_an_index_that_is_no_number_of_a_picture_is_invalid_at_schema(index: object) -> None:
     response = stream(partial(index), partial(0), completed())
     assert marks(response) == [("schema", "$.events[0].partial_image_index", "invalid")]
     assert check(response)[0].message.endswith("; expected an integer from 0")

@@ -123,7 +123,7 @@ class _Stream:
         if self._completed:
             yield _odd(path, "a partial picture after the completed one")
         index = value.get("partial_image_index")
-        if isinstance(index, int):
+        if isinstance(index, int) and index >= 0:  # the level `schema` speaks of what is no index
             if index != self._next_index:
                 message = f"{shown(index)}; expected {shown(self._next_index)} to follow"
                 yield _odd(f"{path}.partial_image_index", message)

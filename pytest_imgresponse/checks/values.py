@@ -101,6 +101,13 @@ def _integer(value: Any, path: str, what: str) -> Iterator[Finding]:
         yield found(path, "tolerated", f"{shown(value)} has a fraction of zero; expected {what}")
 
 
+def _natural(value: Any, path: str, what: str) -> Iterator[Finding]:
+    if is_number(value) and value < 0:
+        yield _wrong(value, path, what)
+    else:
+        yield from _integer(value, path, what)
+
+
 def timestamp(value: Any, path: str) -> Iterator[Finding]:
     """Unix seconds."""
     yield from _integer(value, path, "an integer, Unix seconds")
@@ -112,19 +119,14 @@ def timestamp(value: Any, path: str) -> Iterator[Finding]:
 
 def tokens(value: Any, path: str) -> Iterator[Finding]:
     """A number of tokens."""
-    what = "an integer from 0, a number of tokens"
-    yield from _integer(value, path, what)
-    if is_number(value) and value < 0:
-        yield _wrong(value, path, what)
-    elif is_number(value) and value > _EXACT:
+    yield from _natural(value, path, "an integer from 0, a number of tokens")
+    if is_number(value) and value > _EXACT:
         yield found(path, "unusual", f"{shown(value)} tokens; doubles are exact up to 2**53")
 
 
 def ordinal(value: Any, path: str) -> Iterator[Finding]:
     """The number of a picture; which it should be, the level `stream` knows."""
-    yield from _integer(value, path, "an integer from 0")
-    if is_number(value) and value < 0:
-        yield _wrong(value, path, "an integer from 0")
+    yield from _natural(value, path, "an integer from 0")
 
 
 def link(value: Any, path: str) -> Iterator[Finding]:
