@@ -6,19 +6,21 @@ import base64
 import json
 import string
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import formatdate
 from random import Random, SystemRandom
 from typing import Any
 
 from pytest_imgresponse.errors import ConfigError
 
+ORGANIZATION = "local-imgresponse"
+"""Whose answers are made here, where nothing else is said."""
 _PROJECT = "proj_local0123456789ABCDEFGHIJ"
 _SYSTEM = SystemRandom()
 
 
 class Refused(Exception):  # noqa: N818 - what the client is told, not a failure of this code
-    """A request that the API answers with an error; the fields are those of the error's body."""
+    """A request that the API answers with an error; the fields are those of its `error`."""
 
     def __init__(
         self,
@@ -33,7 +35,12 @@ class Refused(Exception):  # noqa: N818 - what the client is told, not a failure
         super().__init__(message)
         self.status = status
         self.headers = headers
-        self.body: dict[str, Any] = {"message": message, "type": kind, "param": param, "code": code}
+        self.error: dict[str, Any] = {"message": message, "type": kind, "param": param, "code": code}
+
+    @property
+    def body(self) -> bytes:
+        """The error as JSON."""
+        return pretty({"error": self.error})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +61,7 @@ class Failure:
         refused = Refused(
             "", status=self.status, headers=tuple((name, _fill(text, known)) for name, text in self.headers)
         )
-        refused.body = _fill(self.error, known)
+        refused.error = _fill(self.error, known)
         return refused
 
 
@@ -150,8 +157,8 @@ FAILURES: dict[str, Failure] = {
 """The errors that `LocalEndpoint.fail` can queue."""
 
 
-def failure(name: str, details: Mapping[str, Any]) -> tuple[Failure, dict[str, Any]]:
-    """The row of that name in the table, and what fills it. Raises `ConfigError` for a detail that is not known."""
+def failure(name: str, details: Mapping[str, Any]) -> Failure:
+    """The row of that name in the table, with these details. Raises `ConfigError` for one that is not known."""
     row = FAILURES[name]
     if unknown := sorted(set(details) - set(row.details)):
         takes = ", ".join(row.details) or "none"
@@ -164,7 +171,7 @@ def failure(name: str, details: Mapping[str, Any]) -> tuple[Failure, dict[str, A
         facts["retry_after_ms"] = round(wait * 1000)
         facts["wait"] = f"{wait:g}s" if wait >= 1 else f"{facts['retry_after_ms']}ms"
         facts["retry_after"] = -int(-wait // 1)
-    return row, facts
+    return replace(row, details=facts)
 
 
 def missing_key() -> Refused:

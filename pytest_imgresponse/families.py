@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Literal, get_args
 
 DEFAULT_MODEL = "dall-e-2"
 """The model of a request that names none (images reference: "Defaults to dall-e-2")."""
@@ -12,11 +13,21 @@ DEFAULT_MODEL = "dall-e-2"
 QUALITIES = ("low", "medium", "high", "xhigh", "max")
 BACKGROUNDS = ("opaque", "transparent")
 """What an answer tells of its pictures (openai 3.54.0, `images_response.py`)."""
-OUTPUT_FORMATS = ("png", "webp", "jpeg", "gif", "svg")
+OutputFormat = Literal["png", "webp", "jpeg", "gif", "svg"]
+OUTPUT_FORMATS: tuple[OutputFormat, ...] = get_args(OutputFormat)
 STREAM_FORMATS = ("png", "webp", "jpeg")
 """What the pictures of answers are, and of streams (openai 3.54.0, `images_response.py`, `image_gen_*_event.py`)."""
+STILL_FORMATS = ("gif", "svg")
+"""What does not stream (openai 3.54.0, `image_generate_params.py`)."""
+CLEAR_FORMATS = ("png", "webp")
+"""What can be asked for with a transparent background (openai 3.54.0, `image_generate_params.py`)."""
 RESPONSE_FORMATS = ("b64_json", "url")
 """How dall-e-2 and dall-e-3 could be asked to send them (images reference)."""
+
+LONGEST_EDGE = 3840
+"""Of a picture, in pixels, where a family takes any size (openai 3.54.0, `image_generate_params.py`)."""
+FEWEST_PIXELS, MOST_PIXELS = 655_360, 8_294_400
+"""Of a picture, where a family takes any size (openai 3.54.0, `image_generate_params.py`)."""
 
 _COMMON = frozenset({"prompt", "model", "n", "size", "user"})
 _GPT = _COMMON | {

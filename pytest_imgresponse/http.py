@@ -34,6 +34,11 @@ class _Message:
         """The media type alone, in lower case, without parameters; empty where there is none."""
         return (self.header("content-type") or "").split(";", 1)[0].strip().lower()
 
+    @property
+    def is_stream(self) -> bool:
+        """Whether its content type is that of server-sent events."""
+        return self.content_type == "text/event-stream"
+
     def __repr__(self) -> str:
         """What tells one message from another; of a long body its beginning and its length."""
         start = [repr(getattr(self, name)) for name in ("status", "method", "url") if hasattr(self, name)]

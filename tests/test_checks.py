@@ -15,8 +15,9 @@ import pytest
 from pytest_imgresponse import answers, blobs
 from pytest_imgresponse.checks import check
 from pytest_imgresponse.checks import http as level_http
+from pytest_imgresponse.families import OUTPUT_FORMATS
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
-from pytest_imgresponse.images.make import OUTPUT_FORMATS, make_picture
+from pytest_imgresponse.images.make import make_picture
 
 JSON_TYPE = {"content-type": "application/json"}
 STREAM_TYPE = {"content-type": "text/event-stream; charset=utf-8"}

@@ -14,7 +14,8 @@ from PIL import Image
 
 from pytest_imgresponse.checks import VERDICTS, Finding
 from pytest_imgresponse.checks.image import image_findings
-from pytest_imgresponse.images.make import OUTPUT_FORMATS, make_picture, saved
+from pytest_imgresponse.families import OUTPUT_FORMATS
+from pytest_imgresponse.images.make import make_picture, saved
 from tests.real import all_recorded
 
 PATH = "$.data[0].b64_json"

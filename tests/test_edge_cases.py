@@ -17,8 +17,9 @@ from pytest_imgresponse.answers import event, failure, headers, pretty
 from pytest_imgresponse.checks import LEVELS, check
 from pytest_imgresponse.edge_cases import EDGE_CASES, EdgeCase
 from pytest_imgresponse.edge_cases.subjects import subject_of
+from pytest_imgresponse.families import OutputFormat
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
-from pytest_imgresponse.images.make import OutputFormat, make_picture
+from pytest_imgresponse.images.make import make_picture
 from tests.real import all_recorded
 
 NOW = 1_790_000_000
@@ -100,7 +101,7 @@ def as_stream(name: str, pictures: list[str], fields: dict[str, Any], request: H
 def plain() -> tuple[Base, ...]:
     link = "https://oaidalleapiprodscus.blob.core.windows.net/private/org-1/user-1/img-1.png?st=1&sig=2"
     dalle = {"url": link, "revised_prompt": "A red fox."}
-    row, facts = failure("content_policy_violation", {})
+    refused = failure("content_policy_violation", {}).refusal({})
     return (
         with_pictures("png", 64, 48),
         with_pictures("png", 48, 64, n=2, clear=True),
@@ -108,7 +109,7 @@ def plain() -> tuple[Base, ...]:
         with_pictures("webp", 96, 64),
         Base("only a picture", asked(), sent(pretty({"created": NOW, "data": [{"b64_json": payload("png", 33, 40)}]}))),
         Base("url", asked(model="dall-e-3"), sent(pretty({"created": NOW, "data": [dalle]}) + b"\n")),
-        Base("error", asked(), sent(pretty({"error": row.refusal(facts).body}), status=400)),
+        Base("error", asked(), sent(refused.body, status=400)),
         streamed("png", 64, 48, 2),
         streamed("webp", 48, 64, 1, clear=True),
         streamed("jpeg", 80, 80, 0),

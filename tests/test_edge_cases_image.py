@@ -17,9 +17,10 @@ from pytest_imgresponse.answers import event
 from pytest_imgresponse.edge_cases import EDGE_CASES
 from pytest_imgresponse.edge_cases.bending import swap_pictures
 from pytest_imgresponse.edge_cases.subjects import sized_picture
+from pytest_imgresponse.families import OutputFormat
 from pytest_imgresponse.http import HTTPResponse
 from pytest_imgresponse.images import odd, odd_jpeg, odd_webp
-from pytest_imgresponse.images.make import OutputFormat, make_picture
+from pytest_imgresponse.images.make import make_picture
 
 SIZE = (64, 48)
 SVG = "{http://www.w3.org/2000/svg}"

@@ -16,9 +16,10 @@ import pytest
 from PIL import Image, ImageFile
 
 from pytest_imgresponse import ResponseError, families
+from pytest_imgresponse.families import OUTPUT_FORMATS
 from pytest_imgresponse.images import FORMATS, PIXEL_LIMIT_WORDS, judge, odd_webp, open_image, suffix_of
 from pytest_imgresponse.images.judge import Judgement, judged
-from pytest_imgresponse.images.make import OUTPUT_FORMATS, make_picture, saved
+from pytest_imgresponse.images.make import make_picture, saved
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 NOISE = Image.frombytes("RGB", (40, 30), random.Random(7).randbytes(3600))

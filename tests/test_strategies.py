@@ -21,9 +21,8 @@ from PIL import Image as Pillow
 from pytest_imgresponse import HTTPResponse, ImagesResponse, Usage, strategies
 from pytest_imgresponse.answers import FAILURES, pretty
 from pytest_imgresponse.checks import check
-from pytest_imgresponse.families import FAMILIES
+from pytest_imgresponse.families import FAMILIES, OUTPUT_FORMATS
 from pytest_imgresponse.images import suffix_of
-from pytest_imgresponse.images.make import OUTPUT_FORMATS
 from pytest_imgresponse.sse import events_of
 from pytest_imgresponse.strategies import (
     base64_payloads,

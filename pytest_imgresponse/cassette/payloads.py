@@ -16,6 +16,7 @@ from io import BytesIO
 
 import pybase64
 
+from pytest_imgresponse.base64_text import strictly
 from pytest_imgresponse.http import Part, boundary_of, join_multipart, split_multipart
 from pytest_imgresponse.images import suffix_of
 
@@ -232,18 +233,11 @@ def _payload(text: str) -> File | None:
     """The file of a payload; None for what is no canonical base64 of a picture."""
     if len(text) % 4 or not text.isascii():
         return None
-    head = _decoded(text[:64]) or b""
+    head = strictly(text[:64]) or b""
     if suffix_of(head) is None and not head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<"):
         return None
-    data = _decoded(text)
+    data = strictly(text)
     if data is None or len(data) < SMALLEST or pybase64.b64encode_as_string(data) != text:
         return None
     suffix = suffix_of(data)
     return File.of(data, suffix) if suffix else None
-
-
-def _decoded(text: str) -> bytes | None:
-    try:
-        return pybase64.b64decode(text, validate=True)
-    except ValueError:
-        return None

@@ -75,7 +75,7 @@ class Answered(ABC):
         return [
             event_from(event.data, source=f"an event of {request.url}")
             for request, response in self._images_answers()
-            if response.content_type == "text/event-stream"
+            if response.is_stream
             for event in events_of(response.body)
             if event.data not in ("", "[DONE]") and _of_an_image(event)
         ]

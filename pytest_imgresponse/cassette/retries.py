@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from pytest_imgresponse.http import HTTPResponse
 
@@ -17,7 +18,7 @@ def retried_at_once(answer: HTTPResponse) -> HTTPResponse:
         return answer
     # 0 would make it sleep half a second (`_calculate_retry_timeout`).
     headers = [(name, value) for name, value in answer.headers if name.lower() != "retry-after-ms"]
-    return HTTPResponse(answer.status, [*headers, ("retry-after-ms", "1")], answer.body, reason=answer.reason)
+    return replace(answer, headers=(*headers, ("retry-after-ms", "1")))
 
 
 def _asked_to_wait(answer: HTTPResponse) -> float:

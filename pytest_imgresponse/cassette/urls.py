@@ -7,15 +7,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from pytest_imgresponse.families import LONGEST_EDGE, OUTPUT_FORMATS, OutputFormat
 from pytest_imgresponse.http import HTTPResponse
 from pytest_imgresponse.images import suffix_of
 from pytest_imgresponse.sse import events_of
-
-if TYPE_CHECKING:
-    from pytest_imgresponse.images.make import OutputFormat
 
 _TYPES = {
     ".png": "image/png",
@@ -26,7 +24,6 @@ _TYPES = {
     None: "application/octet-stream",
 }
 _PLAIN_SIZE = (1024, 1024)
-_LONGEST_EDGE = 3840  # pixels, of the largest picture that the API makes (openai 3.54, `image_generate_params.py`)
 _SIZE = re.compile("([1-9][0-9]{0,3})x([1-9][0-9]{0,3})")
 
 
@@ -107,7 +104,7 @@ class Urls:
 
 def _documents(response: HTTPResponse) -> Iterator[Any]:
     """The JSON of a body, or of the events of a stream."""
-    streams = response.content_type == "text/event-stream"
+    streams = response.is_stream
     for text in [event.data for event in events_of(response.body)] if streams else [response.body]:
         try:
             yield json.loads(text)
@@ -130,12 +127,10 @@ def _in(document: Any) -> Iterator[tuple[str, _Plain]]:
 
 
 def _declared(document: Mapping[str, Any]) -> _Plain:
-    from pytest_imgresponse.images.make import OUTPUT_FORMATS
-
     plain: OutputFormat = "png"
     file_format = next((known for known in OUTPUT_FORMATS if known == document.get("output_format")), plain)
     found = _SIZE.fullmatch(str(document.get("size")))
     size = (int(found[1]), int(found[2])) if found is not None else _PLAIN_SIZE
-    if max(size) > _LONGEST_EDGE:
+    if max(size) > LONGEST_EDGE:
         size = _PLAIN_SIZE
     return _Plain(file_format, size, transparent=document.get("background") == "transparent")

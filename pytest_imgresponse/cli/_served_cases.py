@@ -47,17 +47,13 @@ def answer_by_path(request: HTTPRequest) -> Delivery:
 def _bent(case: EdgeCase, request: HTTPRequest) -> Delivery:
     """The case on the first plain response to which it applies: of a stream, where one is asked for."""
     able = [(asked, plain) for asked, plain in plain_responses() if case.applies(plain, asked)]
-    asked, plain = min(able, key=lambda pair: _is_stream(pair[1]) != _streams(request))
+    asked, plain = min(able, key=lambda pair: pair[1].is_stream != _streams(request))
     return Delivery(case(plain, asked), as_it_is=True)
 
 
 def _plain(request: HTTPRequest) -> HTTPResponse:
     """The plain response, or the plain stream where one is asked for."""
-    return next(plain for _, plain in plain_responses() if _is_stream(plain) == _streams(request))
-
-
-def _is_stream(response: HTTPResponse) -> bool:
-    return response.content_type == "text/event-stream"
+    return next(plain for _, plain in plain_responses() if plain.is_stream == _streams(request))
 
 
 def _streams(request: HTTPRequest) -> bool:
@@ -133,5 +129,5 @@ def _cell(row: dict[str, Any], column: str) -> str:
 
 
 def _error(status: int, message: str) -> Delivery:
-    body = answers.pretty({"error": answers.Refused(message, code="unknown_case").body})
+    body = answers.Refused(message, code="unknown_case").body
     return Delivery(HTTPResponse(status, {"content-type": "application/json"}, body))

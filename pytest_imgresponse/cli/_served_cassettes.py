@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from urllib.parse import SplitResult, urlsplit
@@ -125,7 +126,7 @@ class Recorded:
             headers = [(name, text.replace(f"{origin}/", f"{own}/")) for name, text in headers]
             for before, after in ((f"{origin}/", f"{own}/"), (_escaped(origin), _escaped(own))):
                 body = body.replace(before.encode(), after.encode())
-        return HTTPResponse(response.status, headers, body, reason=response.reason)
+        return replace(response, headers=tuple(headers), body=body)
 
 
 def _load(path: Path) -> Iterator[Interaction]:
@@ -150,7 +151,7 @@ def _escaped(origin: str) -> str:
 
 def _error(status: int, message: str, code: str) -> Delivery:
     """An error as the API words its own. The official clients do not try again."""
-    body = answers.pretty({"error": answers.Refused(message, code=code).body})
+    body = answers.Refused(message, code=code).body
     return Delivery(HTTPResponse(status, [("content-type", "application/json"), ("x-should-retry", "false")], body))
 
 

@@ -53,7 +53,7 @@ def bases_of(call: Callable[[Trial], Outcome], given: Given, from_response: HTTP
         own = Base(fitting_answer(request), "answer", request, asked=request)
         return [own, *(Base(base.response, base.source, request, asked=request) for base in errors)]
     # A body alone does not tell an error by its status: there, a right error is a wrong answer.
-    return [base for base in plain if not _streams(base.response) and (given == "response" or base not in errors)]
+    return [base for base in plain if not base.response.is_stream and (given == "response" or base not in errors)]
 
 
 def trials_of(bases: Sequence[Base], cases: Sequence[EdgeCase] | None, given: Given) -> Iterator[Trial]:
@@ -72,15 +72,11 @@ def _bent(bases: Sequence[Base], case: EdgeCase, given: Given) -> Iterator[Trial
             continue
         bent = case(base.response, base.request)
         # A parser of JSON is no parser of streams: only a client knows which of them it got.
-        if given != "http" and _streams(bent) != _streams(base.response):
+        if given != "http" and bent.is_stream != base.response.is_stream:
             continue
         trial = trial_of(case.name, bent, given, request=base.asked, case=case, source=_source(case, base))
         if trial is not None:
             yield trial
-
-
-def _streams(response: HTTPResponse) -> bool:
-    return response.content_type == "text/event-stream"
 
 
 def _source(case: EdgeCase, base: Base) -> str:
@@ -120,5 +116,5 @@ def fitting_answer(request: HTTPRequest) -> HTTPResponse:
         return map_pictures(HTTPResponse(200, headers, response.body), redrawn)
     plain = [response for _, response in plain_responses()]
     if asked_by(request).stream:
-        return next(filter(_streams, plain))
+        return next(response for response in plain if response.is_stream)
     return next(filter(url_answer, plain)) if _ASKS_FOR_URLS.search(request.body) else plain[0]

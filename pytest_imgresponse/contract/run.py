@@ -75,9 +75,7 @@ def _answers(bases: Sequence[Base], from_response: HTTPResponse | None, given: G
     near = variants(bases[0].response, bases[0].asked)
     if from_response is not None or given == "http":
         return near
-    return near | http_responses(verdicts=VERDICTS).filter(
-        lambda response: response.content_type != "text/event-stream"
-    )
+    return near | http_responses(verdicts=VERDICTS).filter(lambda response: not response.is_stream)
 
 
 class _Found(Exception):  # noqa: N818 - a signal to Hypothesis, never seen outside

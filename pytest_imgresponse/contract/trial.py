@@ -93,7 +93,7 @@ def _visible(response: HTTPResponse, given: Given) -> HTTPResponse | None:
     if given in ("response", "http"):
         return response
     body = response.body
-    streams = response.content_type == "text/event-stream"
+    streams = response.is_stream
     if given == "dict":
         try:
             body = pretty(json.loads(body))
@@ -152,7 +152,7 @@ def _picture(payload: object) -> bytes | None:
 
 def _images(response: HTTPResponse) -> Iterator[tuple[dict[str, Any], str]]:
     """The objects that may hold a payload, each with the type of its event."""
-    if response.content_type == "text/event-stream":
+    if response.is_stream:
         for event in events_of(response.body):
             if (fields := object_of(event.data)) is not None:
                 kind = fields.get("type")

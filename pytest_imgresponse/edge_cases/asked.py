@@ -18,8 +18,8 @@ from pytest_imgresponse.edge_cases.items import urls_only
 from pytest_imgresponse.edge_cases.pieces import completed_of, finished
 from pytest_imgresponse.edge_cases.subjects import json_payload, legible, payload, subject_of, with_image
 from pytest_imgresponse.edge_cases.table import edge_case_as_asked
+from pytest_imgresponse.families import OutputFormat
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
-from pytest_imgresponse.images.make import OutputFormat
 
 _TOLD = ("background", "output_format", "quality", "size", "usage")
 

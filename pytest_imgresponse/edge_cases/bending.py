@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pybase64
 
 from pytest_imgresponse.answers import pretty
+from pytest_imgresponse.base64_text import strictly
 from pytest_imgresponse.edge_cases.subjects import object_of, outline_of, size_of
+from pytest_imgresponse.families import OutputFormat
 from pytest_imgresponse.http import HTTPResponse
 from pytest_imgresponse.images import FORMATS, suffix_of
-from pytest_imgresponse.images.make import OutputFormat, make_picture
+from pytest_imgresponse.images.make import make_picture
 
 
 def with_header(response: HTTPResponse, name: str, value: str | None) -> HTTPResponse:
@@ -25,12 +28,12 @@ def with_header(response: HTTPResponse, name: str, value: str | None) -> HTTPRes
     headers = [pair for pair in response.headers if pair[0].lower() != name]
     if value is not None:
         headers.insert(place, (name, value))
-    return HTTPResponse(response.status, headers, response.body, reason=response.reason)
+    return replace(response, headers=tuple(headers))
 
 
 def with_body(response: HTTPResponse, body: bytes) -> HTTPResponse:
     """With another body. A Content-Length there was tells its length."""
-    changed = HTTPResponse(response.status, response.headers, body, reason=response.reason)
+    changed = replace(response, body=body)
     return (
         changed if changed.header("content-length") is None else with_header(changed, "content-length", str(len(body)))
     )
@@ -63,7 +66,7 @@ def bend_images(response: HTTPResponse, change: Callable[[dict[str, Any]], None]
             if isinstance(item, dict):
                 change(item)
 
-    if response.content_type == "text/event-stream":
+    if response.is_stream:
         return bend_events(response, change)
     return bend_json(response, bend_items)
 
@@ -82,16 +85,12 @@ def map_pictures(response: HTTPResponse, change: Callable[[bytes], bytes]) -> HT
     """With each picture in plain base64 changed, and with `output_format`, where it is told, after the new ones."""
     new_formats: list[str] = []
 
-    def bend(text: str) -> str:
-        try:
-            plain = pybase64.b64decode(text, validate=True)
-        except ValueError:
-            return text
-        data = change(plain)
-        new_formats.append(FORMATS.get(suffix_of(data) or "", ""))
-        return pybase64.b64encode(data).decode()
+    def noted(data: bytes) -> bytes:
+        changed = change(data)
+        new_formats.append(FORMATS.get(suffix_of(changed) or "", ""))
+        return changed
 
-    changed = map_payloads(response, bend)
+    changed = swap_pictures(response, noted)
     return tell(changed, "output_format", new_formats[0]) if any(new_formats[:1]) else changed
 
 
@@ -126,7 +125,7 @@ def tell(response: HTTPResponse, name: str, value: str) -> HTTPResponse:
         if isinstance(each.get(name), str):
             each[name] = value
 
-    if response.content_type == "text/event-stream":
+    if response.is_stream:
         return bend_events(response, change)
     return bend_json(response, change)
 
@@ -140,7 +139,7 @@ def redraw_pictures(response: HTTPResponse, draw: Draw, *, clear: bool = False) 
 
     `output_format` and `background` are those of the new pictures, where they are told.
     """
-    drawn = map_pictures(response, lambda data: _anew(data, draw))
+    drawn = map_pictures(response, _anew(draw))
     return tell(drawn, "background", "transparent" if clear else "opaque")
 
 
@@ -148,15 +147,16 @@ def swap_pictures(response: HTTPResponse, change: Callable[[bytes], bytes]) -> H
     """With each picture in plain base64 changed, and all that the response tells of it left as it is."""
 
     def swap(text: str) -> str:
-        try:
-            data = pybase64.b64decode(text, validate=True)
-        except ValueError:
-            return text
-        return pybase64.b64encode(change(data)).decode()
+        data = strictly(text)
+        return text if data is None else pybase64.b64encode(change(data)).decode()
 
     return map_payloads(response, swap)
 
 
-def _anew(data: bytes, draw: Draw) -> bytes:
-    size = size_of(data)
-    return data if size is None else draw(*size)
+def draw_instead(response: HTTPResponse, draw: Draw) -> HTTPResponse:
+    """With something drawn in the place of each raster picture, and all that the response tells of it left as it is."""
+    return swap_pictures(response, _anew(draw))
+
+
+def _anew(draw: Draw) -> Callable[[bytes], bytes]:
+    return lambda data: data if (size := size_of(data)) is None else draw(*size)

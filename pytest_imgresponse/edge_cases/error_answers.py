@@ -31,9 +31,8 @@ def refused(
 
 
 def _failed(response: HTTPResponse, name: str) -> HTTPResponse:
-    row, details = answers.failure(name, {})
-    error = row.refusal({**details, **_FACTS})
-    return refused(response, error.status, {"error": error.body}, error.headers)
+    error = answers.failure(name, {}).refusal(_FACTS)
+    return refused(response, error.status, {"error": error.error}, error.headers)
 
 
 def _error(message: str, code: str | None, **more: Any) -> dict[str, Any]:

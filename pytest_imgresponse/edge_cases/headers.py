@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 from pytest_imgresponse import blobs
@@ -23,7 +24,7 @@ def more_headers(response: HTTPResponse) -> bool:
 def content_type_alone(response: HTTPResponse) -> HTTPResponse:
     """Content-Type is the only header: no request id, no rate limits, no length."""
     kept = [pair for pair in response.headers if pair[0].lower() == "content-type"]
-    return HTTPResponse(response.status, kept, response.body, reason=response.reason)
+    return replace(response, headers=tuple(kept))
 
 
 def request_id(response: HTTPResponse) -> bool:
@@ -46,7 +47,7 @@ def lower_case_headers(response: HTTPResponse) -> bool:
 def header_names_in_upper_case(response: HTTPResponse) -> HTTPResponse:
     """The names of all headers are in upper case, which makes no difference."""
     headers = [(name.upper(), value) for name, value in response.headers]
-    return HTTPResponse(response.status, headers, response.body, reason=response.reason)
+    return replace(response, headers=tuple(headers))
 
 
 def content_type_in_lower_case(response: HTTPResponse) -> bool:

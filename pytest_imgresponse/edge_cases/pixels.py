@@ -10,7 +10,7 @@ import pybase64
 from PIL import Image
 
 from pytest_imgresponse.answers import pretty
-from pytest_imgresponse.edge_cases.bending import Draw, redraw_pictures, redrawn, swap_pictures, tell
+from pytest_imgresponse.edge_cases.bending import draw_instead, redraw_pictures, redrawn, swap_pictures, tell
 from pytest_imgresponse.edge_cases.subjects import (
     background_told,
     format_told,
@@ -121,21 +121,16 @@ def opaque_but_transparent(response: HTTPResponse) -> HTTPResponse:
     return redraw_pictures(response, lambda width, height: odd.png(width, height, form))
 
 
-def _instead(response: HTTPResponse, draw: Draw) -> HTTPResponse:
-    """What is drawn stands where a picture stood, and all that is told of it stays."""
-    return swap_pictures(response, lambda data: data if (size := size_of(data)) is None else draw(*size))
-
-
 @edge_case("unusual", "image", seen="openai 3.54.0, `images_response.py`: svg is a format", applies=sized_picture)
 def svg_instead(response: HTTPResponse) -> HTTPResponse:
     """The picture is an SVG where a raster is told, which no raster decoder opens."""
-    return _instead(response, lambda width, height: make_picture("svg", width, height))
+    return draw_instead(response, lambda width, height: make_picture("svg", width, height))
 
 
 @edge_case("tolerated", "image", seen="run: Pillow 13.0.0 opens it", applies=sized_picture)
 def bmp_instead(response: HTTPResponse) -> HTTPResponse:
     """The picture is a BMP, which no `output_format` names."""
-    return _instead(response, _bmp)
+    return draw_instead(response, _bmp)
 
 
 @lru_cache(maxsize=32)
@@ -146,7 +141,7 @@ def _bmp(width: int, height: int) -> bytes:
 @edge_case("tolerated", "image", seen="run: Pillow 13.0.0 opens it", applies=sized_picture)
 def tiff_instead(response: HTTPResponse) -> HTTPResponse:
     """The picture is a TIFF, which no `output_format` names."""
-    return _instead(response, _tiff)
+    return draw_instead(response, _tiff)
 
 
 @lru_cache(maxsize=32)
@@ -158,14 +153,14 @@ def _tiff(width: int, height: int) -> bytes:
 def picture_is_html(response: HTTPResponse) -> HTTPResponse:
     """The payload is the page of a gateway, in base64, where a picture has to be."""
     page = b"<!DOCTYPE html>\n<html><head><title>504 Gateway Time-out</title></head><body>504</body></html>\n"
-    return _instead(response, lambda width, height: page)
+    return draw_instead(response, lambda width, height: page)
 
 
 @edge_case("invalid", "image", seen="run: Pillow 13.0.0 refuses it", applies=sized_picture)
 def picture_is_json(response: HTTPResponse) -> HTTPResponse:
     """The payload is an error in JSON, in base64, where a picture has to be."""
     error = pretty({"error": {"message": "The server had an error.", "type": "server_error", "param": None}})
-    return _instead(response, lambda width, height: error)
+    return draw_instead(response, lambda width, height: error)
 
 
 @edge_case("invalid", "image", seen="run: Pillow 13.0.0 refuses it", applies=sized_picture)
@@ -177,7 +172,7 @@ def picture_encoded_twice(response: HTTPResponse) -> HTTPResponse:
 @edge_case("invalid", "image", seen="run: Pillow 13.0.0 refuses it", applies=sized_picture)
 def picture_is_zeros(response: HTTPResponse) -> HTTPResponse:
     """The payload is zeros where a picture has to be."""
-    return _instead(response, lambda width, height: bytes(1024))
+    return draw_instead(response, lambda width, height: bytes(1024))
 
 
 @edge_case(

@@ -14,8 +14,9 @@ from typing import Any
 import pybase64
 
 from pytest_imgresponse import answers, blobs
+from pytest_imgresponse.families import OutputFormat
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
-from pytest_imgresponse.images.make import OutputFormat, make_picture
+from pytest_imgresponse.images.make import make_picture
 
 _CREATED = 1_780_000_000
 """When all of them were made, in Unix seconds: in May 2026."""
@@ -117,10 +118,9 @@ def _linked() -> dict[str, str]:
 
 def _error() -> HTTPResponse:
     identity = answers.request_id(Random(0))  # noqa: S311 - as in the headers
-    row, facts = answers.failure("moderation_blocked", {})
-    refused = row.refusal({**facts, "request_id": identity})
+    refused = answers.FAILURES["moderation_blocked"].refusal({"request_id": identity})
     headers = [*_headers(identity=identity), *refused.headers]
-    return HTTPResponse(refused.status, headers, answers.pretty({"error": refused.body}))
+    return HTTPResponse(refused.status, headers, refused.body)
 
 
 def _stream() -> HTTPResponse:

@@ -10,12 +10,12 @@ from functools import lru_cache
 from io import BytesIO
 from typing import Any
 
-import pybase64
 from PIL import Image
 
+from pytest_imgresponse.base64_text import strictly
+from pytest_imgresponse.families import MOST_PIXELS, OutputFormat
 from pytest_imgresponse.http import HTTPResponse
 from pytest_imgresponse.images import FORMATS, suffix_of
-from pytest_imgresponse.images.make import OutputFormat
 from pytest_imgresponse.sse import events_of
 
 _RASTER: dict[str | None, OutputFormat] = {suffix: name for suffix, name in FORMATS.items() if name != "svg"}
@@ -49,7 +49,7 @@ class Subject:
 @lru_cache(maxsize=4)
 def subject_of(response: HTTPResponse) -> Subject:
     """What is in a response. Nobody may change what it holds."""
-    if response.content_type == "text/event-stream":
+    if response.is_stream:
         found = (object_of(event.data) for event in events_of(response.body))
         return Subject(None, tuple(each for each in found if each is not None))
     return Subject(object_of(response.body) if response.status == 200 else None, ())
@@ -82,10 +82,7 @@ def _is_shallow(value: dict[str, Any]) -> bool:
 
 def decoded(payload: object) -> bytes:
     """The bytes behind a payload in plain base64; none behind anything else."""
-    try:
-        return pybase64.b64decode(payload, validate=True) if isinstance(payload, str) else b""
-    except ValueError:
-        return b""
+    return (strictly(payload) or b"") if isinstance(payload, str) else b""
 
 
 def any_response(response: HTTPResponse) -> bool:
@@ -162,9 +159,6 @@ class Outline:
     alpha: bool
 
 
-LARGEST = 8_294_400
-"""Pixels of the largest picture that the API makes (openai 3.54.0, `image_generate_params.py`)."""
-
 LONGEST = 16_383
 """Pixels of the longest side that every raster format can have: that of a lossy WebP (RFC 6386, section 9.1)."""
 
@@ -178,7 +172,7 @@ def outline_of(data: bytes) -> Outline | None:
         except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError):
             return None
     file_format = _RASTER.get(suffix_of(data))
-    if file_format is None or image.width * image.height > LARGEST or max(image.size) > LONGEST:
+    if file_format is None or image.width * image.height > MOST_PIXELS or max(image.size) > LONGEST:
         return None
     return Outline(file_format, image.size, image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info)
 

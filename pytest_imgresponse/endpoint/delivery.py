@@ -74,7 +74,7 @@ def deliverable(response: object, fault: object) -> Delivery:
 def plain(delivery: Delivery, *, keep: bool, may_chunk: bool, coding: Coding | None) -> Script:
     """A stream event by event, other JSON encoded as the client accepts it."""
     response = delivery.response
-    body, stream = response.body, response.content_type == "text/event-stream"
+    body, stream = response.body, response.is_stream
     lengths = [text.strip() for name, text in response.headers if name.lower() == "content-length"]
     keep = keep and (response.header("connection") or "").strip().lower() != "close"
     headers = without(response, "transfer-encoding", "connection", "keep-alive")

@@ -8,7 +8,7 @@ import ssl
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -22,8 +22,7 @@ from pytest_imgresponse.faults import FAULTS, Fault
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 
 _PICTURES_KEPT = 256  # by url; the oldest is dropped first
-_Named = tuple[Failure, Mapping[str, Any]]
-_Queued = TypeVar("_Queued", _Named, Fault, Delivery)
+_Queued = TypeVar("_Queued", Failure, Fault, Delivery)
 
 
 class LocalEndpoint:
@@ -58,7 +57,7 @@ class LocalEndpoint:
         self._tls = ssl_context
         self._lock = threading.Lock()
         self._requests: list[HTTPRequest] = []
-        self._queue: deque[_Named | Fault | Delivery] = deque()
+        self._queue: deque[Failure | Fault | Delivery] = deque()
         self._pictures: dict[str, bytes] = {}
         self._bugs: list[Exception] = []
         self._server: Server | None = None
@@ -70,7 +69,7 @@ class LocalEndpoint:
             clock=clock,
             keep=self._keep,
             kept=self._kept,
-            next_failure=lambda: self._next(tuple),
+            next_failure=lambda: self._next(Failure),
         )
 
     @property
@@ -173,7 +172,7 @@ class LocalEndpoint:
                 f"no error is called {name!r}; expected one of {known}, or a wire fault: {', '.join(FAULTS)}"
             )
 
-    def _enqueue(self, queued: _Named | Fault | Delivery, times: int) -> None:
+    def _enqueue(self, queued: Failure | Fault | Delivery, times: int) -> None:
         if isinstance(times, bool) or not isinstance(times, int) or times < 1:
             raise ConfigError(f"expected times to be 1 or more; got {times!r}")
         with self._lock:
@@ -207,4 +206,4 @@ class LocalEndpoint:
         identity = answers.request_id()
         refused = FAILURES["server_error"].refusal({"request_id": identity})
         sent = answers.headers(time.time(), identity, organization=None)
-        return Delivery(HTTPResponse(500, sent, answers.pretty({"error": refused.body})))
+        return Delivery(HTTPResponse(500, sent, refused.body))

@@ -12,7 +12,16 @@ from typing import Literal
 
 from pytest_imgresponse.answers import Refused
 from pytest_imgresponse.endpoint.bodies import Body, Upload, wrong_type
-from pytest_imgresponse.families import DEFAULT_MODEL, FAMILIES, Family
+from pytest_imgresponse.families import (
+    CLEAR_FORMATS,
+    DEFAULT_MODEL,
+    FAMILIES,
+    FEWEST_PIXELS,
+    LONGEST_EDGE,
+    MOST_PIXELS,
+    STILL_FORMATS,
+    Family,
+)
 
 Operation = Literal["generations", "edits", "variations"]
 
@@ -243,10 +252,10 @@ def _size(family: Family, wanted: str | None) -> tuple[int, int]:
     if not family.sizes:
         for wrong, reason in (
             (width % 16 or height % 16, "Width and height must both be divisible by 16."),
-            (max(width, height) > 3840, "The longest edge must be less than or equal to 3840."),
+            (max(width, height) > LONGEST_EDGE, f"The longest edge must be less than or equal to {LONGEST_EDGE}."),
             (max(width, height) > 3 * min(width, height), "The aspect ratio must be between 1:3 and 3:1."),
-            (width * height < 655_360, "Requested resolution is below the current minimum pixel budget."),
-            (width * height > 8_294_400, "Requested resolution is above the current maximum pixel budget."),
+            (width * height < FEWEST_PIXELS, "Requested resolution is below the current minimum pixel budget."),
+            (width * height > MOST_PIXELS, "Requested resolution is above the current maximum pixel budget."),
         ):
             if wrong:
                 raise _bad_size(wanted, reason)
@@ -264,10 +273,10 @@ def _bad_size(size: str | None, reason: str) -> Refused:
 
 def _together(file_format: str, background: str, compression: int, n: int, *, stream: bool, masked: bool) -> None:
     """Values that are right alone and wrong together (openai 3.54.0, `image_generate_params.py`)."""
-    moving = file_format in ("gif", "svg")
+    moving = file_format in STILL_FORMATS
     for wrong, param, message in (
         (
-            background == "transparent" and file_format not in ("png", "webp"),
+            background == "transparent" and file_format not in CLEAR_FORMATS,
             "background",
             f"Transparent background is not supported for {file_format.upper()} output format",
         ),

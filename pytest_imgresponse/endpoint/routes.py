@@ -6,7 +6,7 @@ import base64
 import hashlib
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
@@ -42,7 +42,7 @@ class Desk:
     clock: Callable[[], float]
     keep: Callable[[str, bytes], None]
     kept: Callable[[str], bytes | None]
-    next_failure: Callable[[], tuple[Failure, Mapping[str, Any]] | None]
+    next_failure: Callable[[], Failure | None]
 
 
 class _Pictures(NamedTuple):
@@ -84,7 +84,7 @@ def answer(request: HTTPRequest, desk: Desk) -> HTTPResponse:
         kind, body = _serve(request, desk, operation, kinds, {"request_id": identity, "key": answers.masked(key)})
     except Refused as refused:
         status, extra = refused.status, refused.headers
-        body = answers.pretty({"error": refused.body})
+        body = refused.body
     ms = round((time.perf_counter() - began) * 1000)
     sent = answers.headers(now, identity, organization=organization, content_type=kind, ms=ms)
     return HTTPResponse(status, [*sent, *extra], body)
@@ -122,8 +122,7 @@ def _serve(
     facts["organization"] = desk.organization
     facts["model"] = str(body.values.get("model") or families.DEFAULT_MODEL)
     if queued := desk.next_failure():
-        row, details = queued
-        raise row.refusal({**details, **facts})
+        raise queued.refusal(facts)
     order = parameters.order(operation, body)
     if re.search(r"\bunsafe\b", order.prompt, re.IGNORECASE):
         name = "content_policy_violation" if order.family.legacy else "moderation_blocked"

@@ -205,7 +205,7 @@ class _Handler(BaseHTTPRequestHandler):
         """
         self.close_connection = True
         sent = answers.headers(time.time(), answers.request_id(), organization=None)
-        self._send(Delivery(HTTPResponse(status, sent, answers.pretty({"error": answers.Refused(message).body}))))
+        self._send(Delivery(HTTPResponse(status, sent, answers.Refused(message).body)))
         self.connection.settimeout(_DRAIN_SECONDS)
         deadline = time.monotonic() + _DRAIN_SECONDS
         with contextlib.suppress(OSError):

@@ -7,11 +7,10 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 from pytest_imgresponse.errors import ResponseError
+from pytest_imgresponse.families import OutputFormat
 
 if TYPE_CHECKING:
     from PIL import Image
-
-    from pytest_imgresponse.images.make import OutputFormat
 
 PIXEL_LIMIT = 34_000_000
 """Pixels that are decoded of one file at the most: some four of the API's largest pictures, which have 8,294,400."""
@@ -19,8 +18,7 @@ PIXEL_LIMIT = 34_000_000
 PIXEL_LIMIT_WORDS = "over the pixel limit"
 """What each finding about a picture too large to decode says."""
 
-FORMATS: dict[str, OutputFormat]
-FORMATS = {".png": "png", ".jpg": "jpeg", ".webp": "webp", ".gif": "gif", ".svg": "svg"}
+FORMATS: dict[str, OutputFormat] = {".png": "png", ".jpg": "jpeg", ".webp": "webp", ".gif": "gif", ".svg": "svg"}
 """What `output_format` calls the pictures that `suffix_of` knows."""
 
 # Group by group nothing is given back, so a hostile file costs no more than its length.

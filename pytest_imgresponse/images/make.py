@@ -5,13 +5,10 @@ from __future__ import annotations
 import colorsys
 from functools import lru_cache
 from io import BytesIO
-from typing import Literal, get_args
 
 from PIL import Image, ImageDraw
 
-OutputFormat = Literal["png", "webp", "jpeg", "gif", "svg"]
-OUTPUT_FORMATS: tuple[OutputFormat, ...] = get_args(OutputFormat)
-"""The values of `output_format` (openai 3.54, `images_response.py`)."""
+from pytest_imgresponse.families import OutputFormat
 
 # The fastest settings: what is drawn is flat, and small under any.
 _SAVING = {

@@ -10,20 +10,22 @@ from typing import NamedTuple
 from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
 
-from pytest_imgresponse.families import FAMILIES, Family
-from pytest_imgresponse.images.make import OUTPUT_FORMATS
+from pytest_imgresponse.families import (
+    BACKGROUNDS,
+    CLEAR_FORMATS,
+    FAMILIES,
+    FEWEST_PIXELS,
+    LONGEST_EDGE,
+    MOST_PIXELS,
+    OUTPUT_FORMATS,
+    QUALITIES,
+    RESPONSE_FORMATS,
+    STILL_FORMATS,
+    Family,
+)
 
-BACKGROUNDS = ("opaque", "transparent")
-QUALITIES = ("low", "medium", "high", "xhigh", "max")
-RESPONSE_FORMATS = ("b64_json", "url")
-CLEAR_FORMATS = ("png", "webp")
-"""What the API can answer with a transparent background (openai 3.54, `image_generate_params.py`)."""
 SHORTEST_EDGE = 8
 """Of any picture here, in pixels: a smaller one has no room for what tells it from another."""
-_STILL = ("gif", "svg")
-"""What does not stream (openai 3.54, `image_generate_params.py`)."""
-LONGEST_EDGE = 3840
-"""Of any picture of the API, in pixels (openai 3.54, `image_generate_params.py`)."""
 
 SEEN_SIZE = "1254x1254"
 """What gpt-image-2 answered to 1024x1024 (recorded: maruel/genai, gpt-image-2)."""
@@ -154,7 +156,7 @@ def _contradiction(model: str, asked: Asked) -> str | None:
         ),
         (output_format == "svg" and n > 1, "answers with one svg at the most"),
         (asked.stream and family.legacy, "does not stream"),
-        (asked.stream and output_format in _STILL, f"does not stream {output_format}"),
+        (asked.stream and output_format in STILL_FORMATS, f"does not stream {output_format}"),
     ):
         if wrong:
             return reason
@@ -167,13 +169,13 @@ def _has_size(family: Family, size: str) -> bool:
         return size in (family.sizes or (SEEN_SIZE,))
     width, height = edges_of(size)
     near = max(width, height) <= 3 * min(width, height)
-    return near and width % 16 == height % 16 == 0 and 655_360 <= width * height <= 8_294_400
+    return near and width % 16 == height % 16 == 0 and FEWEST_PIXELS <= width * height <= MOST_PIXELS
 
 
 def _sizes_in_words(family: Family) -> str:
     if family.sizes:
         return f"the sizes {', '.join(_fixed_sizes(family))}"
-    return "sizes of edges that are multiples of 16, from 1:3 to 3:1, and from 655360 to 8294400 pixels"
+    return f"sizes of edges that are multiples of 16, from 1:3 to 3:1, and from {FEWEST_PIXELS} to {MOST_PIXELS} pixels"
 
 
 def _fixed_sizes(family: Family) -> tuple[str, ...]:

@@ -59,11 +59,10 @@ def http_error(
     headers = sent_headers(now, entropy, known=name not in ("invalid_api_key", MISSING_KEY))
     identity = dict(headers)["x-request-id"]
     refused = _refusal(name, details or {}, {**named, "organization": ORGANIZATION, "request_id": identity})
-    return HTTPResponse(refused.status, [*headers, *refused.headers], answers.pretty({"error": refused.body}))
+    return HTTPResponse(refused.status, [*headers, *refused.headers], refused.body)
 
 
 def _refusal(name: str, details: dict[str, Any], facts: dict[str, Any]) -> Refused:
     if name == MISSING_KEY:
         return answers.missing_key()
-    row, known = answers.failure(name, details)
-    return row.refusal({**known, **facts})
+    return answers.failure(name, details).refusal(facts)

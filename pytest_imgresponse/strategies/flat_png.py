@@ -6,14 +6,14 @@ first answers before Hypothesis finds them slow.
 
 from __future__ import annotations
 
-import struct
 import zlib
 from collections.abc import Iterator
+
+from pytest_imgresponse.images import odd
 
 Colour = tuple[int, ...]
 """Levels from 0 to 255: red, green, blue, and alpha where there is one."""
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOUR_TYPES = {3: 2, 4: 6}
 _AT_ONCE = 16
 _SUB, _UP = b"\x01", b"\x02"
@@ -21,9 +21,9 @@ _SUB, _UP = b"\x01", b"\x02"
 
 def flat_png(width: int, height: int, ink: Colour, ground: Colour) -> bytes:
     """A rectangle on a ground, in the middle half of the picture; `width` and `height` are 8 pixels at least."""
-    header = struct.pack(">IIBBBBB", width, height, 8, _COLOUR_TYPES[len(ink)], 0, 0, 0)
+    header = odd.header(width, height, odd.Form(colour=_COLOUR_TYPES[len(ink)]))
     pixels = _zlib_stream(_rows(width, height, ink, ground))
-    return _SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", pixels) + _chunk(b"IEND", b"")
+    return odd.joined([header, (b"IDAT", pixels), (b"IEND", b"")])
 
 
 def _rows(width: int, height: int, ink: Colour, ground: Colour) -> Iterator[tuple[bytes, int]]:
@@ -57,7 +57,3 @@ def _zlib_stream(rows: Iterator[tuple[bytes, int]]) -> bytes:
 def _deflated(data: bytes) -> bytes:
     compressor = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     return compressor.compress(data) + compressor.flush(zlib.Z_FULL_FLUSH)
-
-
-def _chunk(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + kind + content + zlib.crc32(kind + content).to_bytes(4)

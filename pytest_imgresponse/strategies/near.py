@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
 
+from pytest_imgresponse._model import DEEPEST
 from pytest_imgresponse.answers import pretty
 from pytest_imgresponse.checks.finding import LEVELS
 from pytest_imgresponse.edge_cases import EDGE_CASES, EdgeCase
@@ -22,11 +23,8 @@ BORDERS = (0, -1, 1, 2**31 - 1, 2**31, 2**53 + 1, 2**63, 10**30, 0.5, 1e308)
 """Zero and below; where integers of 32 bits, of floats and of 64 bits end; beyond; a fraction; the largest power of ten
 that is a float."""
 
-_EVENTS = "text/event-stream"
 _MOST = 3
 """Edge cases, and changes of fields, of one variant at the most."""
-_DEEPEST = 200
-"""Levels of a document whose fields are changed: near its recursion limit Python reads JSON that it cannot write."""
 _DROP = object()
 """In the place of a new value: the field goes."""
 
@@ -84,7 +82,7 @@ def _near(response: HTTPResponse, request: HTTPRequest | None) -> _Near:
     cases = [case for case in EDGE_CASES.values() if case.applies(response, request)]
     documents = _documents(response)
     places = [path for number, document in enumerate(documents) for path in _places((number,), document)]
-    if any(len(path) > _DEEPEST for path in places):
+    if any(len(path) > DEEPEST for path in places):
         places = []
     ways = ["itself", *["bent"] * bool(cases), *["changed"] * bool(places)]
     return _Near(
@@ -96,7 +94,7 @@ def _near(response: HTTPResponse, request: HTTPRequest | None) -> _Near:
 
 
 def _documents(response: HTTPResponse) -> tuple[Any, ...]:
-    if response.content_type == _EVENTS:
+    if response.is_stream:
         found: list[Any] = []
         bend_events(response, found.append)
         return tuple(found)
@@ -148,7 +146,7 @@ def _with_changes(response: HTTPResponse, documents: tuple[Any, ...], changes: l
     values: Any = list(documents)
     for change in changes:
         values = _changed(values, change.path, change.value)
-    if response.content_type != _EVENTS:
+    if not response.is_stream:
         end = b"\n" if response.body.endswith(b"\n") else b""
         return with_body(response, pretty(values[0]) + end)
     new = iter(values)

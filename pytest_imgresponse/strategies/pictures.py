@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
 from PIL import GifImagePlugin, JpegImagePlugin, WebPImagePlugin
 
-from pytest_imgresponse.images.make import OUTPUT_FORMATS, OutputFormat, make_picture
+from pytest_imgresponse.families import OUTPUT_FORMATS, OutputFormat
+from pytest_imgresponse.images.make import make_picture
 from pytest_imgresponse.strategies.asking import edges_of, require_one_of
 from pytest_imgresponse.strategies.flat_png import flat_png
 

@@ -6,8 +6,7 @@ from functools import lru_cache
 
 from hypothesis import strategies as st
 
-from pytest_imgresponse.families import FAMILIES
-from pytest_imgresponse.images.make import OutputFormat
+from pytest_imgresponse.families import FAMILIES, OutputFormat
 from pytest_imgresponse.models import ImagesResponse, Usage
 from pytest_imgresponse.strategies.asking import LARGE_SIZES, Asked, menus
 from pytest_imgresponse.strategies.pictures import seeds
