@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from pytest_imgresponse.errors import UnrecordableRequestError as UnrecordableRequestError
     from pytest_imgresponse.errors import UnrecordedRequestError as UnrecordedRequestError
     from pytest_imgresponse.errors import UnstubbedRequestError as UnstubbedRequestError
+    from pytest_imgresponse.faults import FAULTS as FAULTS
+    from pytest_imgresponse.faults import Fault as Fault
     from pytest_imgresponse.http import HTTPRequest as HTTPRequest
     from pytest_imgresponse.http import HTTPResponse as HTTPResponse
     from pytest_imgresponse.models import CompletedEvent as CompletedEvent
@@ -72,6 +74,7 @@ _ROOMS = {
         "UnrecordedRequestError",
         "UnstubbedRequestError",
     ),
+    "faults": ("FAULTS", "Fault"),
     "http": ("HTTPRequest", "HTTPResponse"),
     "models": ("CompletedEvent", "ErrorBody", "Image", "ImagesResponse", "PartialImageEvent", "SvgUsage", "Usage"),
 }

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+import reprlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+
+from pytest_imgresponse.errors import ConfigError
 
 Headers = Mapping[str, str] | Sequence[tuple[str, str]]
 _SHOWN = 400
 """Bytes of a body that a repr shows: pytest and Hypothesis print it, and two megabytes are no help."""
+_KINDS = {int: "an int", str: "a str", bytes: "bytes"}
 
 
 class _Message:
@@ -39,6 +43,13 @@ class _Message:
         """Whether its content type is that of server-sent events."""
         return self.content_type == "text/event-stream"
 
+    def _take(self, name: str, value: object, kind: type) -> None:
+        if not isinstance(value, kind):
+            raise ConfigError(
+                f"expected {name} of an {type(self).__name__} to be {_KINDS[kind]}; got {reprlib.repr(value)}"
+            )
+        object.__setattr__(self, name, value)
+
     def __repr__(self) -> str:
         """What tells one message from another; of a long body its beginning and its length."""
         start = [repr(getattr(self, name)) for name in ("status", "method", "url") if hasattr(self, name)]
@@ -58,7 +69,8 @@ class HTTPResponse(_Message):
     """An answer: status, headers in order (names may repeat), and the body as content.
 
     `headers` may be given as a mapping or as pairs and is kept as a tuple of pairs. `reason` is the phrase
-    beside the status, empty over HTTP/2; it does not count when two answers are compared.
+    beside the status, empty over HTTP/2; it does not count when two answers are compared. Raises `ConfigError` for a
+    part of another type.
     """
 
     status: int
@@ -67,15 +79,18 @@ class HTTPResponse(_Message):
     reason: str = field(default="", compare=False)
 
     def __init__(self, status: int, headers: Headers, body: bytes, *, reason: str = "") -> None:
-        object.__setattr__(self, "status", status)
+        self._take("status", status, int)
+        self._take("body", body, bytes)
+        self._take("reason", reason, str)
         object.__setattr__(self, "headers", _pairs(headers))
-        object.__setattr__(self, "body", body)
-        object.__setattr__(self, "reason", reason)
 
 
 @dataclass(frozen=True, init=False, slots=True, repr=False)
 class HTTPRequest(_Message):
-    """A request: method, absolute URL, headers in order, and the body as content."""
+    """A request: method, absolute URL, headers in order, and the body as content.
+
+    Raises `ConfigError` for a part of another type.
+    """
 
     method: str
     url: str
@@ -83,10 +98,10 @@ class HTTPRequest(_Message):
     body: bytes
 
     def __init__(self, method: str, url: str, headers: Headers = (), body: bytes = b"") -> None:
-        object.__setattr__(self, "method", method)
-        object.__setattr__(self, "url", url)
+        self._take("method", method, str)
+        self._take("url", url, str)
+        self._take("body", body, bytes)
         object.__setattr__(self, "headers", _pairs(headers))
-        object.__setattr__(self, "body", body)
 
 
 def _shortened(body: bytes) -> str:
@@ -94,8 +109,13 @@ def _shortened(body: bytes) -> str:
 
 
 def _pairs(headers: Headers) -> tuple[tuple[str, str], ...]:
-    pairs: Iterable[tuple[str, str]] = headers.items() if isinstance(headers, Mapping) else headers
-    return tuple((name, value) for name, value in pairs)
+    try:
+        pairs = tuple((name, value) for name, value in (headers.items() if isinstance(headers, Mapping) else headers))
+        if all(isinstance(name, str) and isinstance(value, str) for name, value in pairs):
+            return pairs
+    except (TypeError, ValueError):
+        pass
+    raise ConfigError(f"expected headers to be a mapping or pairs of str; got {reprlib.repr(headers)}")
 
 
 class Part(NamedTuple):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import find
 from hypothesis import strategies as st
 
-from pytest_imgresponse import HTTPRequest, HTTPResponse
+from pytest_imgresponse import ConfigError, HTTPRequest, HTTPResponse
 
 TYPE = ("content-type", "application/json")
 
@@ -26,3 +26,30 @@ def test_hypothesis_shows_it_so_too(recwarn: pytest.WarningsRecorder):
     """It warns of what is larger than 30,000 letters, which many a suite takes for an error."""
     find(st.builds(HTTPResponse, st.just(200), st.just({}), st.just(b"a" * 100_000)), lambda response: True)
     assert not recwarn.list
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: HTTPResponse("200", {}, b""), "expected status of an HTTPResponse to be an int; got '200'"),
+        (lambda: HTTPResponse(200, {}, "{}"), "expected body of an HTTPResponse to be bytes; got '{}'"),
+        (
+            lambda: HTTPResponse(200, {}, bytearray()),
+            "expected body of an HTTPResponse to be bytes; got bytearray(b'')",
+        ),
+        (lambda: HTTPResponse(200, {}, b"", reason=None), "expected reason of an HTTPResponse to be a str; got None"),
+        (lambda: HTTPRequest(None, "http://x/"), "expected method of an HTTPRequest to be a str; got None"),
+        (lambda: HTTPRequest("GET", b"http://x/"), "expected url of an HTTPRequest to be a str; got b'http://x/'"),
+        (lambda: HTTPRequest("GET", "http://x/", (), "a"), "expected body of an HTTPRequest to be bytes; got 'a'"),
+        (lambda: HTTPResponse(200, {"a": 1}, b""), "expected headers to be a mapping or pairs of str; got {'a': 1}"),
+        (lambda: HTTPResponse(200, [("a", b"b")], b""), "expected headers to be a mapping or pairs of str; got [('a'"),
+        (lambda: HTTPResponse(200, [("a",)], b""), "expected headers to be a mapping or pairs of str; got [('a',)]"),
+        (lambda: HTTPResponse(200, None, b""), "expected headers to be a mapping or pairs of str; got None"),
+        (lambda: HTTPResponse(200, {}, 10**6 * "a"), "to be bytes; got 'aaa"),
+    ],
+)
+def test_parts_of_another_type_are_refused_by_name(make, message):
+    with pytest.raises(ConfigError) as caught:
+        make()
+    assert message in str(caught.value)
+    assert len(str(caught.value)) < 120

@@ -14,6 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from random import Random
 
 import aiohttp
@@ -310,23 +311,6 @@ class TestResponses:
             f"(the body of a 200)"
         )
 
-    @pytest.mark.parametrize(
-        ("response", "message"),
-        [
-            (HTTPResponse("200", {}, b""), r"stub\(\) got .*; expected an int as status"),
-            (HTTPResponse(200, {"a": 1}, b""), "expected strings in its headers"),
-            (HTTPResponse(200, {}, "{}"), "expected bytes as body"),
-            (HTTPResponse(200, {}, b"", reason=None), "expected a string as reason"),
-            (HTTPResponse(None, {}, None), "expected an int as status and bytes as body"),
-            (HTTPResponse(None, {}, b"a" * 1000), "aaa\\.\\.\\.aaa.*; expected an int as status"),
-        ],
-    )
-    def test_parts_that_no_client_could_read_are_refused_by_name(self, response, message):
-        with pytest.raises(ConfigError, match=message):
-            stub(response)
-        with pytest.raises(ConfigError, match=message.replace(r"stub\(\)", "pictures\\['https://a/'\\]")):
-            stub({}, pictures={"https://a/": response})
-
     def test_content_that_is_no_json_is_refused_by_name(self):
         endless = {}
         endless["data"] = endless
@@ -343,7 +327,10 @@ class TestResponses:
             assert HTTPX.post(URL).json() == CONTENT
 
     def test_no_response_at_all_is_refused(self):
-        with pytest.raises(ConfigError, match=r"stub\(\) got no response; expected an HTTPResponse, .* at least one"):
+        with pytest.raises(
+            ConfigError,
+            match=r"stub\(\) got no response; expected at least one, such as stub\(\{'created': 1, 'data': \[\]\}\)",
+        ):
             stub()
 
     @pytest.mark.parametrize("name", ["ignore_hosts", "stand_in_keys"])
@@ -925,7 +912,7 @@ class TestStubbed:
         assert stubbed.requests[0].url == "https://api.openai.com/v1/images/edits"
 
     def test_the_names_are_public(self):
-        assert {"Stubbed", "UnstubbedRequestError", "stub"} <= set(pytest_imgresponse.__all__)
+        assert {"FAULTS", "Fault", "Stubbed", "UnstubbedRequestError", "stub"} <= set(pytest_imgresponse.__all__)
 
 
 # -- retries ----------------------------------------------------------------------------------------------------------
@@ -944,6 +931,20 @@ class TestRetries:
         assert time.monotonic() - began < 0.4
         assert [response.status for response in stubbed.http_responses] == [status, status, 200]
         assert stubbed.http_responses[0] == failed
+
+    @pytest.mark.parametrize("headers", [{}, {"retry-after": "30"}, {"retry-after": "3600"}])
+    @pytest.mark.parametrize("over_requests", [True, False])
+    def test_nor_does_urllib3_or_requests_over_it(self, headers, over_requests):
+        failed = HTTPResponse(429, headers, b"{}")
+        again = urllib3.Retry(3, backoff_factor=20, status_forcelist=[429], allowed_methods=None)
+        session = requests.Session()
+        session.mount("https://", requests.adapters.HTTPAdapter(max_retries=again))
+        began = time.monotonic()
+        with stub(failed, failed, {"created": 7}) as stubbed, urllib3.PoolManager(retries=again) as pool:
+            answer = session.post(URL, json=ORDER) if over_requests else pool.request("POST", URL, json=ORDER)
+            assert answer.json() == {"created": 7}
+        assert time.monotonic() - began < 0.4
+        assert len(stubbed.requests) == 3
 
     def test_nor_where_a_header_tells_it_to(self):
         failed = plain(b"{}", 400, x_should_retry="true")
@@ -972,6 +973,18 @@ class TestRetries:
         assert retried_at_once(response).header("retry-after-ms") == told
 
 
+def test_a_live_server_is_waited_for():
+    """Within the block too, where its requests pass by."""
+    again = urllib3.Retry(1, status_forcelist=[429], allowed_methods=None)
+    with LocalEndpoint() as api, stub({}, ignore_hosts=["127.0.0.1"]), urllib3.PoolManager(retries=again) as pool:
+        pool.request("POST", URL, json=ORDER)
+        api.fail("rate_limit_exceeded", retry_after=1)
+        began = time.monotonic()
+        sent = {"authorization": "Bearer sk-anything"}
+        assert pool.request("POST", f"{api.url}/images/generations", json=ORDER, headers=sent).status == 200
+    assert 1 <= time.monotonic() - began < 3
+
+
 class TestTraps:
     def test_what_is_stubbed_is_never_told_how_to_pass(self):
         """A host that passes by takes its images routes along: the paid API would be asked for pictures."""
@@ -983,20 +996,71 @@ class TestTraps:
             httpx.post("https://api.example/v1/chat/completions", json={})
         assert "ignore_hosts" not in str(refusal.value)
 
-    def test_stubs_of_two_tasks_are_told_apart_when_the_first_closes(self):
-        async def one(seconds):
-            with stub({"created": 1}):
-                await asyncio.sleep(seconds)
+    def test_a_second_task_is_refused_and_the_first_keeps_its_answer(self):
+        async def one(number):
+            with stub({"created": number}):
+                await asyncio.sleep(0.02 / number)  # closed in the opposite order of opening
+                async with httpx.AsyncClient() as client:
+                    return (await client.post(URL, json=ORDER)).json()
 
         async def main():
-            return await asyncio.gather(one(0.01), one(0.05), return_exceptions=True)
+            tasks = [asyncio.create_task(one(number), name=f"task of {number}") for number in (1, 2, 3)]
+            return await asyncio.gather(*tasks, return_exceptions=True)
 
-        first, second = asyncio.run(main())
-        assert isinstance(first, CassetteInUseError)
-        assert "open one for all tasks" in str(first)
-        assert second is None
+        first, *others = asyncio.run(main())
+        assert first == {"created": 1}
+        for number, other in enumerate(others, 2):
+            assert isinstance(other, CassetteInUseError)
+            assert str(other) == (
+                f"stub() of 1 response(s) cannot be opened on task 'task of {number}': stub() of 1 response(s) is open "
+                "on task 'task of 1', and one cassette or stub is active per process at a time, for all its tasks; "
+                "close that one first, or open one for all tasks"
+            )
         with stub({"created": 2}):
             assert httpx.post(URL, json=ORDER).json() == {"created": 2}
+
+    def test_a_task_of_the_block_may_open_its_own_within(self):
+        async def within():
+            with stub({"created": 2}):
+                return await posted()
+
+        async def posted():
+            async with httpx.AsyncClient() as client:
+                return (await client.post(URL, json=ORDER)).json()
+
+        async def main():
+            with stub({"created": 1}):
+                return [await posted(), await asyncio.create_task(within()), await posted()]
+
+        assert [each["created"] for each in asyncio.run(main())] == [1, 2, 1]
+
+    def test_two_tasks_of_the_block_may_not(self):
+        async def within(number):
+            with stub({"created": number}):
+                await asyncio.sleep(0.01)
+
+        async def main():
+            with stub({"created": 1}):
+                return await asyncio.gather(within(2), within(3), return_exceptions=True)
+
+        first, second = asyncio.run(main())
+        assert first is None
+        assert isinstance(second, CassetteInUseError)
+
+    def test_what_a_task_opened_that_is_over_does_not_stand_in_the_way(self):
+        """As an async fixture does: its set-up is a task of its own."""
+
+        async def set_up(stack):
+            stack.enter_context(stub({"created": 1}))
+
+        async def test():
+            with stub({"created": 2}):
+                async with httpx.AsyncClient() as client:
+                    return (await client.post(URL, json=ORDER)).json()
+
+        with ExitStack() as stack, asyncio.Runner() as runner:
+            runner.run(set_up(stack))
+            assert runner.run(test()) == {"created": 2}
 
     @pytest.mark.parametrize("kind", ["error", "keepalive"])
     def test_events_of_no_image_are_passed_over(self, kind):

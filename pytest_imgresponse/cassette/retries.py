@@ -1,9 +1,17 @@
-"""The official client's retries (openai 3.54, `_base_client.py`): what is replayed or stubbed is not waited for."""
+"""Retries: what is replayed or stubbed is not waited for.
+
+The official client (openai 3.54, `_base_client.py`) is told so by a header; urllib3, and requests over it, by its
+`Retry`, whose `sleep` is a public method.
+"""
 
 from __future__ import annotations
 
+import functools
 import math
+import threading
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from pytest_imgresponse.http import HTTPResponse
 
@@ -11,14 +19,33 @@ _RETRIED = frozenset({408, 409, 429})  # and 500 and above (`_should_retry`)
 _TOO_LONG = 120  # seconds that it is asked to wait, at which it gives up (`MAX_RETRY_AFTER_DELAY`)
 
 
+class _Last(threading.local):
+    replayed = False
+
+
+LAST = _Last()
+"""Of each thread: whether the last answer that it got was `replayed`, and not the live server's."""
+
+
 def retried_at_once(answer: HTTPResponse) -> HTTPResponse:
-    """The answer with a header that spares the client its sleep, where it would try again."""
+    """The answer with a header that spares the official client its sleep, where it would try again."""
     again = answer.status in _RETRIED or answer.status >= 500 or answer.header("x-should-retry") == "true"
     if not again or _TOO_LONG < _asked_to_wait(answer) < math.inf:
         return answer
     # 0 would make it sleep half a second (`_calculate_retry_timeout`).
     headers = [(name, value) for name, value in answer.headers if name.lower() != "retry-after-ms"]
     return replace(answer, headers=(*headers, ("retry-after-ms", "1")))
+
+
+def sleeping_when_live(sleep: Callable[..., None]) -> Callable[..., None]:
+    """urllib3's `Retry.sleep`, which lets only a live server be waited for."""
+
+    @functools.wraps(sleep)
+    def spared(self: Any, response: Any = None) -> None:
+        if not LAST.replayed:
+            sleep(self, response)
+
+    return spared
 
 
 def _asked_to_wait(answer: HTTPResponse) -> float:

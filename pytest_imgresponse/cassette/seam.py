@@ -10,13 +10,15 @@ thread asks meanwhile goes live, is paid for and lost. Here they stay (`_threads
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
+from contextvars import ContextVar
 from dataclasses import dataclass
 from importlib.util import find_spec
-from threading import RLock, current_thread
+from threading import RLock, Thread, current_thread
 from types import FunctionType, SimpleNamespace
 from typing import Any, Protocol
 from weakref import WeakSet
@@ -27,9 +29,10 @@ from vcr.cassette import Cassette
 from vcr.request import Request as VcrRequest
 
 from pytest_imgresponse.cassette.over_aiohttp import following, read_as_live, step, with_bytes
-from pytest_imgresponse.cassette.retries import retried_at_once
+from pytest_imgresponse.cassette.retries import LAST, retried_at_once, sleeping_when_live
 from pytest_imgresponse.cassette.session import Session
-from pytest_imgresponse.errors import CassetteInUseError, UnrecordableRequestError
+from pytest_imgresponse.cassette.vcr_messages import from_vcr_request, from_vcr_response, to_vcr_response
+from pytest_imgresponse.errors import CassetteInUseError
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 
 # Requests that never leave the process are not the image API's business, though vcrpy patches them too.
@@ -66,6 +69,10 @@ class _Open:
     session: Player
     thread: str
     thread_id: int | None
+    task: asyncio.Task[Any] | None
+
+
+_WITHIN: ContextVar[Player | None] = ContextVar("the innermost session that was opened in this context", default=None)
 
 
 class _Sessions:
@@ -81,32 +88,50 @@ class _Sessions:
             return self._open[-1].session if self._open else None
 
     def enter(self, session: Player) -> None:
-        thread = current_thread()
+        thread, task = current_thread(), _current_task()
         with self._lock:
-            if self._open and self._open[-1].thread_id != thread.ident:
-                other = self._open[-1]
-                raise CassetteInUseError(
-                    f"{session.name} cannot be opened on thread {thread.name!r}: {other.session.name} is open on "
-                    f"thread {other.thread!r}, and one cassette or stub is active per process at a time, for all its "
-                    f"threads; close that one first, or let both threads use it"
-                )
-            if not self._open:
+            if self._open:
+                self._require_same(session, thread, task)
+            else:
                 self._patches = _patches()
-            self._open.append(_Open(session, thread.name, thread.ident))
+            self._open.append(_Open(session, thread.name, thread.ident, task))
+        _WITHIN.set(session)
+
+    def _require_same(self, session: Player, thread: Thread, task: asyncio.Task[Any] | None) -> None:
+        """Raises `CassetteInUseError` where another thread, or a task of which this one is no part, holds the answers.
+
+        A task that is over, as that of a fixture's set-up is, holds none any more.
+        """
+        other = self._open[-1]
+        one = f"{session.name} cannot be opened on"
+        active = "and one cassette or stub is active per process at a time, for all its"
+        if other.thread_id != thread.ident:
+            raise CassetteInUseError(
+                f"{one} thread {thread.name!r}: {other.session.name} is open on thread {other.thread!r}, {active} "
+                f"threads; close that one first, or let both threads use it"
+            )
+        if other.task not in (None, task) and not other.task.done() and _WITHIN.get() is not other.session:
+            raise CassetteInUseError(
+                f"{one} task {task.get_name() if task else None!r}: {other.session.name} is open on task "
+                f"{other.task.get_name()!r}, {active} tasks; close that one first, or open one for all tasks"
+            )
 
     def leave(self, session: Player) -> None:
         with self._lock:
             self._open = [entry for entry in self._open if entry.session is not session]
             if not self._open:
                 self._patches.close()
+        _WITHIN.set(self.innermost())
+
+
+def _current_task() -> asyncio.Task[Any] | None:
+    try:
+        return asyncio.current_task()
+    except RuntimeError:  # no loop runs on this thread
+        return None
 
 
 _SESSIONS = _Sessions()
-
-
-def innermost() -> Player | None:
-    """The session that answers now."""
-    return _SESSIONS.innermost()
 
 
 @contextmanager
@@ -159,6 +184,7 @@ class SessionCassette(Cassette):  # type: ignore[misc]
         """The answer that was set aside."""
         _, session, ticket = self._tickets.pop(id(request))
         self._answered.add(request)
+        LAST.replayed = True
         answer = session.play(ticket)
         step(request.method, request.uri, answer)
         return to_vcr_response(retried_at_once(answer))
@@ -167,6 +193,7 @@ class SessionCassette(Cassette):  # type: ignore[misc]
         """Record a complete answer."""
         known = self._tickets.pop(id(request), None)
         self._answered.add(request)
+        LAST.replayed = False
         if known is not None:
             _, session, ticket = known
         else:  # a step of a redirection that aiohttp followed, or a request that passes by
@@ -209,6 +236,8 @@ def _patches() -> ExitStack:
             session = aiohttp.ClientSession
             encoding = _encoding(aiohttp_request, getattr(session, AIOHTTP_REQUEST))
             _put(stack, session, AIOHTTP_REQUEST, encoding)
+        if (urllib3 := sys.modules.get("urllib3")) is not None:
+            _put(stack, urllib3.Retry, "sleep", sleeping_when_live(urllib3.Retry.sleep))
         return stack.pop_all()
 
 
@@ -261,65 +290,6 @@ def _unless_ignored(original: Any, patched: Any) -> Any:
         return (original if _passes(request.url.host) else patched)(self, request)
 
     return handle
-
-
-def from_vcr_request(request: VcrRequest) -> HTTPRequest:
-    """A request as vcrpy has it. Raises `UnrecordableRequestError` for a body that is no bytes."""
-    try:
-        body, kind = request.body_bytes, f"a {type(request.body_bytes).__name__}"
-    except TypeError:  # vcrpy joins the pieces of an iterator
-        body, kind = [], "in pieces that are no bytes"
-    if not isinstance(body, bytes | bytearray | memoryview | None):
-        raise UnrecordableRequestError(
-            f"the body of {request.method} {request.uri} is {kind}, which cannot be kept in a cassette; nothing was "
-            f"sent. Send bytes, a file, or a form"
-        )
-    headers = [
-        (name, value.decode("latin-1") if isinstance(value, bytes) else str(value))
-        for name, value in request.headers.items()
-    ]
-    return HTTPRequest(request.method, request.uri, headers, bytes(body or b""))
-
-
-def from_vcr_response(response: dict[str, Any]) -> HTTPResponse:
-    """A response as vcrpy has it."""
-    headers = [(str(name), str(value)) for name, values in response["headers"].items() for value in values]
-    status = response["status"]
-    return HTTPResponse(status["code"], headers, response["body"].get("string") or b"", reason=status["message"] or "")
-
-
-class _Header(str):
-    """A part of a header in latin-1, which stands for its bytes on the wire: who encodes it gets those.
-
-    httpx takes ASCII, and vcrpy makes UTF-8 of it for `http.client`, which reads that as latin-1.
-    """
-
-    __slots__ = ()
-
-    @classmethod
-    def of(cls, text: str) -> _Header:
-        """What is beyond latin-1 is UTF-8 on the wire."""
-        try:
-            return cls(text.encode("latin-1").decode("latin-1"))
-        except UnicodeEncodeError:
-            return cls(text.encode("utf-8", "surrogatepass").decode("latin-1"))
-
-    def encode(self, encoding: str = "latin-1", errors: str = "strict") -> bytes:
-        """The bytes, whatever encoding is named."""
-        return super().encode("latin-1")
-
-
-def to_vcr_response(response: HTTPResponse) -> dict[str, Any]:
-    """A response as vcrpy wants it."""
-    headers: dict[str, list[str]] = {}
-    for name, value in response.headers:
-        headers.setdefault(_Header.of(name), []).append(_Header.of(value))
-    reason = response.reason.encode("ascii", "replace").decode()
-    return {
-        "status": {"code": response.status, "message": reason},
-        "headers": headers,
-        "body": {"string": response.body},
-    }
 
 
 def _encoding(original: Any, patched: Any) -> Any:

@@ -2,37 +2,29 @@
 
 from __future__ import annotations
 
-import reprlib
-import sys
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from random import Random
 from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from pytest_imgresponse import answers
 from pytest_imgresponse._config import Layer, settings_from
 from pytest_imgresponse.cassette.encodings import remove_encoding
 from pytest_imgresponse.cassette.recorder import ROUTES, Answered, is_images_route, stand_in_keys
 from pytest_imgresponse.cassette.redact import shown_url
-from pytest_imgresponse.cassette.seam import innermost, opened
+from pytest_imgresponse.cassette.seam import opened
 from pytest_imgresponse.cassette.session import passes_by
 from pytest_imgresponse.cassette.urls import Urls, address_of, picture_file
-from pytest_imgresponse.errors import CassetteInUseError, ConfigError, UnstubbedRequestError
+from pytest_imgresponse.errors import ConfigError, UnstubbedRequestError
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
+from pytest_imgresponse.responding import REPR, as_response
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
 _SHOWN = 5  # urls in an error
-_REPR = reprlib.Repr()
-_REPR.maxstring = _REPR.maxother = 200
-_EXPECTED = "expected an HTTPResponse, an ImagesResponse, a dict (the JSON of a 200) or bytes (the body of a 200)"
 
 
 def stub(
@@ -55,15 +47,15 @@ def stub(
     Whatever else is asked for raises `UnstubbedRequestError`, but for requests to `ignore_hosts` (names and patterns
     such as `*.local`) and over in-process transports. While it is open, the environment variables `stand_in_keys`
     (`OPENAI_API_KEY`) hold a stand-in where they are unset. Raises `ConfigError` for an argument that is wrong;
-    `with` raises `CassetteInUseError` where a cassette or stub is open on another thread.
+    `with` raises `CassetteInUseError` where a cassette or stub is open on another thread, or on another task.
     """
     if not responses:
-        raise ConfigError(f"stub() got no response; {_EXPECTED}, at least one")
+        raise ConfigError("stub() got no response; expected at least one, such as stub({'created': 1, 'data': []})")
     given = {"ignore_hosts": ignore_hosts, "stand_in_keys": stand_in_keys}
     options = {name: value for name, value in given.items() if value is not None}
     settings = settings_from([Layer("the call of stub()", options, tuple(given))])
     return Stub(
-        [_answer(response, number) for number, response in enumerate(responses)],
+        [_sendable(as_response(response, "stub()", number)) for number, response in enumerate(responses)],
         _pictures(pictures),
         settings.ignore_hosts,
         settings.stand_in_keys,
@@ -87,27 +79,20 @@ class Stub(AbstractContextManager["Stubbed"]):
         self._pictures = pictures
         self._ignore_hosts = ignore_hosts
         self._keys = keys
-        self._open: list[tuple[_StubSession, ExitStack]] = []
+        self._open: list[ExitStack] = []
 
     def __enter__(self) -> Stubbed:
         session = _StubSession(self._responses, self._pictures, self._ignore_hosts)
         with ExitStack() as stack:
             stack.enter_context(stand_in_keys(self._keys))
             stack.enter_context(opened(session))
-            self._open.append((session, stack.pop_all()))
+            self._open.append(stack.pop_all())
         return Stubbed(session)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        session, closing = self._open.pop()
-        last = innermost()
-        closing.close()
-        if last is not None and last is not session:
-            raise CassetteInUseError(
-                f"{session.name} was closed before {last.name}, which was opened within it, as two tasks of one event "
-                "loop do: meanwhile the innermost answered both; open one for all tasks"
-            )
+        self._open.pop().close()
 
 
 class Stubbed(Answered):
@@ -195,52 +180,8 @@ class _StubSession:
         return {"api.openai.com", *(urlsplit(ticket.request.url).hostname for ticket in self.tickets)}
 
 
-# -- what is given ----------------------------------------------------------------------------------------------------
-
-
-def _answer(response: object, number: int) -> HTTPResponse:
-    """A response as it will be sent. Raises `ConfigError` for what can be none."""
-    if isinstance(response, HTTPResponse):
-        return _sendable(response, "stub()")
-    if isinstance(response, bytes):
-        return HTTPResponse(200, _headers(number), response, reason="OK")
-    try:
-        content = response if isinstance(response, dict) else _dumped(response)
-        return HTTPResponse(200, _headers(number), answers.pretty(content), reason="OK")
-    except (TypeError, ValueError, RecursionError) as error:
-        raise ConfigError(f"stub() got {_REPR.repr(response)}, which cannot be written as JSON: {error}") from error
-
-
-def _dumped(response: object) -> Any:
-    """The JSON of our `ImagesResponse` or the official client's, without what was not set in it."""
-    from pytest_imgresponse.models import ImagesResponse
-
-    kinds: tuple[type[BaseModel], ...] = (ImagesResponse,)
-    if (openai := sys.modules.get("openai")) is not None:
-        kinds += (openai.types.ImagesResponse,)
-    if not isinstance(response, kinds):
-        raise ConfigError(f"stub() got {_REPR.repr(response)}; {_EXPECTED}")
-    return response.model_dump(mode="json", exclude_unset=True, warnings=False)
-
-
-@lru_cache(maxsize=64)
-def _headers(number: int) -> tuple[tuple[str, str], ...]:
-    """The real API's, for the response of a number; the same in each stub of this process."""
-    entropy = Random(number)  # noqa: S311 - nothing secret
-    identity = answers.request_id(entropy)
-    return tuple(answers.headers(time.time(), identity, organization="imgresponse", entropy=entropy))
-
-
-def _sendable(response: HTTPResponse, giver: str) -> HTTPResponse:
-    """The response without an encoding of its body. Raises `ConfigError` for parts that no client could read."""
-    parts = {
-        "an int as status": isinstance(response.status, int),
-        "bytes as body": isinstance(response.body, bytes),
-        "strings in its headers": all(isinstance(text, str) for pair in response.headers for text in pair),
-        "a string as reason": isinstance(response.reason, str),
-    }
-    if wrong := [part for part, right in parts.items() if not right]:
-        raise ConfigError(f"{giver} got {_REPR.repr(response)}; expected {' and '.join(wrong)}")
+def _sendable(response: HTTPResponse) -> HTTPResponse:
+    """The response without an encoding of its body, which vcrpy's stubs would leave to the client."""
     return remove_encoding(response) if response.header("content-encoding") is not None else response
 
 
@@ -248,7 +189,7 @@ def _pictures(given: object) -> dict[str, HTTPResponse]:
     if given is None:
         return {}
     if not isinstance(given, Mapping) or not all(isinstance(url, str) and address_of(url) for url in given):
-        raise ConfigError(f"pictures: expected a mapping of urls; got {_REPR.repr(given)} (from the call of stub())")
+        raise ConfigError(f"pictures: expected a mapping of urls; got {REPR.repr(given)} (from the call of stub())")
     return {url: _picture(url, content) for url, content in given.items()}
 
 
@@ -256,8 +197,8 @@ def _picture(url: str, content: object) -> HTTPResponse:
     if isinstance(content, bytes):
         return picture_file(content)
     if isinstance(content, HTTPResponse):
-        return _sendable(content, f"pictures[{url!r}]")
+        return _sendable(content)
     raise ConfigError(
-        f"pictures[{url!r}]: expected the bytes of a picture or an HTTPResponse; got {_REPR.repr(content)} "
+        f"pictures[{url!r}]: expected the bytes of a picture or an HTTPResponse; got {REPR.repr(content)} "
         f"(from the call of stub())"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterator
 
 from pytest_imgresponse.checks import json, schema
@@ -11,6 +12,7 @@ from pytest_imgresponse.checks.http import opened
 from pytest_imgresponse.checks.image import image_findings
 from pytest_imgresponse.checks.pictures import Pictures
 from pytest_imgresponse.checks.stream import stream_findings
+from pytest_imgresponse.errors import ConfigError
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 
 
@@ -21,7 +23,12 @@ def check(response: HTTPResponse, request: HTTPRequest | None = None) -> list[Fi
     is about. With the request it also says where the answer is not what was asked for. Never raises, whatever
     the bytes: time and memory are bounded by the length of the body and by the pixels that are decoded, which
     are those of the pixel limit in a file and of `PIXEL_BUDGET` in a response; what is beyond is not decoded.
+    What is no `HTTPResponse` at all is refused with `ConfigError`.
     """
+    if not isinstance(response, HTTPResponse):
+        raise ConfigError(f"check() expected an HTTPResponse as response; got {reprlib.repr(response)}")
+    if not isinstance(request, HTTPRequest | None):
+        raise ConfigError(f"check() expected an HTTPRequest or None as request; got {reprlib.repr(request)}")
     return list(_findings(response, asked_by(request)))
 
 

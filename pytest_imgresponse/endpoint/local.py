@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from pytest_imgresponse import answers
 from pytest_imgresponse.answers import FAILURES, Failure
@@ -20,6 +20,10 @@ from pytest_imgresponse.endpoint.server import Server, encoder
 from pytest_imgresponse.errors import ConfigError
 from pytest_imgresponse.faults import FAULTS, Fault
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
+from pytest_imgresponse.responding import as_response
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 _PICTURES_KEPT = 256  # by url; the oldest is dropped first
 _Queued = TypeVar("_Queued", Failure, Fault, Delivery)
@@ -142,16 +146,24 @@ class LocalEndpoint:
         response = routes.answer(request, self._desk)
         return Delivery(response, self._next(Fault) if order and response.status == 200 else None)
 
-    def answer(self, response: HTTPResponse, *, fault: Fault | str | None = None, times: int = 1) -> None:
+    def answer(
+        self,
+        response: HTTPResponse | BaseModel | dict[str, Any] | bytes,
+        *,
+        fault: Fault | str | None = None,
+        times: int = 1,
+    ) -> None:
         """Answers the next `times` POSTs to an images route with this response, whatever their key and body.
 
-        It is sent as it is: status, headers, body. A content-length that is not the body's is sent too, and the
-        connection is closed after it; without one the server frames the body. With a wire fault (`Fault`, or the
-        name of one of `FAULTS`), that frames it. What `answer` and `fail` queue is given in the order of the calls.
+        It is an `HTTPResponse`, an `ImagesResponse` (ours or the official client's), a dict (the JSON of a 200) or
+        bytes (its body); the latter three get the headers of the real API. It is sent as it is: status, headers,
+        body. A content-length that is not the body's is sent too, and the connection is closed after it; without one
+        the server frames the body. With a wire fault (`Fault`, or the name of one of `FAULTS`), that frames it. What
+        `answer` and `fail` queue is given in the order of the calls.
         Raises `ConfigError` for what is no response, or cannot be sent, and for an unknown fault.
         """
         chosen = Fault(fault) if isinstance(fault, str) else fault
-        self._enqueue(deliverable(response, chosen), times)
+        self._enqueue(deliverable(as_response(response, "LocalEndpoint.answer()"), chosen), times)
 
     def fail(self, name: str, *, times: int = 1, **details: Any) -> None:
         """Makes the next `times` images requests, which have a good key and a readable body, fail.
@@ -159,9 +171,12 @@ class LocalEndpoint:
         `name` is one of `invalid_api_key`, `moderation_blocked` (details: `stage`, `category`),
         `content_policy_violation`, `rate_limit_exceeded` (details: `retry_after` in seconds, `limit`),
         `billing_hard_limit_reached`, `organization_unverified`, `server_error`; or a wire fault, one of `FAULTS`
-        (details: its parameters), which the endpoint's own next good answer meets.
+        (details: its parameters), which the endpoint's own next good answer meets. A fault that spoils a kept
+        connection spoils the client's next request on it too, before that reaches the endpoint.
         Raises `ConfigError` for other names and details.
         """
+        if not isinstance(name, str):
+            raise ConfigError(f"expected the name of an error or of a wire fault; got {name!r}")
         if name in FAULTS:
             self._enqueue(Fault(name, **details), times)
         elif name in FAILURES:
