@@ -232,7 +232,9 @@ def _dumped(value: Any) -> bytes:
 
 def _pairs(headers: dict[str, Any]) -> list[tuple[str, str]]:
     """Headers whose values are texts or lists of texts."""
-    return [(name, value) for name, held in headers.items() for value in (held if isinstance(held, list) else [held])]
+    return [
+        (name, str(value)) for name, held in headers.items() for value in (held if isinstance(held, list) else [held])
+    ]
 
 
 def _named(headers: list[dict[str, str]]) -> list[tuple[str, str]]:

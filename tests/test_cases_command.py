@@ -43,7 +43,10 @@ def entered(monkeypatch):
     """Enter a case of our own into the table, for this test."""
 
     def enter(bend, applies=any_response, *, reason="It is made up", seen="here"):
-        case = EdgeCase("made_up", "unusual", "json", reason, seen, "made-up answers", False, applies, bend)
+        where = "made-up answers"
+        case = EdgeCase(
+            "made_up", "unusual", "json", reason, seen, where, False, lambda it, _: applies(it), lambda it, _: bend(it)
+        )
         monkeypatch.setitem(EDGE_CASES, case.name, case)
         return case
 

@@ -44,7 +44,7 @@ def test_a_field_that_differs_is_unusual(name: str, wanted: str) -> None:
     there = plain()[name]
     message = f'"{there}"; the request asked for "{wanted}"'
     assert only(answer(plain()), request(**{name: wanted})) == ("schema", f"$.{name}", "unusual", message)
-    asked = request(stream=True, **{name: wanted})
+    asked = request(stream=True, partial_images=1, **{name: wanted})
     assert only(stream(partial(), completed()), asked) == ("schema", f"$.events[1].{name}", "unusual", message)
 
 
@@ -150,15 +150,18 @@ def test_an_error_is_not_compared() -> None:
 
 def test_a_form_is_read() -> None:
     asked = form(("image[]", "…"), ("n", "2"), ("stream", "true"), ("size", "8x8"), ("model", "x"), ("quality", "auto"))
-    assert asked_by(asked) == Asked(n=2, stream=True, model="x", size="8x8")
-    assert asked_by(form(("prompt", "x"), ("stream", "no"), ("n", "10"))) == Asked(n=10, stream=None)
-    assert asked_by(form(("prompt", "x"), ("stream", "false"), ("n", "two"))) == Asked(stream=False)
+    edit = {"partial_images": 0, "route": "image_edit"}
+    assert asked_by(asked) == Asked(n=2, stream=True, model="x", size="8x8", **edit)
+    assert asked_by(form(("prompt", "x"), ("stream", "no"), ("n", "10"))) == Asked(n=10, stream=None, **edit)
+    edit["partial_images"] = 3
+    found = asked_by(form(("prompt", "x"), ("stream", "false"), ("n", "two"), ("partial_images", "3")))
+    assert found == Asked(stream=False, **edit)
 
 
 def test_of_a_form_the_plain_fields_are_read() -> None:
     assert asked_by(form(("image", "…"), ("n", "2"), head=f"X-Fox: {'x' * 2000}\r\n")) == Asked()
     many = form(("image", "…"), *((f"image[{n}]", "1") for n in range(200)), ("n", "2"))
-    assert asked_by(many) == Asked(n=1, stream=False)
+    assert asked_by(many) == Asked(n=1, stream=False, partial_images=0, route="image_edit")
 
 
 @pytest.mark.parametrize(
@@ -173,7 +176,7 @@ def test_of_a_form_the_plain_fields_are_read() -> None:
     ],
 )
 def test_a_number_that_makes_no_sense_is_not_compared(changes: dict[str, object]) -> None:
-    assert asked_by(request(**changes)) == Asked(stream=False)
+    assert asked_by(request(**changes)) == Asked(stream=False, partial_images=0, route="image_generation")
 
 
 @pytest.mark.parametrize(
@@ -208,3 +211,33 @@ def test_a_boundary_that_has_no_bytes_is_no_boundary() -> None:
 def test_a_picture_that_was_fetched_is_not_compared() -> None:
     picture = HTTPResponse(200, {"content-type": "image/svg+xml"}, b"<svg xmlns='http://www.w3.org/2000/svg'/>")
     assert {level for level, _, _ in marks(picture, HTTPRequest("GET", "https://example.com/a.svg"))} <= {"image"}
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "sent"), [({}, 1), ({"partial_images": 1}, 2), ({"partial_images": 1, "n": 2}, 3)]
+)
+def test_more_partial_pictures_than_asked_for_are_unusual(asked_for: dict[str, int], sent: int) -> None:
+    """Fewer are right: the picture may be there sooner (the image generation guide)."""
+    n = asked_for.get("n", 1)
+    response = stream(*(partial(number) for number in range(sent)), *[completed()] * n)
+    message = f"the partial picture number {sent}; the request asked for {sent - 1}"
+    assert only(response, request(stream=True, **asked_for)) == (
+        "stream",
+        f"$.events[{sent - 1}]",
+        "unusual",
+        message,
+    )
+    assert check(response, request(stream=True, n=n, partial_images=3)) == []
+    assert check(response, request(stream=True, n=n, partial_images="many")) == []
+
+
+def test_more_partial_pictures_are_told_once() -> None:
+    assert len(check(stream(partial(0), partial(1), partial(2), completed()), request(stream=True))) == 1
+
+
+def test_events_of_another_route_than_asked_are_unusual() -> None:
+    message = "an event of image_generation; the request is one for image_edit"
+    asked = HTTPRequest("POST", URL, JSON_TYPE, b'{"prompt": "x", "stream": true}')
+    assert only(stream(completed()), asked) == ("stream", "$.events[0]", "unusual", message)
+    elsewhere = HTTPRequest("POST", "https://example.com/draw", JSON_TYPE, b'{"prompt": "x", "stream": true}')
+    assert check(stream(completed()), elsewhere) == []

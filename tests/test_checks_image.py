@@ -12,11 +12,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
-from pytest_imgresponse.checks import VERDICTS, Finding
-from pytest_imgresponse.checks.image import image_findings
+from pytest_imgresponse.checks import VERDICTS, Finding, image
 from pytest_imgresponse.families import OUTPUT_FORMATS
+from pytest_imgresponse.images.judge import judged
 from pytest_imgresponse.images.make import make_picture, saved
 from tests.real import all_recorded
+
+
+def image_findings(data, path, **declared):
+    return image.image_findings(judged(data), path, **declared)
+
 
 PATH = "$.data[0].b64_json"
 
@@ -199,7 +204,7 @@ def test_each_prefix_of_a_picture_that_ends_within_its_pixels_is_invalid(file_fo
 
 
 def test_what_apis_sent_is_what_they_declared(recordings):
-    judged, odd = 0, {}
+    seen, odd = 0, {}
     for recorded in all_recorded():
         try:
             value = json.loads(recorded.as_content().body)
@@ -207,15 +212,15 @@ def test_what_apis_sent_is_what_they_declared(recordings):
         except (ValueError, KeyError, TypeError):
             continue
         declared = {name: value.get(name) for name in ("output_format", "size", "background")}
-        for image in images if isinstance(images, list) else ():
+        for each in images if isinstance(images, list) else ():
             try:
-                data = pybase64.b64decode(image["b64_json"], validate=True)
+                data = pybase64.b64decode(each["b64_json"], validate=True)
             except (ValueError, KeyError, TypeError):
                 continue
-            judged += 1
+            seen += 1
             if found := image_findings(data, PATH, **declared):
                 odd[recorded.file.partition("/")[0]] = [finding.message for finding in found]
-    assert judged >= 15
+    assert seen >= 15
     # Its recorder has put another picture in the place of the one received.
     swapped = ["the picture is png; output_format says webp", "the picture has 1x1 pixels; size says 1024x1536"]
     assert odd == {"dotnet": swapped}

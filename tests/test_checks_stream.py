@@ -224,7 +224,7 @@ def test_an_index_that_is_no_number_of_a_picture_is_invalid_at_schema(index: obj
 
 
 def test_two_routes_in_one_stream_are_unusual() -> None:
-    message = "an event of image_edit in a stream of image_generation"
+    message = "an event of image_edit; the stream is one of image_generation"
     assert only(stream(partial(), completed(EDIT))) == ("stream", "$.events[1]", "unusual", message)
 
 

@@ -15,7 +15,9 @@ from pytest_imgresponse.edge_cases import EDGE_CASES
 from pytest_imgresponse.edge_cases.table import EdgeCase
 from pytest_imgresponse.strategies import edge_cases, http_responses
 
-NOWHERE = EdgeCase("nowhere", "valid", "http", "Odd", "run", "what there is not", False, lambda _: False, lambda it: it)
+NOWHERE = EdgeCase(
+    "nowhere", "valid", "http", "Odd", "run", "what there is not", False, lambda *_: False, lambda it, _: it
+)
 
 # strategy, arguments, and what the message says of them.
 BAD = [

@@ -89,7 +89,7 @@ def test_the_table_can_be_narrowed(verdict, level):
 
 
 def test_an_edge_case_of_your_own():
-    own = EdgeCase("own", "unusual", "json", "Odd", "run", "any", False, lambda _: True, lambda it: it)
+    own = EdgeCase("own", "unusual", "json", "Odd", "run", "any", False, lambda *_: True, lambda it, _: it)
     (first, *_) = draws(edge_cases(cases=[own, "data_url_prefix"]), 5)
     assert first.case is own
     assert first.bent == first.response

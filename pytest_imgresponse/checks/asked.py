@@ -1,8 +1,9 @@
-"""The comparison with the request: model, n, size, output_format, quality, background, response_format and stream.
+"""The comparison with the request: its route, and what its body asks for.
 
+Compared are model, n, size, output_format, quality, background, response_format, stream and partial_images.
 What differs is unusual: servers give what they can, and a right parser copes. A stream that nobody asked for is
-tolerated: a parser of JSON may refuse it. What a request leaves out is not compared, nor is `auto`; but for `n` and
-`stream`, whose defaults are 1 and false (images reference).
+tolerated: a parser of JSON may refuse it. What a request leaves out is not compared, nor is `auto`; but for `n`,
+`stream` and `partial_images`, whose defaults are 1, false and 0 (images reference).
 """
 
 from __future__ import annotations
@@ -11,16 +12,18 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from pytest_imgresponse.checks.finding import Finding, Level
 from pytest_imgresponse.checks.http import Kind
-from pytest_imgresponse.checks.schema import MOST_JUDGED
+from pytest_imgresponse.checks.schema import images_of
 from pytest_imgresponse.checks.values import SIZE
 from pytest_imgresponse.checks.wording import shown
 from pytest_imgresponse.families import BACKGROUNDS, OUTPUT_FORMATS, RESPONSE_FORMATS
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse, boundary_of, split_multipart
 
 _DECLARED = ("size", "output_format", "quality", "background")
+_ROUTES = {"generations": "image_generation", "edits": "image_edit"}
 _OF_IMAGES = {"prompt", "image", "image[]", "images"}
 _MOST_PARTS, _LONGEST_HEAD, _LONGEST_TEXT = 100, 1024, 1024
 
@@ -38,6 +41,9 @@ class Asked:
     quality: str | None = None
     background: str | None = None
     response_format: str | None = None
+    partial_images: int | None = None
+    route: str | None = None
+    """What its events are called: `image_generation` or `image_edit`."""
 
     @property
     def number(self) -> str:
@@ -64,10 +70,8 @@ class Asked:
         """What the JSON of an answer says of itself."""
         if isinstance(model := value.get("model"), str):
             yield from self._of_model("schema", "$.model", model)
-        images = value.get("data")
-        for number, image in enumerate(images[:MOST_JUDGED] if isinstance(images, list) else ()):
-            if isinstance(image, dict):
-                yield from self._of_image(image, f"$.data[{number}]")
+        for image, path in images_of(value):
+            yield from self._of_image(image, path)
         yield from self.of_declared(value, "$")
 
     def _of_image(self, image: Mapping[str, Any], path: str) -> Iterator[Finding]:
@@ -104,8 +108,7 @@ def _undated(model: str) -> str:
 
 def asked_by(request: HTTPRequest | None) -> Asked:
     """What a request asked for. Nothing, where there is none or its body is not of the images API."""
-    given = _given(request) if request is not None else None
-    if given is None:
+    if request is None or (given := _given(request)) is None:
         return Asked()
     size = _text(given, "size")
     return Asked(
@@ -118,6 +121,8 @@ def asked_by(request: HTTPRequest | None) -> Asked:
         quality=_text(given, "quality"),
         background=_text(given, "background", *BACKGROUNDS),
         response_format=_text(given, "response_format", *RESPONSE_FORMATS),
+        partial_images=_number(given.get("partial_images", 0), least=0),
+        route=_ROUTES.get(urlsplit(request.url).path.rstrip("/").rpartition("/")[2]),
     )
 
 
@@ -141,10 +146,10 @@ def _text(given: Mapping[str, Any], name: str, *known: str) -> str | None:
     return value if isinstance(value, str) and value not in ("", "auto") and value in (known or (value,)) else None
 
 
-def _number(value: Any) -> int | None:
-    if isinstance(value, str) and re.fullmatch(r"[1-9][0-9]?", value):
-        return int(value)
-    return value if isinstance(value, int) and value is not True and value > 0 else None
+def _number(value: Any, *, least: int = 1) -> int | None:
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,2}", value):
+        value = int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= least else None
 
 
 def _flag(value: Any) -> bool | None:

@@ -5,23 +5,22 @@ from __future__ import annotations
 from pytest_imgresponse.checks.finding import Finding
 from pytest_imgresponse.checks.values import SIZE
 from pytest_imgresponse.families import OUTPUT_FORMATS
-from pytest_imgresponse.images.judge import Judgement, judged
+from pytest_imgresponse.images.judge import Judgement
 
 
 def image_findings(
-    data: bytes,
+    judgement: Judgement,
     path: str,
     *,
     output_format: str | None = None,
     size: str | None = None,
     background: str | None = None,
 ) -> list[Finding]:
-    """What is odd or wrong with a picture; `path` is where it was.
+    """What is odd or wrong with a picture that was judged; `path` is where it was.
 
     `output_format`, `size` and `background` are what the response declares; what is None, or no value that
-    tells something of the picture (`auto`), is not compared. Never raises.
+    tells something of the picture (`auto`), is not compared.
     """
-    judgement = judged(data)
     findings = [Finding("image", path, remark.verdict, remark.message) for remark in judgement.remarks]
     if any(finding.verdict == "invalid" for finding in findings):
         return findings

@@ -9,9 +9,9 @@ from pytest_imgresponse.checks import base64
 from pytest_imgresponse.checks.asked import Asked
 from pytest_imgresponse.checks.finding import Finding
 from pytest_imgresponse.checks.image import image_findings
-from pytest_imgresponse.checks.schema import MOST_JUDGED
+from pytest_imgresponse.checks.schema import images_of
 from pytest_imgresponse.images import PIXEL_LIMIT_WORDS
-from pytest_imgresponse.images.judge import judged
+from pytest_imgresponse.images.judge import Judgement, judged
 
 PIXEL_BUDGET = 128_000_000
 """Pixels of one response that are decoded at the most, and up to a picture more: ten of the API's largest are
@@ -26,65 +26,62 @@ class Pictures:
 
     def __init__(self, asked: Asked) -> None:
         self._asked = asked
-        self._judged = 0
+        self._count = 0
         self._pixels = 0
         self._first_size: tuple[int, int] | None = None
 
     def of_answer(self, value: Mapping[str, Any]) -> Iterator[Finding]:
         """Judge the pictures of a JSON answer."""
-        images = value.get("data")
-        for number, image in enumerate(images[:MOST_JUDGED] if isinstance(images, list) else ()):
-            if isinstance(image, dict):
-                path = f"$.data[{number}].b64_json"
-                data = yield from self._decoded(image, path)
-                if data is not None:
-                    yield from self._final(data, path, value)
-                    yield from self._same_size(data, path)
+        for image, place in images_of(value):
+            path = f"{place}.b64_json"
+            picture = yield from self._judged(image, path)
+            if picture is not None:
+                yield from self._final(picture, path, value)
+                yield from self._same_size(picture, path)
 
     def of_event(self, value: Mapping[str, Any], path: str, *, partial: bool) -> Iterator[Finding]:
         """Judge the picture of an event; of a partial one nothing is said but its format."""
         path = f"{path}.b64_json"
-        data = yield from self._decoded(value, path)
-        if data is None:
+        picture = yield from self._judged(value, path)
+        if picture is None:
             return
         if partial:
-            yield from image_findings(data, path, output_format=_told(value, "output_format"))
+            yield from image_findings(picture, path, output_format=_told(value, "output_format"))
         else:
-            yield from self._final(data, path, value)
+            yield from self._final(picture, path, value)
 
-    def _decoded(self, image: Mapping[str, Any], path: str) -> Generator[Finding, None, bytes | None]:
+    def _judged(self, image: Mapping[str, Any], path: str) -> Generator[Finding, None, Judgement | None]:
         text = image.get("b64_json")
         if not isinstance(text, str):
             return None
         findings, data = base64.decoded(text, path)
         yield from findings
-        self._judged += data is not None
-        if data is not None and self._judged <= MOST_PICTURES:
+        self._count += data is not None
+        if data is not None and self._count <= MOST_PICTURES:
             if self._pixels < PIXEL_BUDGET:
-                self._pixels += judged(data).cost
-                return data
+                picture = judged(data)
+                self._pixels += picture.cost
+                return picture
             told = f"{PIXEL_LIMIT_WORDS} of {PIXEL_BUDGET} for one response: {self._pixels} were decoded before it"
             yield Finding("image", path, "unusual", f"not decoded: the picture is {told}")
             return None
-        if self._judged == MOST_PICTURES + 1:
+        if self._count == MOST_PICTURES + 1:
             yield Finding("image", path, "unusual", f"more than {MOST_PICTURES} pictures: the others are not judged")
         return None
 
-    def _final(self, data: bytes, path: str, value: Mapping[str, Any]) -> Iterator[Finding]:
+    def _final(self, picture: Judgement, path: str, value: Mapping[str, Any]) -> Iterator[Finding]:
         told = {name: _told(value, name) for name in ("output_format", "size", "background")}
-        yield from image_findings(data, path, **told)
-        judgement = judged(data)
-        width, height = judgement.size or (0, 0)
-        ground = {True: "opaque", False: "transparent", None: None}[judgement.opaque]
+        yield from image_findings(picture, path, **told)
+        ground = {True: "opaque", False: "transparent", None: None}[picture.opaque]
         real = {
-            "output_format": judgement.file_format,
-            "size": f"{width}x{height}" if judgement.size else None,
+            "output_format": picture.file_format,
+            "size": "{}x{}".format(*picture.size) if picture.size else None,
             "background": ground,
         }
         yield from self._asked.of_picture({name: real[name] for name in real if told[name] is None}, path)
 
-    def _same_size(self, data: bytes, path: str) -> Iterator[Finding]:
-        size = judged(data).size
+    def _same_size(self, picture: Judgement, path: str) -> Iterator[Finding]:
+        size = picture.size
         if size and self._first_size and size != self._first_size:
             sizes = "{}x{} pixels; the first picture has {}x{}".format(*size, *self._first_size)
             yield Finding("image", path, "unusual", f"the picture has {sizes}")

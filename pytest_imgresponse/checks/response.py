@@ -14,6 +14,7 @@ from pytest_imgresponse.checks.pictures import Pictures
 from pytest_imgresponse.checks.stream import stream_findings
 from pytest_imgresponse.errors import ConfigError
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
+from pytest_imgresponse.images.judge import judged
 
 
 def check(response: HTTPResponse, request: HTTPRequest | None = None) -> list[Finding]:
@@ -40,7 +41,7 @@ def _findings(response: HTTPResponse, asked: Asked) -> Iterator[Finding]:
     if response.status < 400:
         yield from asked.of_answer(response, kind)
     if kind == "image":
-        yield from image_findings(body, "body")
+        yield from image_findings(judged(body), "body")
     elif kind == "stream":
         yield from stream_findings(body, asked)
     elif response.status >= 400:

@@ -232,6 +232,14 @@ PARTIAL: Table = {
 }
 
 
+def images_of(value: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], str]]:
+    """The objects in `data` that are judged, each with its path."""
+    images = value.get("data")
+    for number, image in enumerate(images[:MOST_JUDGED] if isinstance(images, list) else ()):
+        if isinstance(image, dict):
+            yield image, f"$.data[{number}]"
+
+
 def image_event(value: Mapping[str, Any], table: Table, path: str) -> Iterator[Finding]:
     """Judge the JSON of an event that has a picture."""
     bare, url = value.get("b64_json") is None, value.get("url")

@@ -48,7 +48,8 @@ class _Stream:
         self._pictures = Pictures(asked)
         self._completed = 0
         self._next_index = 0
-        self._route = ""
+        self._partials = 0
+        self._route = asked.route or ""
         self._unknown = False  # an event could not be read: it may have been any
 
     def event(self, event: ServerSentEvent, path: str) -> Iterator[Finding]:
@@ -120,8 +121,13 @@ class _Stream:
         yield from schema.fields(value, schema.EVENT_ERROR, path) if flat else schema.error_answer(value, path)
 
     def _partial(self, value: dict[str, Any], path: str) -> Iterator[Finding]:
+        self._partials += 1
         if self._completed:
             yield _odd(path, "a partial picture after the completed one")
+        elif self._asked.partial_images is not None:
+            most = self._asked.partial_images * (self._asked.n or 1)
+            if self._partials == most + 1:
+                yield _odd(path, f"the partial picture number {self._partials}; the request asked for {most}")
         index = value.get("partial_image_index")
         if isinstance(index, int) and index >= 0:  # the level `schema` speaks of what is no index
             if index != self._next_index:
@@ -143,5 +149,6 @@ class _Stream:
     def _same_route(self, kind: str, path: str) -> Iterator[Finding]:
         route = kind.partition(".")[0]
         if self._route not in ("", route):
-            yield _odd(path, f"an event of {route} in a stream of {self._route}")
+            whose = "the request is one for" if self._route == self._asked.route else "the stream is one of"
+            yield _odd(path, f"an event of {route}; {whose} {self._route}")
         self._route = self._route or route

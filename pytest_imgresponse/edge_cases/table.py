@@ -50,22 +50,18 @@ class EdgeCase:
     seen: str
     applies_to: str
     needs_request: bool
-    _applies: Applies | AppliesAsAsked = field(repr=False, compare=False)
-    _bend: Bend | BendAsAsked = field(repr=False, compare=False)
+    _applies: Callable[[HTTPResponse, HTTPRequest | None], bool] = field(repr=False, compare=False)
+    _bend: Callable[[HTTPResponse, HTTPRequest | None], HTTPResponse] = field(repr=False, compare=False)
 
     def applies(self, response: HTTPResponse, request: HTTPRequest | None = None) -> bool:
         """Whether it makes sense for this response; False where it needs a request and there is none."""
-        if not self.needs_request:
-            return self._applies(response)  # type: ignore[call-arg]
-        return request is not None and self._applies(response, request)  # type: ignore[call-arg]
+        return self._applies(response, request)
 
     def __call__(self, response: HTTPResponse, request: HTTPRequest | None = None) -> HTTPResponse:
         """The changed response; the one given is left as it is. Raises `ValueError` where it does not apply."""
         if not self.applies(response, request):
             raise ValueError(f"{self.name} applies to {self.applies_to}, and not to this response")
-        if not self.needs_request:
-            return self._bend(response)  # type: ignore[call-arg]
-        return self._bend(response, request)  # type: ignore[call-arg, arg-type]
+        return self._bend(response, request)
 
 
 EDGE_CASES: dict[str, EdgeCase] = {}
@@ -80,7 +76,18 @@ def edge_case(verdict: Verdict, level: Level, *, seen: str, applies: Applies) ->
     """
 
     def enter(bend: Bend) -> Bend:
-        _enter(bend, verdict, level, seen, applies, needs_request=False)
+        name, reason, where = _named(bend, applies, seen)
+        EDGE_CASES[name] = EdgeCase(
+            name,
+            verdict,
+            level,
+            reason,
+            seen,
+            where,
+            False,
+            lambda response, _: applies(response),
+            lambda response, _: bend(response),
+        )
         return bend
 
     return enter
@@ -91,29 +98,30 @@ def edge_case_as_asked(
 ) -> Callable[[BendAsAsked], BendAsAsked]:
     """As `edge_case`, for a function and a predicate that take the request too."""
 
+    def asked(response: HTTPResponse, request: HTTPRequest | None) -> bool:
+        return request is not None and applies(response, request)
+
     def enter(bend: BendAsAsked) -> BendAsAsked:
-        _enter(bend, verdict, level, seen, applies, needs_request=True)
+        def bent(response: HTTPResponse, request: HTTPRequest | None) -> HTTPResponse:
+            assert request is not None, "it applies"
+            return bend(response, request)
+
+        name, reason, where = _named(bend, applies, seen)
+        EDGE_CASES[name] = EdgeCase(name, verdict, level, reason, seen, where, True, asked, bent)
         return bend
 
     return enter
 
 
-def _enter(
-    bend: Bend | BendAsAsked,
-    verdict: Verdict,
-    level: Level,
-    seen: str,
-    applies: Applies | AppliesAsAsked,
-    *,
-    needs_request: bool,
-) -> None:
+def _named(bend: Bend | BendAsAsked, applies: Applies | AppliesAsAsked, seen: str) -> tuple[str, str, str]:
+    """The name of a case, its reason, and to what it applies. Raises `ValueError`."""
     name, reason, where = bend.__name__, _sentence(bend), _sentence(applies)
     if (there := EDGE_CASES.get(name)) is not None:
         raise ValueError(f"two edge cases are called {name}: {there.reason!r} and {reason!r}")
     for what, text in (("docstring", reason), ("source (seen=…)", seen), ("docstring of its predicate", where)):
         if not text:
             raise ValueError(f"the edge case {name} has no {what}")
-    EDGE_CASES[name] = EdgeCase(name, verdict, level, reason, seen, where, needs_request, applies, bend)
+    return name, reason, where
 
 
 def _sentence(function: object) -> str:
