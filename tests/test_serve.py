@@ -141,12 +141,21 @@ class TestCassettes:
             answers = [HTTP.post(f"{url}/images/generations", json=asked) for _ in range(3)]
             assert [answer.status_code for answer in answers] == [429, 429, 404]
             assert answers[2].json()["error"]["message"] == (
-                "no recorded answer for POST http://127.0.0.1/v1/images/generations: it is recorded 2 time(s), and was "
-                "asked 3 times "
+                f"no recorded answer for POST {url}/images/generations: it is recorded 2 time(s), and was asked 3 times "
                 "(--once)"
             )
 
         serve(monkeypatch, cassettes / "deep" / "twice.yaml", "--once", use=use)
+
+    def test_other_yaml_files_in_the_folder_are_left_out(self, cassettes, monkeypatch, tmp_path):
+        folder = shutil.copytree(cassettes, tmp_path / "cassettes")
+        (folder / "ci.yaml").write_text("on: push\njobs:\n  interactions: none\n")
+
+        def use(url, told, *_):
+            assert "1 other YAML file(s) left out" in told
+            assert HTTP.post(f"{url}/images/generations", json={**ASKED, "prompt": "again"}).status_code == 429
+
+        serve(monkeypatch, folder, use=use)
 
     def test_what_is_not_recorded(self, cassettes, monkeypatch):
         def use(url, *_):
@@ -156,7 +165,7 @@ class TestCassettes:
             error = answer.json()["error"]
             assert (error["type"], error["code"]) == ("invalid_request_error", "unrecorded_request")
             assert error["message"].startswith(
-                "no recorded answer for POST http://127.0.0.1/v1/images/generations: the nearest, number 1, differs in:\n"
+                f"no recorded answer for POST {url}/images/generations: the nearest, number 1, differs in:\n"
                 "  prompt: recorded 'a red fox', asked 'a blue fox'\nRecorded are:\n  POST http://127.0.0.1/v1/images/gen"
             )
             assert "twice.yaml" in error["message"]
@@ -450,7 +459,11 @@ class TestRunning:
             (["--cases", "x"], "--cases serves no cassette: expected it alone, or with --host and --port"),
             (["--cases", "--once"], "--cases serves no cassette"),
             (["nothing/there"], "expected a cassette, or a folder with some; there is no nothing/there"),
-            (["."], "expected cassettes (*.yaml) in . or below; there is none"),
+            (["."], "expected cassettes (*.yaml) in . or below; there is none\n"),
+            (
+                ["others"],
+                "expected cassettes (*.yaml) in others or below; there is none, but 1 YAML file(s) without `int",
+            ),
             (["a.txt"], "a.txt: not a cassette that can be read"),
             (["fifo"], "expected a cassette; this is no regular file"),
             (["folder"], "a.yaml: the cassette cannot be read: "),
@@ -466,6 +479,8 @@ class TestRunning:
             (tmp_path / "a.txt").write_text("\tno: yaml: at: all")
             os.mkfifo(tmp_path / "fifo")
             (tmp_path / "folder" / "a.yaml").mkdir(parents=True)
+            (tmp_path / "others").mkdir()
+            (tmp_path / "others" / "ci.yaml").write_text("on: push\njobs:\n  interactions: none\n")
         assert main(["serve", *arguments]) == 2
         output = capsys.readouterr()
         assert output.err.startswith("imgresponse serve: ")

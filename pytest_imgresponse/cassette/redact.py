@@ -252,9 +252,19 @@ class Redactor:
 
 
 def shown_url(url: str) -> str:
-    """A URL for an error: without its secrets, and not longer than can be read."""
+    """A URL for an error: without its secrets, with its port, and not longer than can be read."""
     clean = Redactor().request(Request("GET", url)).url
+    if (port := _port(url)) is not None and _port(clean) is None:  # of the loopback, where it differs in each run
+        parts = urlsplit(clean)
+        clean = parts._replace(netloc=f"{parts.netloc}:{port}").geturl()
     return clean if len(clean) <= 200 else f"{clean[:200]}…"
+
+
+def _port(url: str) -> int | None:
+    try:
+        return urlsplit(url).port
+    except ValueError:
+        return None
 
 
 def _marks(text: str, number: int) -> list[str]:

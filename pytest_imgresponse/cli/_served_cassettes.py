@@ -22,23 +22,34 @@ from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 MATCHED = ("method", "path", "query", "body")
 """What may be matched: the scheme, the host and the port are the server's own."""
 _IMAGES = re.compile(r"(.*)/images/(?:generations|edits|variations)/?")
+_INTERACTIONS = re.compile(rb"""(?:^|[{,]\s*+)["']?interactions["']?\s*+:""", re.MULTILINE)
 _SHOWN = 20
 
 
-def cassettes_at(place: Path) -> list[Path]:
+def cassettes_at(place: Path) -> tuple[list[Path], list[Path]]:
     """The cassettes that a path names: one, whose `.yaml` may be left out, or those below a folder, by path.
 
-    Raises `CassetteMissingError` where there is none.
+    Beside them the YAML files below the folder that are none. Raises `CassetteMissingError` where there is none.
     """
     if place.is_dir():
         found = sorted(path for path in place.rglob("*") if path.suffix in (".yaml", ".yml"))
-        if found:
-            return found
-        raise CassetteMissingError(f"expected cassettes (*.yaml) in {place} or below; there is none")
+        cassettes = [path for path in found if _is_cassette(path)]
+        if cassettes:
+            return cassettes, [path for path in found if path not in cassettes]
+        others = f", but {len(found)} YAML file(s) without `interactions`" if found else ""
+        raise CassetteMissingError(f"expected cassettes (*.yaml) in {place} or below; there is none{others}")
     for path in (place, place.with_name(f"{place.name}.yaml")):
         if path.exists():
-            return [path]
+            return [path], []
     raise CassetteMissingError(f"expected a cassette, or a folder with some; there is no {place}")
+
+
+def _is_cassette(path: Path) -> bool:
+    """Whether it says that it is one; what cannot be read counts, and is refused when it is loaded."""
+    try:
+        return _INTERACTIONS.search(path.read_bytes()) is not None
+    except OSError:
+        return True
 
 
 class Recorded:

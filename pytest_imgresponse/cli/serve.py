@@ -1,6 +1,7 @@
 """Serve recorded answers, or edge cases, over HTTP: for programs in any language.
 
-The first line that it prints is the base URL for a client. It runs until Ctrl-C or SIGTERM.
+The first line that it prints is the base URL for a client, with --cases the address to which a path is added. It
+runs until Ctrl-C or SIGTERM. Of a folder, YAML files that are no cassettes (without `interactions`) are left out.
 
 A request is answered by the recorded one that equals it in method, path, query and body, whatever the host was and
 whatever key it carries; several cassettes are one pool. Equal requests get their answers in the order of recording,
@@ -76,9 +77,10 @@ def _cassettes(arguments: argparse.Namespace) -> tuple[_Ask, list[str], str]:
     if arguments.place is None:
         raise ConfigError("expected a cassette, or a folder with cassettes, or --cases; got neither")
     match_on = MATCHED if arguments.match_on is None else checked_matchers(arguments.match_on)
-    paths = cassettes_at(arguments.place)
+    paths, others = cassettes_at(arguments.place)
     recorded = Recorded(paths, match_on=match_on, once=arguments.once, rewrite_urls=arguments.rewrite_urls)
-    return recorded.answer, recorded.bases, f"{len(recorded)} recorded answers of {len(paths)} cassette(s)"
+    left_out = f", {len(others)} other YAML file(s) left out" if others else ""
+    return recorded.answer, recorded.bases, f"{len(recorded)} recorded answers of {len(paths)} cassette(s){left_out}"
 
 
 def _cases(arguments: argparse.Namespace) -> tuple[_Ask, list[str], str]:

@@ -9,18 +9,22 @@ from memory, for aiohttp a server on the loopback in the same thread, as nothing
 stub that nobody asks. Nothing here waits, so what is measured is CPU time, which a busy machine stretches less. The
 two run in turn, round after round; a figure is the median of its rounds, what is added the median of the rounds'
 differences.
+
+Then the whole table of edge cases goes through `stub` and the openai client, one answer a use, by the wall clock: how
+many a second, and the least that it has to be.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import gc
 import io
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from statistics import median
-from time import process_time
+from time import perf_counter, process_time
 from typing import Any, NamedTuple
 
 import aiohttp
@@ -32,10 +36,12 @@ import requests
 import requests.adapters
 import urllib3
 
-from pytest_imgresponse import HTTPResponse, stub
+from pytest_imgresponse import EDGE_CASES, HTTPResponse, stub
 from pytest_imgresponse.answers import pretty
+from pytest_imgresponse.edge_cases.plain import plain_responses
 
 MOST = 2.0  # milliseconds that a use of `stub` may add
+LEAST = 100  # edge cases a second
 URL = "https://api.openai.com/v1/images/generations"
 ORDER = {"model": "gpt-image-2", "prompt": "a red fox"}
 BODY = pretty({"created": 1_790_000_000, "data": [{"b64_json": "A" * 4000}], "size": "1024x1024"})
@@ -159,6 +165,22 @@ def measure(rounds: int) -> Iterator[Row]:
             yield compared(what, *prepare(stack), rounds)
 
 
+def edge_cases_a_second() -> tuple[int, float]:
+    """How many edge cases the openai client got, each of a stub of its own, and how many a second."""
+    plain = [(asked, response) for asked, response in plain_responses() if not response.is_stream]
+    bent = [
+        case(*next((response, asked) for asked, response in plain if case.applies(response, asked)))
+        for case in EDGE_CASES.values()
+        if any(case.applies(response, asked) for asked, response in plain)
+    ]
+    with openai.OpenAI(api_key="sk-anything", max_retries=0) as client:
+        start = perf_counter()
+        for response in bent:
+            with stub(response), contextlib.suppress(Exception):  # what it raises is its own business
+                client.images.generate(**ORDER)
+        return len(bent), len(bent) / (perf_counter() - start)
+
+
 def table(rows: Iterable[Row]) -> str:
     """The rows in columns."""
     lines = [TITLES, *(row.cells() for row in rows)]
@@ -171,6 +193,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=500, help="how often each is run (default: %(default)s)")
     print(table(measure(parser.parse_args().rounds)))
+    number, rate = edge_cases_a_second()
+    verdict = "ok" if rate >= LEAST else "MISSED"
+    print(f"\n{number} edge cases through stub and openai: {rate:.0f} a second, at least {LEAST}: {verdict}")
 
 
 if __name__ == "__main__":
