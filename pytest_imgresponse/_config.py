@@ -46,6 +46,8 @@ class Layer:
     origin: str
     options: Mapping[str, Any]
     known: tuple[str, ...] = CONFIG_OPTIONS
+    pins: bool = False
+    """Whether its `record="none"` stands against every stronger layer."""
 
 
 def settings_from(layers: Iterable[Layer]) -> Settings:
@@ -59,7 +61,7 @@ def settings_from(layers: Iterable[Layer]) -> Settings:
             if name not in layer.known:
                 raise ConfigError(f"unknown option {name!r} (from {layer.origin}); known are: {', '.join(layer.known)}")
             checked = _CHECKS[name](name, value, layer.origin)
-            if name == "record" and checked == "none" and layer.known is MARKER_OPTIONS:
+            if name == "record" and checked == "none" and layer.pins:
                 chosen[name] = checked
             chosen.setdefault(name, checked)
     return Settings(**chosen)

@@ -14,6 +14,7 @@ _WHITE = str.maketrans("", "", " \t\r\n")
 _URL_SAFE = str.maketrans("-_", "+/")
 _FOREIGN = re.compile(r"[^A-Za-z0-9+/]")
 _LONGEST_PREFIX = 200
+_SHOWN = 20
 
 
 class Reading(NamedTuple):
@@ -39,10 +40,10 @@ class Reading(NamedTuple):
         return -len(self.letters) % 4
 
     @property
-    def foreign(self) -> int | None:
-        """Where the first character is that is no base64; None where none is."""
+    def foreign(self) -> str:
+        """The first characters from one on that is no base64; none where all are."""
         found = _FOREIGN.search(self.letters)
-        return None if found is None else found.start()
+        return "" if found is None else self.letters[found.start() : found.start() + _SHOWN]
 
     @property
     def data(self) -> bytes | None:

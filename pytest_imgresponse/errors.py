@@ -4,11 +4,11 @@ from __future__ import annotations
 
 
 class ImgResponseError(Exception):
-    """The root: whatever this package refuses, it refuses with one of these."""
+    """The root: what this package refuses, it refuses with one of these, but for strategies (`InvalidArgument`)."""
 
 
 class ConfigError(ImgResponseError):
-    """An option, a marker argument or a value of `imgresponse_config` that is unknown or wrong."""
+    """An option, a marker, a value of `imgresponse_config`, or an argument of a call or a command, unknown or wrong."""
 
 
 class CassetteError(ImgResponseError):
@@ -28,7 +28,7 @@ class CassetteSaveError(CassetteError):
 
 
 class CassetteInUseError(CassetteError):
-    """A second cassette was opened on another thread, or two tests claim one file."""
+    """A second cassette or stub was opened on another thread or task, or two tests claim one file."""
 
 
 class UnrecordedRequestError(CassetteError):

@@ -65,8 +65,8 @@ class Parameter:
         return value if self.low <= value <= self.high else None
 
 
-def _position(default: float, meaning: str) -> Parameter:
-    return Parameter("position", default, meaning)
+def _position(meaning: str) -> Parameter:
+    return Parameter("position", 0.5, meaning)
 
 
 def _seconds(default: float, meaning: str) -> Parameter:
@@ -142,7 +142,7 @@ _ROWS = (
         "valid",
         "In the middle of the body no byte comes for a while; then the rest does",
         _PATIENCE,
-        {"at": _position(0.5, "where it waits"), "seconds": _seconds(1.0, "how long no byte comes")},
+        {"at": _position("where it waits"), "seconds": _seconds(1.0, "how long no byte comes")},
     ),
     FaultKind(
         "drip",
@@ -179,7 +179,7 @@ _ROWS = (
         "invalid",
         "The server resets the connection in the middle of the body",
         "RFC 9112, section 8",
-        {"at": _position(0.5, "where the connection is reset, before the last byte")},
+        {"at": _position("where the connection is reset, before the last byte")},
         needs_body=True,
     ),
     FaultKind(
@@ -188,7 +188,7 @@ _ROWS = (
         "In the middle of the body no byte comes for a while; then the server closes",
         "RFC 9112, section 8",
         {
-            "at": _position(0.5, "where it waits, before the last byte"),
+            "at": _position("where it waits, before the last byte"),
             "seconds": _seconds(1.0, "how long no byte comes"),
         },
         needs_body=True,
@@ -205,7 +205,7 @@ _ROWS = (
         "invalid",
         "`Content-Length` says less than the body has",
         "RFC 9110, section 8.6",
-        {"at": _position(0.5, "where it ends by that header, before its last byte that is no white space")},
+        {"at": _position("where it ends by that header, before its last byte that is no white space")},
         needs_body=True,
     ),
     FaultKind(
@@ -213,21 +213,21 @@ _ROWS = (
         "invalid",
         "Where the size of a chunk belongs stands no number",
         "RFC 9112, section 7.1",
-        {"at": _position(0.5, "after how much of the body")},
+        {"at": _position("after how much of the body")},
     ),
     FaultKind(
         "chunks_cut",
         "invalid",
         "The server closes before the last chunk, the empty one that ends the body",
         "RFC 9112, section 8",
-        {"at": _position(0.5, "after how much of the body")},
+        {"at": _position("after how much of the body")},
     ),
     FaultKind(
         "gzip_cut",
         "invalid",
         "The body is gzip that breaks off; its length is that of what is there",
         "RFC 1952, section 2.3: each member ends in a checksum and a size",
-        {"at": _position(0.5, "where the content ends, before its last byte that is no white space")},
+        {"at": _position("where the content ends, before its last byte that is no white space")},
         needs_body=True,
     ),
     FaultKind(
@@ -307,17 +307,17 @@ class Fault:
         assert not isinstance(value, tuple)
         return value
 
-    def offset(self, size: int, key: str = "at") -> int:
-        """A parameter that is a position, as an offset in a body of `size` bytes."""
-        return offset_of(self.number(key), size)
+    def offset(self, size: int) -> int:
+        """Its position, as an offset in a body of `size` bytes."""
+        return _offset(self.number("at"), size)
 
-    def offsets(self, size: int, key: str = "at") -> list[int]:
-        """A parameter that is positions, as offsets within a body of `size` bytes: in order, each once."""
-        value = dict(self.parameters)[key]
+    def offsets(self, size: int) -> list[int]:
+        """Its positions, as offsets within a body of `size` bytes: in order, each once."""
+        value = dict(self.parameters)["at"]
         assert isinstance(value, tuple)
-        return sorted({offset_of(position, size) for position in value} - {0, size})
+        return sorted({_offset(position, size) for position in value} - {0, size})
 
 
-def offset_of(position: float, size: int) -> int:
+def _offset(position: float, size: int) -> int:
     """A position as an offset: a float is a fraction of `size`, an int an offset that stays within it."""
     return math.floor(position * size) if isinstance(position, float) else min(position, size)

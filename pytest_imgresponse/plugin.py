@@ -152,13 +152,12 @@ def _marked(markers: list[pytest.Mark], nodeid: str) -> tuple[Any, dict[str, Any
 
 
 def _marker_layer(nodeid: str, options: dict[str, Any]) -> Layer:
-    return Layer(f"the marker of {nodeid}", options, MARKER_OPTIONS)
+    return Layer(f"the marker of {nodeid}", options, MARKER_OPTIONS, pins=True)
 
 
-def _ini_layer(config: pytest.Config, *names: str) -> Layer:
+def _ini_layer(config: pytest.Config, name: str) -> Layer:
     where = config.inipath.name if config.inipath is not None else "no file"
-    values = {name: config.getini(f"imgresponse_{name}") for name in names}
-    return Layer(f"ini `imgresponse_{names[0]}` in {where}", values)
+    return Layer(f"ini `imgresponse_{name}` in {where}", {name: config.getini(f"imgresponse_{name}")})
 
 
 def _cassette_dir(config: pytest.Config) -> Path:

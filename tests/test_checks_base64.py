@@ -101,7 +101,9 @@ def test_several_oddities_are_several_findings() -> None:
             f'the payload starts with "data:image/png;base64,data:image/png;bas"… ({len(ONE) + 44} characters); '
             "expected the base64 alone",
         ),
-        ("No picture.", 'no base64: "." at character 9'),
+        ("No picture.", 'no base64: "." at character 10'),
+        ("data:image/png;base64,QUJD*QUI=", 'no base64: "*QUI" at character 26'),
+        ("QUJD\nQU=JD", 'no base64: "=JD" at character 7'),
         (ONE[:40] + "*" + ONE[41:], f'no base64: "*{ONE[41:60]}" at character 40'),
         (ONE + ONE, f'no base64: "={ONE[:19]}" at character {len(ONE) - 1}'),
         ("QUJDR", "no base64: 5 letters, a number that no bytes give; it may be cut off"),

@@ -88,10 +88,10 @@ def _imported(name: str) -> Any:
         return None
 
 
-def _zlib(_module: Any, body: bytes, wbits: int = zlib.MAX_WBITS | 32) -> bytes:
+def _zlib(_module: Any, body: bytes) -> bytes:
     content = bytearray()
     while True:
-        decompressor = zlib.decompressobj(wbits)
+        decompressor = zlib.decompressobj(zlib.MAX_WBITS | 32)
         content += decompressor.decompress(body, LIMIT + 1 - len(content))
         if len(content) > LIMIT:
             raise _TooLargeError

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from fnmatch import fnmatchcase
 from ipaddress import ip_address
 from operator import itemgetter
 from typing import Any
@@ -20,7 +21,8 @@ from pytest_imgresponse.http import boundary_of, split_multipart
 
 Facets = dict[str, Any]
 LOOPBACK = "the loopback"
-_SHOWN = 12
+_SHOWN = 12  # differences
+_LONGEST = 80  # characters of a value
 _DEEPEST = 100
 
 
@@ -157,8 +159,13 @@ def _named(pairs: Iterable[tuple[str, str]], prefix: str) -> Iterator[tuple[str,
         yield f"{prefix}{name}" + (f"#{seen[name]}" if seen[name] > 1 else ""), value
 
 
-def _short(value: Any, length: int = 80) -> str:
+def passes_by(host: str | None, ignore_hosts: Sequence[str]) -> bool:
+    """Whether a host is one of these names and patterns."""
+    return any(fnmatchcase((host or "").lower(), pattern.lower()) for pattern in ignore_hosts)
+
+
+def _short(value: Any) -> str:
     text = repr(value)
     if (found := REFERENCE.search(text)) is not None:
         return f"the picture {found['sha256'][:12]}…"
-    return text if len(text) <= length else f"{text[:length]}… ({len(text)} characters)"
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text)} characters)"

@@ -9,14 +9,13 @@ import tempfile
 from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 from threading import RLock
 
 from pytest_imgresponse._config import Settings
 from pytest_imgresponse.cassette.encodings import remove_encoding
 from pytest_imgresponse.cassette.interaction import Interaction, Request, Response
-from pytest_imgresponse.cassette.matching import Facets, facets_of, key_of, nearest
+from pytest_imgresponse.cassette.matching import Facets, facets_of, key_of, nearest, passes_by
 from pytest_imgresponse.cassette.redact import Redactor
 from pytest_imgresponse.cassette.runs import PROCESS, Run
 from pytest_imgresponse.cassette.store import Store
@@ -334,11 +333,6 @@ class Session:
         if not self._facets:
             return f"Cassette {self.path} holds no interaction."
         return f"Cassette {self.path} holds {len(self._facets)} interaction(s); {nearest(self._facets, ticket.facets)}"
-
-
-def passes_by(host: str | None, ignore_hosts: Sequence[str]) -> bool:
-    """Whether a host is one of these names and patterns."""
-    return any(fnmatchcase((host or "").lower(), pattern.lower()) for pattern in ignore_hosts)
 
 
 def _failed(response: Response) -> bool:

@@ -99,7 +99,10 @@ class Store:
         Raises `OSError`; the cassette is then as it was.
         """
         names = self._name(interactions)
-        name_of = partial(_name_of, names)
+
+        def name_of(file: File) -> str:
+            return names[file.sha256]
+
         text = document.join([self._item(interaction, name_of) for interaction in interactions])
         before = self._names_before()
         staged: list[tuple[Path, Path]] = []
@@ -238,10 +241,6 @@ class Store:
             f"{self.path}: the picture {path.name} has changed since it was recorded{kind}: expected SHA-256 "
             f"{digest}, got {sha256(data).hexdigest()} ({len(data)} bytes); {document.WAY_OUT}"
         )
-
-
-def _name_of(names: dict[str, str], file: File) -> str:
-    return names[file.sha256]
 
 
 def _identity(facts: os.stat_result) -> tuple[int, ...]:

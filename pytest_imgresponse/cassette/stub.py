@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from pytest_imgresponse._config import Layer, settings_from
+from pytest_imgresponse.cassette.answered import ROUTES, Answered, is_images_route
 from pytest_imgresponse.cassette.encodings import remove_encoding
-from pytest_imgresponse.cassette.recorder import ROUTES, Answered, is_images_route, stand_in_keys
+from pytest_imgresponse.cassette.matching import passes_by
+from pytest_imgresponse.cassette.recorder import keys_held
 from pytest_imgresponse.cassette.redact import shown_url
 from pytest_imgresponse.cassette.seam import opened
-from pytest_imgresponse.cassette.session import passes_by
 from pytest_imgresponse.cassette.urls import Urls, address_of, picture_file
 from pytest_imgresponse.errors import ConfigError, UnstubbedRequestError
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
@@ -84,7 +85,7 @@ class Stub(AbstractContextManager["Stubbed"]):
     def __enter__(self) -> Stubbed:
         session = _StubSession(self._responses, self._pictures, self._ignore_hosts)
         with ExitStack() as stack:
-            stack.enter_context(stand_in_keys(self._keys))
+            stack.enter_context(keys_held(self._keys))
             stack.enter_context(opened(session))
             self._open.append(stack.pop_all())
         return Stubbed(session)

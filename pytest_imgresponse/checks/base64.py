@@ -52,6 +52,7 @@ def _fault(text: str, reading: Reading) -> str:
     """Why there is no reading it."""
     if reading.no_prefix:
         return f"the payload starts with {shown(text)}; expected the base64 alone"
-    if (at := reading.foreign) is not None:
-        return f"no base64: {shown(reading.letters[at : at + 20])} at character {at}"
+    if reading.foreign:
+        at = text.index(reading.foreign[0], text.index(",") + 1 if reading.prefix else 0)
+        return f"no base64: {shown(reading.foreign)} at character {at}"
     return f"no base64: {len(reading.letters)} letters, a number that no bytes give; it may be cut off"

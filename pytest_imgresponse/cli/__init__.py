@@ -58,7 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="imgresponse", description="Recorded answers of image-generation APIs: see them, check them, keep them."
+        prog="imgresponse",
+        description="The answers of image-generation APIs: recorded, served, and tried on a parser.",
     )
     parser.add_argument("--version", action="version", version=f"imgresponse {__version__}")
     commands = parser.add_subparsers(dest="command", title="commands", metavar="COMMAND")

@@ -164,7 +164,7 @@ def _response(path: Path) -> HTTPResponse:
 
 
 def _recorded(path: Path) -> HTTPResponse:
-    from pytest_imgresponse.cassette.recorder import is_images_route
+    from pytest_imgresponse.cassette.answered import is_images_route
     from pytest_imgresponse.cassette.store import Store
 
     for interaction in Store(path).load():

@@ -14,12 +14,10 @@ from pytest_imgresponse.edge_cases.bending import (
 )
 from pytest_imgresponse.edge_cases.items import urls_only
 from pytest_imgresponse.edge_cases.pieces import completed_of, finished
-from pytest_imgresponse.edge_cases.subjects import json_payload, legible, payload, subject_of, with_image
+from pytest_imgresponse.edge_cases.subjects import TOLD, json_payload, legible, payload, subject_of, with_image
 from pytest_imgresponse.edge_cases.table import edge_case_as_asked
 from pytest_imgresponse.families import OutputFormat
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
-
-_TOLD = ("background", "output_format", "quality", "size", "usage")
 
 
 def _n(response: HTTPResponse) -> int:
@@ -40,7 +38,7 @@ def stream_asked(response: HTTPResponse, request: HTTPRequest) -> bool:
 def json_instead_of_sse(response: HTTPResponse, request: HTTPRequest) -> HTTPResponse:
     """A stream was asked for, and one JSON document comes."""
     final = completed_of(response).fields
-    told = {name: final[name] for name in _TOLD if name in final}
+    told = {name: final[name] for name in TOLD if name in final}
     data = [{"b64_json": subject_of(response).payloads()[-1]}]
     typed = with_header(response, "content-type", "application/json")
     return with_fields(with_body(typed, b"{}"), created=final.get("created_at"), data=data, **told)
@@ -57,7 +55,7 @@ def no_stream_asked(response: HTTPResponse, request: HTTPRequest) -> bool:
 def sse_instead_of_json(response: HTTPResponse, request: HTTPRequest) -> HTTPResponse:
     """No stream was asked for, and a stream of events comes."""
     answer = subject_of(response).json or {}
-    told = {"created_at": answer.get("created"), **{name: answer[name] for name in _TOLD if name in answer}}
+    told = {"created_at": answer.get("created"), **{name: answer[name] for name in TOLD if name in answer}}
     events = [
         event("image_generation.completed", {"b64_json": text, **told}) for text in subject_of(response).payloads()
     ]

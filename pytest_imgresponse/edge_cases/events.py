@@ -1,4 +1,4 @@
-"""Level stream: how events are written, what comes between them, and which of them there are."""
+"""Streams: how events are written, what comes between them, which of them there are, and what is in them."""
 
 from __future__ import annotations
 
@@ -228,7 +228,8 @@ def spaced(response: HTTPResponse) -> bool:
     return stream(response) and any(line.startswith(b"data: {") for line in response.body.splitlines())
 
 
-def _map_lines(response: HTTPResponse, start: bytes, new: bytes) -> HTTPResponse:
+def _map_data(response: HTTPResponse, new: bytes) -> HTTPResponse:
+    start = b"data: {"
     lines = response.body.splitlines(keepends=True)
     changed = (new + line[len(start) :] if line.startswith(start) else line for line in lines)
     return with_body(response, b"".join(changed))
@@ -237,13 +238,13 @@ def _map_lines(response: HTTPResponse, start: bytes, new: bytes) -> HTTPResponse
 @edge_case("unusual", "stream", seen="WHATWG HTML, section 9.2.6; run: openai 3.54.0 reads it", applies=spaced)
 def no_space_after_colon(response: HTTPResponse) -> HTTPResponse:
     """There is no space after `data:`."""
-    return _map_lines(response, b"data: {", b"data:{")
+    return _map_data(response, b"data:{")
 
 
 @edge_case("unusual", "stream", seen="WHATWG HTML, section 9.2.6; run: openai 3.54.0 reads it", applies=spaced)
 def data_in_two_lines(response: HTTPResponse) -> HTTPResponse:
     """The data of an event goes over two lines, which a newline joins."""
-    return _map_lines(response, b"data: {", b"data: {\ndata: ")
+    return _map_data(response, b"data: {\ndata: ")
 
 
 @edge_case("unusual", "stream", seen="astrbot_plugin_image_generation#55", applies=finished)

@@ -16,7 +16,6 @@ from pytest_imgresponse.images.odd import TURNED, Form
 _PALETTE = (b"PLTE", bytes(odd.GROUND + odd.INK))
 _GRAY = Form(8, 0, (60,), (200,))
 _BILEVEL = Form(1, 0, (0,), (1,))
-_INDEXED = Form(8, 3, (0,), (1,), (_PALETTE,))
 
 
 @edge_case(
@@ -57,7 +56,7 @@ def png_gray_alpha(response: HTTPResponse) -> HTTPResponse:
 @edge_case("unusual", "image", seen="PngSuite basn3p08; run: Pillow 13.0.0 opens it as P", applies=sized_picture)
 def png_palette(response: HTTPResponse) -> HTTPResponse:
     """The picture is a PNG whose pixels are indices into a palette."""
-    return redraw_pictures(response, lambda width, height: odd.png(width, height, _INDEXED))
+    return redraw_pictures(response, lambda width, height: odd.png(width, height, odd.INDEXED))
 
 
 @edge_case("unusual", "image", seen="PngSuite tbbn3p08; run: Pillow 13.0.0 opens it as P", applies=sized_picture)

@@ -11,8 +11,6 @@ from pytest_imgresponse.http import HTTPResponse
 from pytest_imgresponse.images import odd
 from pytest_imgresponse.images.odd import Form, png
 
-_INDEXED = Form(8, 3, (0,), (1,), ((b"PLTE", bytes(odd.GROUND + odd.INK)),))
-
 
 @edge_case("invalid", "image", seen="run: Pillow 13.0.0 and OpenCV 5 refuse it", applies=sized_picture)
 def half_png(response: HTTPResponse) -> HTTPResponse:
@@ -190,7 +188,7 @@ def _with_pixels(response: HTTPResponse, change: Callable[[bytes], bytes]) -> HT
 @edge_case("tolerated", "image", seen="run: Pillow 13.0.0 loads it, OpenCV 5 refuses it", applies=sized_picture)
 def png_no_plte(response: HTTPResponse) -> HTTPResponse:
     """The pixels of the PNG are indices, and it has no palette."""
-    return redraw_pictures(response, lambda width, height: odd.without(png(width, height, _INDEXED), b"PLTE"))
+    return redraw_pictures(response, lambda width, height: odd.without(png(width, height, odd.INDEXED), b"PLTE"))
 
 
 @edge_case(
@@ -198,7 +196,7 @@ def png_no_plte(response: HTTPResponse) -> HTTPResponse:
 )
 def png_index_out_of_range(response: HTTPResponse) -> HTTPResponse:
     """Pixels of the PNG are indices beyond the end of its palette."""
-    form = Form(8, 3, (0,), (255,), _INDEXED.chunks)
+    form = Form(8, 3, (0,), (255,), odd.INDEXED.chunks)
     return redraw_pictures(response, lambda width, height: png(width, height, form))
 
 

@@ -85,6 +85,10 @@ def decoded(payload: object) -> bytes:
     return (strictly(payload) or b"") if isinstance(payload, str) else b""
 
 
+TOLD = ("background", "output_format", "quality", "size", "usage")
+"""What a GPT image model tells of its pictures, in JSON beside `created` and `data`."""
+
+
 def any_response(response: HTTPResponse) -> bool:
     """Any response."""
     return True

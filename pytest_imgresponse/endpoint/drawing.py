@@ -16,6 +16,7 @@ from xml.sax.saxutils import escape
 from PIL import Image, ImageDraw, ImageFont, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
 from pytest_imgresponse.endpoint.figures import FIGURES, INK, PAPER, RGB, RING, Scene, mix, scene, tone
+from pytest_imgresponse.images.make import saved
 
 UPLOAD_PIXELS = 40_000_000
 """The largest upload that is decoded, in pixels: a header may claim any size (a decompression bomb)."""
@@ -107,13 +108,10 @@ def coarse(picture: Image.Image, step: int) -> Image.Image:
 
 def encode(picture: Image.Image, file_format: str, compression: int = 100) -> bytes:
     """A picture as `png`, `webp` or `jpeg`; `compression`, from 0 to 100, is the quality of the last two."""
-    out = io.BytesIO()
     if file_format == "png":
-        picture.save(out, "PNG", compress_level=1)
-    else:
-        quality = 5 + round(compression * 0.9)
-        picture.save(out, file_format.upper(), quality=quality, **({"method": 1} if file_format == "webp" else {}))
-    return out.getvalue()
+        return saved(picture, "png", compress_level=1)
+    quality = 5 + round(compression * 0.9)
+    return saved(picture, file_format, quality=quality, **({"method": 1} if file_format == "webp" else {}))
 
 
 def bounce(sketch: Sketch, frames: int) -> list[Image.Image]:
@@ -131,9 +129,7 @@ def fade(upload: Image.Image, edited: Image.Image, frames: int) -> list[Image.Im
 def animate(pictures: Sequence[Image.Image], duration: int) -> bytes:
     """A GIF that repeats these frames, each shown for `duration` milliseconds."""
     flat = [picture.quantize(64, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE) for picture in pictures]
-    out = io.BytesIO()
-    flat[0].save(out, "GIF", save_all=True, append_images=flat[1:], duration=duration, loop=0)
-    return out.getvalue()
+    return saved(flat[0], "gif", save_all=True, append_images=flat[1:], duration=duration, loop=0)
 
 
 def vector(sketch: Sketch, raster: Image.Image | None = None) -> bytes:

@@ -44,7 +44,7 @@ def suffix_of(data: bytes) -> str | None:
     return ".svg" if _SVG.match(data) else None
 
 
-def open_image(data: bytes, *, pixel_limit: int = PIXEL_LIMIT) -> Image.Image:
+def open_image(data: bytes) -> Image.Image:
     """A loaded Pillow image. Raises `ResponseError` for what is no raster picture or over the limit.
 
     The size in the header is judged before anything is decoded.
@@ -59,8 +59,8 @@ def open_image(data: bytes, *, pixel_limit: int = PIXEL_LIMIT) -> Image.Image:
             # No other decoders: for EPS, Pillow would start a program on what came from a stranger.
             image = Image.open(BytesIO(data), formats=("PNG", "JPEG", "WEBP", "GIF"))
         width, height = image.size
-        if width * height > pixel_limit:
-            raise ResponseError(f"a picture of {width}x{height} pixels is over the limit of {pixel_limit}")
+        if width * height > PIXEL_LIMIT:
+            raise ResponseError(f"a picture of {width}x{height} pixels is over the limit of {PIXEL_LIMIT}")
         image.load()
     except UnidentifiedImageError as error:
         raise ResponseError(f"{len(data)} bytes ({data[:12]!r}…) are no PNG, JPEG, WebP or GIF") from error

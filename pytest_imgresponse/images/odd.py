@@ -41,6 +41,10 @@ PLAIN = Form()
 """Three samples of 8 bits: what the API sends."""
 
 
+INDEXED = Form(8, 3, (0,), (1,), ((b"PLTE", bytes(GROUND + INK)),))
+"""Numbers of the colours of a palette."""
+
+
 def chunk(kind: bytes, data: bytes = b"") -> bytes:
     """A chunk as it stands in a file: length, letters, data, CRC (section 5.3)."""
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

@@ -68,7 +68,7 @@ class PNG(Raster):
     def inspect(self) -> None:
         """Inflate the rows, and judge what is odd about the chunks."""
         self._judge_damage(self._judge_rows())
-        self._judge_chunks(self._last)
+        self._judge_chunks()
 
     def _walk(self) -> Chunk:
         chunks = chunks_of(self.content)
@@ -169,7 +169,8 @@ class PNG(Raster):
             self.say("tolerated", damage)
             self._suspect = True
 
-    def _judge_chunks(self, last: Chunk) -> None:
+    def _judge_chunks(self) -> None:
+        last = self._last
         if self._unknown and self._unknown != self._wrong_crc:
             self.say("tolerated", f"PNG has the critical chunk {self._unknown.name}, which no standard knows")
         if self._colour == _INDEXED and not self._entries:

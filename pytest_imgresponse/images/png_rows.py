@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import zlib
+from collections.abc import Callable
 from typing import NamedTuple
 
 from pytest_imgresponse.images import PIXEL_LIMIT
@@ -90,12 +91,12 @@ def _ending(stream: _Stream, promised: int) -> Rows:
     return Rows(odd=f"PNG has {'a wrong' if len(stream.rest) >= 4 else 'no'} Adler-32 checksum after its rows")
 
 
-def _salvaged(engine: zlib._Decompress, given: bytes, most: int) -> bytes:
+def _salvaged(decompress: Callable[[bytes, int], bytes], given: bytes, most: int) -> bytes:
     """What comes before the damage: the call that meets it keeps that back."""
     piece, at = b"", 0
     with contextlib.suppress(zlib.error):
         while len(piece) < most and at < len(given):
-            piece += engine.decompress(given[at : at + 1], most - len(piece))
+            piece += decompress(given[at : at + 1], most - len(piece))
             at += 1
     return piece
 
@@ -123,7 +124,7 @@ class _Stream:
                 piece = engine.decompress(given, most)
             except zlib.error as error:
                 self.trouble = f": its data is damaged ({error})"
-                piece = _salvaged(before, given, most)
+                piece = _salvaged(before.decompress, given, most)
             if not given:
                 break
         self.checksum = zlib.adler32(piece, self.checksum)
