@@ -21,12 +21,6 @@ from pytest_imgresponse.http import HTTPRequest
 GENERATIONS = "/images/generations"
 
 
-@pytest.fixture
-def api():
-    with LocalEndpoint() as endpoint:
-        yield endpoint
-
-
 @pytest.fixture(scope="module")
 def shared_client():
     with openai.OpenAI(base_url="http://127.0.0.1", api_key="sk-any-good-key", max_retries=0) as made:

@@ -29,12 +29,6 @@ ASK = json.dumps({"prompt": "A cat", "size": "256x256", "response_format": "b64_
 HEAD = {"authorization": "Bearer k", "content-type": "application/json"}
 
 
-@pytest.fixture
-def api():
-    with LocalEndpoint() as endpoint:
-        yield endpoint
-
-
 @pytest.fixture(autouse=True)
 def _no_thread_is_left():
     yield
