@@ -18,6 +18,7 @@ from pytest_imgresponse import (
     CompletedEvent,
     ContractError,
     EdgeCase,
+    Fault,
     Finding,
     HTTPRequest,
     HTTPResponse,
@@ -34,7 +35,6 @@ from pytest_imgresponse import (
     replay,
     stub,
 )
-from pytest_imgresponse.faults import Fault
 from pytest_imgresponse.strategies import (
     base64_payloads,
     edge_cases,
@@ -148,4 +148,5 @@ def test_bent(bent: Bent) -> None:
 
 def test_faults(imgresponse_endpoint: LocalEndpoint) -> None:
     imgresponse_endpoint.answer(answer, fault=Fault("stall", seconds=0.1), times=2)
+    imgresponse_endpoint.answer({"created": 1, "data": []})
     imgresponse_endpoint.fail("reset_in_body")
