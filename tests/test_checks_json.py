@@ -110,6 +110,17 @@ def test_a_repeated_key_is_tolerated_and_named() -> None:
     assert message == "the key created is repeated: decoders take the last, the first or none"
 
 
+def test_half_a_surrogate_pair_in_a_key_is_tolerated_and_named() -> None:
+    """The model refuses it: such a name cannot be written again."""
+    found = only(sent(b'{"created": 1700000000, "data": [{"url": "https://a/", "a\\ud83e": 1}]}'))
+    assert found == (
+        "json",
+        '$.data[0]["a\\\\ud83e"]',
+        "tolerated",
+        "the key a\\ud83e holds a lone surrogate, which has no UTF-8: decoders disagree (RFC 8259, section 8.2)",
+    )
+
+
 def test_repeated_keys_are_found_wherever_they_are() -> None:
     image = '{"b64_json": "' + payload() + '", "a b": 1, "a b": 2, "\\n": 3, "\\n": 4}'
     body = answers.pretty(plain(data="?")).decode().replace('"?"', f"[{{}}, {image}]")

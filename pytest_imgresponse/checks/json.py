@@ -23,6 +23,9 @@ _NAMED = 100
 """Places that are named at the most, of those that are odd in one document."""
 
 _BOUNDLESS = "NaN, Infinity or a number beyond all bounds: decoders disagree (RFC 8259, section 6)"
+_REPEATED = "is repeated: decoders take the last, the first or none"
+_HALF_PAIR = "holds a lone surrogate, which has no UTF-8: decoders disagree (RFC 8259, section 8.2)"
+_HALF = re.compile("[\ud800-\udfff]")
 _WHITE = re.compile(r"[ \t\r\n]+")
 
 _Step = str | int | None  # a key, an index, or none to the document itself
@@ -87,15 +90,18 @@ class _Reader:
     """The hooks of Python's decoder, which note what it lets pass; where that is, a walk finds out."""
 
     def __init__(self) -> None:
-        self.repeating: dict[int, tuple[dict[str, Any], list[str]]] = {}
+        self.odd_names: dict[int, tuple[dict[str, Any], list[tuple[str, str]]]] = {}
         self.boundless = False
 
     def object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         value = dict(pairs)
-        if len(value) != len(pairs) and len(self.repeating) < _NAMED:
-            counted = Counter(name for name, _ in pairs)
-            names = [name for name, times in counted.most_common(_NAMED) if times > 1]
-            self.repeating[id(value)] = value, names  # holds on to it, so that no other gets its id
+        if len(self.odd_names) < _NAMED:
+            odd = [(name, _HALF_PAIR) for name in islice(value, _NAMED) if _HALF.search(name)]
+            if len(value) != len(pairs):
+                counted = Counter(name for name, _ in pairs)
+                odd += [(name, _REPEATED) for name, times in counted.most_common(_NAMED) if times > 1]
+            if odd:
+                self.odd_names[id(value)] = value, odd  # holds on to it, so that no other gets its id
         return value
 
     def integer(self, text: str) -> float:
@@ -111,7 +117,7 @@ class _Reader:
 
     def oddities(self, value: Any, path: str) -> Iterator[Finding]:
         """What was noted, with its path. A value that a repeated key took the place of is gone."""
-        if not self.repeating and not self.boundless:
+        if not self.odd_names and not self.boundless:
             return
         trail: list[tuple[_Step, Iterator[tuple[_Step, Any]]]] = [(None, iter([(None, value)]))]
         while trail:
@@ -120,10 +126,9 @@ class _Reader:
                     if not math.isfinite(item):
                         yield Finding("json", _path(path, trail, step), "tolerated", _BOUNDLESS)
                 elif isinstance(item, (dict, list)):
-                    for name in self.repeating.get(id(item), (item, []))[1]:
-                        message = f"the key {shortened(name)} is repeated: decoders take the last, the first or none"
+                    for name, what in self.odd_names.get(id(item), (item, []))[1]:
                         there = key_path(_path(path, trail, step), name)
-                        yield Finding("json", there, "tolerated", message)
+                        yield Finding("json", there, "tolerated", f"the key {shortened(name)} {what}")
                     trail.append((step, iter(item.items() if isinstance(item, dict) else enumerate(item))))
                     break
             else:
