@@ -12,14 +12,16 @@ import sys
 import textwrap
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
 
-from pytest_imgresponse import EDGE_CASES, ConfigError, ContractError, check_parser
+from pytest_imgresponse import EDGE_CASES, ConfigError, check_parser
 from pytest_imgresponse.contract import isolation
 from pytest_imgresponse.edge_cases.plain import plain_responses
+from tests import reports
 from tests.parsers import ParserError, parse
 
 VALID, UNUSUAL, INVALID = "c2pa_cabx", "data_url_prefix", "trailing_junk"
@@ -27,15 +29,8 @@ SIX = ["keys_reversed", VALID, UNUSUAL, "missing_padding", "bom", INVALID]
 linux = pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux alone")
 
 
-def report_of(parse, **options):
-    try:
-        return check_parser(parse, **{"max_examples": 0, "isolate": True, "cases": [VALID], **options})
-    except ContractError as error:
-        return error.report
-
-
-def happened(parse, **options):
-    return {row.trial.name: row.happened for row in report_of(parse, **options).rows}
+report_of = partial(reports.report_of, isolate=True, cases=[VALID])
+happened = partial(reports.happened, isolate=True, cases=[VALID])
 
 
 def on(case, does):
