@@ -534,7 +534,14 @@ class TestReport:
             assert report.tried - plain + len(report.not_tried) == len(EDGE_CASES)
             assert report.as_json()["not_tried"] == report.not_tried
             assert f"\n  {len(report.not_tried)} not tried: needs a stream (3" in str(report)
+        completed = HTTPResponse(200, STREAM.headers, STREAM.body[STREAM.body.rindex(b"event:") :])
+        report = report_of(accepts, from_response=completed)
+        assert report.not_tried["usage_fractional"] == "needs an answer that is no stream"
+        assert report.not_tried["completed_only"] == "needs a stream with a partial picture and a completed event"
         report = report_of(accepts, from_response=PLAIN)
+        assert re.search(
+            r"\n  \d+ not tried: needs a stream \(\d+\), .* \(\d+\), .* \(\d+\), others \(\d+\)\n", str(report)
+        )
         assert report.not_tried["more_images_than_n"] == "departs from what was asked for, which is not known"
 
     def test_what_has_one_cause_is_one_way_with_all_its_cases_named(self):

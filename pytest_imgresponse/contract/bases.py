@@ -167,15 +167,17 @@ def _not_applying(bases: Sequence[Base], case: EdgeCase) -> Untried:
         return _NO_REQUEST
     if case.level in _IN_PICTURES and urls_of(bases[0].response):
         return _NO_PAYLOAD if bases[0].inline else _NOT_FETCHED
-    return Untried(f"needs {_needed(case)}", "such a response as from_response (--from-response)")
+    return Untried(f"needs {_needed(case, bases[0])}", "such a response as from_response (--from-response)")
 
 
-def _needed(case: EdgeCase) -> str:
-    """To what it applies, in the fewest words."""
+def _needed(case: EdgeCase, base: Base) -> str:
+    """What it applies to, and the base is not, in the fewest words."""
     able = [plain for asked, plain in plain_responses() if case.applies(plain, asked)]
-    if able and all(plain.is_stream for plain in able):
+    if base.response.is_stream and not any(plain.is_stream for plain in able):
+        return "an answer that is no stream"
+    if not base.response.is_stream and all(plain.is_stream for plain in able):
         return "a stream"
-    if able and all(plain.status >= 400 for plain in able):
+    if all(plain.status >= 400 for plain in able):
         return "an error answer"
     return f"{case.applies_to[0].lower()}{case.applies_to[1:]}"
 

@@ -19,6 +19,8 @@ _SHOWN = 240
 """Letters of a body that a row shows."""
 _WIDTH = 116
 """Letters of a line of names."""
+_REASONS = 3
+"""Of those for which cases were not tried, in the one line that tells them; the report holds them all."""
 _PAYLOAD = re.compile(r"([A-Za-z0-9+/_-]{24})[A-Za-z0-9+/=_-]{40,}")
 
 
@@ -110,7 +112,9 @@ class Report:
             notes.append(f"stopped: {self.stopped}")
         if self.not_tried:
             counts = Counter(self.not_tried.values()).most_common()
-            notes.append(f"{len(self.not_tried)} not tried: {', '.join(f'{why} ({n})' for why, n in counts)}")
+            told = [*counts[:_REASONS], ("others", sum(count for _, count in counts[_REASONS:]))]
+            reasons = ", ".join(f"{why} ({count})" for why, count in told if count)
+            notes.append(f"{len(self.not_tried)} not tried: {reasons}")
         return notes
 
     def as_json(self) -> dict[str, Any]:
