@@ -880,7 +880,11 @@ MORE = [
         r"given='bytes' calls parse\(body\); tests.parsers.Parser.parse takes \(self, body.*; it is a method: give that "
         r"of an object, such as Shop\(\).parse",
     ),
-    ("ignore_hosts", ["a"], r"ignore_hosts goes with given='http', whose client asks hosts; got \['a'\]"),
+    (
+        "ignore_hosts",
+        ["a"],
+        r"ignore_hosts .--ignore-host. goes with given='http', whose client asks hosts; got \['a'\]",
+    ),
     ("rejects_with", (ValueError, "KeyError"), "exception class or a tuple of them; got 'KeyError'"),
     ("rejects_with", [ValueError], r"exception class or a tuple of them; got \[<class 'ValueError'>\]"),
     ("max_examples", 1.5, "whole number from 0; got 1.5"),

@@ -486,7 +486,7 @@ class TestRefusals:
             ),
             (
                 ["shop:naive", "--from-response", "shop.py"],
-                r"from_response is invalid at the level json \(\$: no JSON: .*\), so that no parser has to accept it; "
+                r"--from-response: what 'shop.py' holds is invalid at the level json \(\$: no JSON: .*\), so that no parser has to accept it; "
                 r"expected an answer in which check\(\) finds nothing invalid",
             ),
             (
@@ -494,7 +494,10 @@ class TestRefusals:
                 "the case 'comment_after_id' cannot be tried with given='bytes': it needs a stream; try it with such a "
                 "response as from_response",
             ),
-            (["shop:naive", "--ignore-host", "a"], r"ignore_hosts goes with given='http', .*; got \['a'\]"),
+            (
+                ["shop:naive", "--ignore-host", "a"],
+                r"ignore_hosts .--ignore-host. goes with given='http', .*; got \['a'\]",
+            ),
             (
                 ["shop:Shop.method"],
                 r"given='bytes' calls parse\(body\); shop.Shop.method takes \(self, body\); it is a me",

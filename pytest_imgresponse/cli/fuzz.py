@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--rejects-with", action="append", default=[], metavar="MODULE:ERROR", help="an error that it refuses with"
     )
     parser.add_argument("--pictures", metavar="MODULE:CALLABLE", help="gets the bytes of pictures out of its result")
-    parser.add_argument("--from-response", type=Path, metavar="FILE", help="a cassette, or a body, to fuzz around")
+    parser.add_argument("--from-response", metavar="FILE", help="a cassette, or a body, to fuzz around")
     parser.add_argument(
         "--except",
         dest="except_for",
@@ -120,8 +120,11 @@ def _report(arguments: argparse.Namespace) -> Report:
         definitions["pictures"] = importing("pictures", *arguments.pictures.split(":"))
     from_response = None
     if arguments.from_response is not None:
-        from_response = response_in(arguments.from_response)
-        loading = f"from_response = response_in({str(arguments.from_response)!r})"
+        name = arguments.from_response
+        from_response = checked.response_of(
+            response_in(name), arguments.given, called=f"--from-response: what {name!r} holds"
+        )
+        loading = f"from_response = response_in({name!r})"
         definitions["from_response"] = f"from pytest_imgresponse.cli.fuzz import response_in\n{loading}"
     except_for = checked.exceptions_of(dict(arguments.except_for), called="--except")
     with _progress(quiet=arguments.json) as watch:
@@ -188,7 +191,7 @@ def _such_as(name: str) -> str:
     return f"{dotted}:{path}" if colon and path and re.fullmatch(r"\w+(\.\w+)*", dotted) else "shop.parser:parse"
 
 
-def response_in(name: str | Path) -> HTTPResponse:
+def response_in(name: str) -> HTTPResponse:
     """The first good answer of an images route in a cassette, or the body that a file holds."""
     from pytest_imgresponse.http import HTTPResponse
 

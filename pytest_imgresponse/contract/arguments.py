@@ -11,7 +11,7 @@ from typing import Any
 
 from pytest_imgresponse._config import Layer, settings_from
 from pytest_imgresponse.contract.calling import Caller
-from pytest_imgresponse.contract.trial import GIVEN, Given
+from pytest_imgresponse.contract.trial import GIVEN, Given, trial_of
 from pytest_imgresponse.edge_cases import EDGE_CASES, EdgeCase
 from pytest_imgresponse.edge_cases.table import hint
 from pytest_imgresponse.errors import ConfigError
@@ -64,7 +64,9 @@ def _hosts_of(value: Any, given: Given) -> tuple[str, ...]:
     if value is None:
         return ()
     if given != "http":
-        raise ConfigError(f"ignore_hosts goes with given='http', whose client asks hosts; got {value!r}")
+        raise ConfigError(
+            f"ignore_hosts (--ignore-host) goes with given='http', whose client asks hosts; got {value!r}"
+        )
     return settings_from([Layer("the call of check_parser()", {"ignore_hosts": value})]).ignore_hosts
 
 
@@ -96,12 +98,27 @@ def exceptions_of(value: Any, *, called: str = "except_for") -> dict[str, str]:
     return dict(value)
 
 
-def response_of(value: Any) -> HTTPResponse | None:
-    """What the answers are bent from. Raises `ConfigError` for what is no response."""
-    if value is not None and not isinstance(value, HTTPResponse):
+def response_of(value: Any, given: Given, *, called: str = "from_response") -> HTTPResponse | None:
+    """What the answers are bent from. Raises `ConfigError` for what is no response that a parser has to accept."""
+    if value is None:
+        return None
+    if not isinstance(value, HTTPResponse):
         raise ConfigError(
-            f"expected from_response to be an HTTPResponse (a fixture's and a cassette's `http_responses` hold some); "
+            f"expected {called} to be an HTTPResponse (a fixture's and a cassette's `http_responses` hold some); "
             f"got {value!r:.200}"
+        )
+    trial = trial_of("plain", value, given)
+    if trial is None:
+        raise ConfigError(f"{called} cannot be parsed with given={given!r}: its body has to be JSON")
+    if trial.verdict == "invalid" and value.status >= 400:
+        raise ConfigError(
+            f"{called} is an error (status {value.status}), which given={given!r} does not show; expected an answer of "
+            "status 200, or given='response'"
+        )
+    if trial.verdict == "invalid":
+        raise ConfigError(
+            f"{called} is invalid at the level {trial.level} ({trial.reason}), so that no parser has to accept it; "
+            "expected an answer in which check() finds nothing invalid"
         )
     return value
 

@@ -64,13 +64,9 @@ _IN_PICTURES = ("base64", "image")
 
 
 def bases_of(call: Call, given: Given, from_response: HTTPResponse | None) -> list[Base]:
-    """The answers to start from, the plainest first.
-
-    Raises `ConfigError` for a client that asks for no pictures, and for a response that no parser would have to accept.
-    """
+    """The answers to start from, the plainest first. Raises `ConfigError` for a client that asks for no pictures."""
     request = _asked(call) if given == "http" else None
     if from_response is not None:
-        _require_good(from_response, given, request)
         first = Base(
             response=from_response,
             source="from_response",
@@ -103,23 +99,6 @@ def bases_of(call: Call, given: Given, from_response: HTTPResponse | None) -> li
         return [_with_fetched(own, call), *others]
     # A body alone does not tell an error by its status: there, a right error is a wrong answer.
     return [base for base in plain if not base.response.is_stream and (given == "response" or base not in errors)]
-
-
-def _require_good(response: HTTPResponse, given: Given, request: HTTPRequest | None) -> None:
-    trial = trial_of("from_response", response, given, request=request)
-    if trial is None:
-        raise ConfigError(f"from_response cannot be parsed with given={given!r}: its body has to be JSON")
-    if trial.verdict != "invalid":
-        return
-    if response.status >= 400:
-        raise ConfigError(
-            f"from_response is an error (status {response.status}), which given={given!r} does not show; expected an "
-            "answer of status 200, or given='response'"
-        )
-    raise ConfigError(
-        f"from_response is invalid at the level {trial.level} ({trial.reason}), so that no parser has to accept it; "
-        "expected an answer in which check() finds nothing invalid"
-    )
 
 
 def _with_fetched(base: Base, call: Call) -> Base:

@@ -66,15 +66,16 @@ def check_parser(
     """
     __tracebackhide__ = True  # the report says it all
     limits = (seconds_of(time_limit), count_of(memory_limit, "memory_limit", 1))
+    caller = caller_of(parse, given, rejects_with, pictures, ignore_hosts)
     report = run_contract(
-        caller_of(parse, given, rejects_with, pictures, ignore_hosts),
+        caller,
         cases_of(cases),
         definitions={
             "parse": defining("parse", parse),
             "pictures": defining("pictures", pictures),
             "from_response": "# from_response: as it was given",
         },
-        from_response=response_of(from_response),
+        from_response=response_of(from_response, caller.given),
         except_for=exceptions_of(except_for),
         max_examples=None if max_examples is None else count_of(max_examples, "max_examples", 0),
         limits=limits if isolate else None,
