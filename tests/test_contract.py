@@ -167,8 +167,9 @@ class TestForms:
     )
     def test_what_is_there_already_is_left_alone(self, found):
         seen = []
-        report_of(lambda body: found, cases=[VALID], pictures=lambda given: seen.append(given) or [])
+        report = report_of(lambda body: found, cases=[VALID], pictures=lambda given: seen.append(given) or [])
         assert seen[0] is found
+        assert "drained" not in report.rows[0].reproduce
 
     def test_pictures_get_the_items_of_what_iterates_once_and_else_the_object(self):
         recording, seen = Recording(), []

@@ -136,6 +136,15 @@ class TestWhatIsStopped:
         assert [(row.trial.name, row.happened) for row in report.rows] == [(UNUSUAL, told)]
         assert report.tried == 6
 
+    def test_five_crashes_that_are_not_in_a_row_do_not_end_the_run(self):
+        report = report_of(on(UNUSUAL, os.abort), cases=[UNUSUAL, VALID] * 6, rejects_with=ParserError)
+        assert (report.tried, report.stopped) == (12, "")
+
+    def test_the_time_of_a_crash_counts(self):
+        report = report_of(on(UNUSUAL, lambda: time.sleep(0.1) or os.abort()), cases=[UNUSUAL])
+        assert report.slowest[0] == UNUSUAL
+        assert report.slowest[1] > 0.1
+
     def test_one_that_closes_every_file_is_given_up(self, monkeypatch):
         monkeypatch.setattr(isolation, "_PATIENCE", 0.2)
         closes = on(UNUSUAL, lambda: os.closerange(3, 1000) or sleep())

@@ -162,7 +162,7 @@ class _Run:
             self._rows.append(self._row(trial, outcome, happened))
 
     def _judged(self, trial: Trial, outcome: Outcome) -> str | None:
-        if not self._slowest[0] or outcome.seconds > self._slowest[1]:
+        if outcome.seconds > self._slowest[1]:
             self._slowest = (trial.name, outcome.seconds)
         happened = failure_of(trial, outcome)
         self._watch(trial.name, happened)
