@@ -61,3 +61,7 @@ class ContractError(ImgResponseError, AssertionError):
     def __init__(self, message: str, report: object) -> None:
         super().__init__(message)
         self.report = report
+
+    def __reduce__(self) -> tuple[type[ContractError], tuple[str, object]]:
+        """To a process that distributes tests and back."""
+        return type(self), (str(self), self.report)

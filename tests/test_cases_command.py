@@ -143,7 +143,7 @@ def test_where_no_case_is_of_that_kind(cases, form, printed):
         (["--show", "data_url_prefix", "--name", ""], "--show prints the one case that it names; it takes no"),
         (["--show", "data_url_perfix"], "no edge case is called 'data_url_perfix'; did you mean data_url_prefix"),
         (["--show", "prefix"], "no edge case is called 'prefix'; did you mean "),
-        (["--show", "?"], "no edge case is called '?'; `imgresponse cases` lists them"),
+        (["--show", "?"], "no edge case is called '?'; `imgresponse cases` lists their names"),
     ],
 )
 def test_what_was_asked_wrongly_is_refused(cases, arguments, complaint):

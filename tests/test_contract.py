@@ -5,22 +5,28 @@ from __future__ import annotations
 import asyncio
 import base64
 import functools
+import io
 import json
+import pickle
 import re
 
 import pytest
+from hypothesis import given as drawn
 from hypothesis import settings
+from hypothesis import strategies as st
 
 from pytest_imgresponse import (
     EDGE_CASES,
     ConfigError,
     ContractError,
     HTTPResponse,
+    ImagesResponse,
     ImgResponseError,
     check_parser,
 )
 from pytest_imgresponse.edge_cases.plain import plain_responses
 from tests.parsers import PLANTED, Parser, ParserError, StreamParser
+from tests.reports import happened, report_of
 
 PLAIN = plain_responses()[0][1]
 STREAM = plain_responses()[5][1]
@@ -30,20 +36,6 @@ VALID, UNUSUAL, TOLERATED, INVALID = "c2pa_cabx", "data_url_prefix", "bom", "tra
 
 class Refused(Exception):
     """The parser's own."""
-
-
-def report_of(parse, **options):
-    """The report, be the contract kept or broken."""
-    try:
-        return check_parser(parse, **{"max_examples": 0, **options})
-    except ContractError as error:
-        return error.report
-
-
-def happened(parse, *cases, **options):
-    """What the report says of each of these cases that broke the contract."""
-    report = report_of(parse, cases=cases, **options)
-    return {row.trial.name: row.happened for row in report.rows}
 
 
 def accepts(body):
@@ -74,6 +66,10 @@ class Recording:
     def method(self, argument):
         self.got.append(argument)
 
+    @classmethod
+    def of_class(cls, argument):
+        raise KeyError
+
     async def coroutine(self, argument):
         await asyncio.sleep(0)
         self.method(argument)
@@ -81,6 +77,34 @@ class Recording:
     def generator(self, argument):
         yield 1
         self.method(argument)
+
+    async def async_generator(self, argument):
+        yield 1
+        await self.coroutine(argument)
+
+    async def coroutine_of_an_iterator(self, argument):
+        return map(self.method, [argument])
+
+    async def coroutine_of_an_async_generator(self, argument):
+        return self.async_generator(argument)
+
+    def iterable(self, argument):
+        recording = self
+
+        class Lazy:
+            def __iter__(self):
+                return recording.generator(argument)
+
+        return Lazy()
+
+    def async_iterable(self, argument):
+        recording = self
+
+        class Lazy:
+            def __aiter__(self):
+                return recording.async_generator(argument)
+
+        return Lazy()
 
     def callable(self):
         recording = self
@@ -105,6 +129,12 @@ class Recording:
             "method": self.method,
             "coroutine": self.coroutine,
             "generator": self.generator,
+            "async_generator": self.async_generator,
+            "coroutine_of_an_iterator": self.coroutine_of_an_iterator,
+            "coroutine_of_an_async_generator": self.coroutine_of_an_async_generator,
+            "iterable": self.iterable,
+            "async_iterable": self.async_iterable,
+            "lambda of an async generator": lambda argument: self.async_generator(argument),
             "object": self.callable(),
             "async object": self.async_callable(),
             "partial": functools.partial(self.method),
@@ -120,6 +150,7 @@ NAMES = {
     "partial": "tests.test_contract.Recording.method",
     "async partial": "tests.test_contract.Recording.coroutine",
     "lambda of a coroutine": "tests.test_contract.Recording.parsers.<locals>.<lambda>",
+    "lambda of an async generator": "tests.test_contract.Recording.parsers.<locals>.<lambda>",
 }
 
 
@@ -130,6 +161,22 @@ class TestForms:
         report = report_of(recording.parsers()[kind], cases=[VALID])
         assert [json.loads(body)["created"] for body in recording.got] == [1_780_000_000]
         assert report.parser == NAMES.get(kind, f"tests.test_contract.Recording.{kind}")
+
+    @pytest.mark.parametrize(
+        "found", [[1], {"a": 1}, "text", b"bytes", io.BytesIO(b"a\nb"), ImagesResponse(created=1), None], ids=repr
+    )
+    def test_what_is_there_already_is_left_alone(self, found):
+        seen = []
+        report = report_of(lambda body: found, cases=[VALID], pictures=lambda given: seen.append(given) or [])
+        assert seen[0] is found
+        assert "drained" not in report.rows[0].reproduce
+
+    def test_pictures_get_the_items_of_what_iterates_once_and_else_the_object(self):
+        recording, seen = Recording(), []
+        for kind in ("generator", "async_generator", "iterable", "async_iterable"):
+            report_of(recording.parsers()[kind], cases=[VALID], pictures=lambda given: seen.append(given) or [])
+        assert seen[:2] == [[1], [1]]
+        assert [type(given).__name__ for given in seen[2:]] == ["Lazy", "Lazy"]
 
     def test_what_is_written_in_c_has_a_name_too(self):
         assert report_of(bytes.decode, cases=[VALID]).parser == "builtins.bytes.decode"
@@ -165,7 +212,8 @@ class TestForms:
         assert "; of this a parser sees $.error: an object with the keys" in found[0].trial.reason
 
     def test_what_is_no_json_is_not_given_as_a_dict(self):
-        with pytest.raises(ConfigError, match="cases names 'trailing_junk', which cannot be tried with given='dict'"):
+        told = "the case 'trailing_junk' cannot be tried with given='dict': it leaves no JSON to give; try it with given='bytes'"
+        with pytest.raises(ConfigError, match=told):
             report_of(accepts, cases=[INVALID], given="dict")
 
     def test_every_edge_case_is_tried_in_one_form_or_the_other(self):
@@ -270,6 +318,74 @@ class TestVerdicts:
         assert "raised ValueError at" in happened(short, VALID)[VALID]
 
 
+ERROR = HTTPResponse(429, {"content-type": "application/json"}, b'{"error": {"message": "m", "type": "t"}}')
+
+
+class TestFromResponse:
+    """What the answers are bent from must be accepted itself."""
+
+    @pytest.mark.parametrize(
+        ("body", "given"),
+        [
+            (b'{"created": 1, "data": [{"url": "https://a.example/b.png"}]}', "bytes"),
+            (b'{"created": 1}', "dict"),
+            (b'{"created": 1, "data": []}', "response"),
+        ],
+    )
+    def test_nothing_excuses_that_it_is_refused(self, body, given):
+        given_response = HTTPResponse(200, {"content-type": "application/json"}, body)
+        report = report_of(refuses, from_response=given_response, given=given, rejects_with=Refused)
+        assert [row.happened for row in report.rows if row.trial.name == "plain"] == ["refused it with Refused: no"]
+
+    @pytest.mark.parametrize(
+        ("response", "given", "told"),
+        [
+            (
+                HTTPResponse(200, {}, b"hello"),
+                "bytes",
+                r"is invalid at the level json \(\$: no JSON: .*expected an answer in",
+            ),
+            (HTTPResponse(200, {}, b"import shop"), "response", "is invalid at the level "),
+            (
+                HTTPResponse(200, {}, b'{"error": {"message": "x"}}'),
+                "bytes",
+                r"is invalid at the level schema \(\$.error: ",
+            ),
+            (HTTPResponse(200, {}, b"hello"), "dict", "cannot be parsed with given='dict': its body has to be JSON"),
+            (ERROR, "bytes", r"is an error \(status 429\), which given='bytes' does not show; .* or given='response'"),
+            (ERROR, "dict", r"is an error \(status 429\), which given='dict' does not show"),
+        ],
+    )
+    def test_one_that_no_parser_has_to_accept_is_refused_with_what_is_wrong(self, response, given, told):
+        for cases in (None, [VALID]):
+            with pytest.raises(ConfigError, match=f"from_response {told}"):
+                check_parser(accepts, from_response=response, given=given, cases=cases)
+
+    def test_an_error_may_be_refused_where_its_status_is_seen(self):
+        def parse(response):
+            raise Refused(response.status)
+
+        report = report_of(parse, from_response=ERROR, given="response", rejects_with=Refused)
+        assert (report.rows, report.accepted) == ([], 0)
+        assert report.tried > 3
+
+    def test_a_parser_that_accepts_nothing_breaks_the_contract_though_each_refusal_is_allowed(self):
+        tolerated = HTTPResponse(200, {"content-type": "application/json"}, b"\xef\xbb\xbf" + PLAIN.body)
+        report = report_of(refuses, from_response=tolerated, rejects_with=Refused)
+        [row] = [row for row in report.rows if row.trial.verdict == "tolerated"]
+        assert row.trial.name == "plain"
+        assert re.fullmatch(
+            r"accepted none of \d+ answers that are not invalid: refused it with Refused: no", row.happened
+        )
+        assert report.accepted == 0
+        assert not report_of(refuses, cases=[TOLERATED, INVALID], rejects_with=Refused).rows
+
+    def test_how_many_were_accepted_is_told(self):
+        report = report_of(lambda body: body == EDGE_CASES[INVALID](PLAIN).body, cases=[VALID, INVALID])
+        assert (report.tried, report.accepted) == (2, 2)
+        assert "2 plain answers and edge cases, of which it accepted 2;" in str(report)
+
+
 class TestPictures:
     """What `pictures` gives must be what the answer holds."""
 
@@ -314,7 +430,8 @@ class TestPictures:
         }
 
     def test_of_an_event_of_another_kind_nothing_is_said(self):
-        told = HTTPResponse(200, STREAM.headers, STREAM.body.replace(b".completed", b".done"))
+        last = STREAM.body[STREAM.body.rindex(b"event:") :]
+        told = HTTPResponse(200, STREAM.headers, last.replace(b".completed", b".done") + STREAM.body)
         report = report_of(accepts, from_response=told, pictures=list)
         assert not [row for row in report.rows if "pictures" in row.happened]
 
@@ -330,26 +447,25 @@ class TestPictures:
 # -- the report -------------------------------------------------------------------------------------------------------
 
 REPORT = """\
-tests.test_contract.refuses breaks the contract of a parser in 2 ways
-  tried: 4 plain answers and edge cases, 0 generated answers (given='bytes'); slowest: SLOWEST ms
+tests.test_contract.refuses breaks the contract of a parser in 1 way
+  tried: 4 plain answers and edge cases, of which it accepted 0; 0 generated answers (given='bytes'); slowest: SLOWEST ms
   excepted: c2pa_cabx (not ours)
   except_for names bom, which holds: take it out
 
-  case             level   verdict    what happened
-  ---------------  ------  ---------  -------------
-  data_url_prefix  base64  unusual    refused it with Refused: no
-  usage_huge       schema  unusual    refused it with Refused: no
+  case        level   verdict    what happened
+  ----------  ------  ---------  -------------
+  usage_huge  schema  unusual    refused it with Refused: no (and 1 more)
 
   The smallest test case of each, and the line that shows it again, after
 
     from pytest_imgresponse import EDGE_CASES
     from pytest_imgresponse.edge_cases.plain import plain_responses
+    from tests.test_contract import refuses as parse
 
-  data_url_prefix: {data_url_prefix_reason} (seen: {data_url_prefix_seen})
-    200 application/json: {{ "created": 1780000000, "background": "opaque", "data": [ {{ "b64_json": "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAA…" }} ], "output_format": "png", "quality": "low", "size": "64x64", "usage": {{ "input_tokens": 3, "input_tokens_details":… (818 bytes)
-    parse(EDGE_CASES["data_url_prefix"](plain_responses()[0][1]).body)
-
-  usage_huge: {usage_huge_reason} (seen: {usage_huge_seen})"""
+  usage_huge: {usage_huge_reason} (seen: {usage_huge_seen})
+    200 application/json: {{ "created": 1780000000, "background": "opaque", "data": [ {{ "b64_json": "iVBORw0KGgoAAAANSUhEUgAA…" }} ], "output_format": "png", "quality": "low", "size": "64x64", "usage": {{ "input_tokens": 12, "input_tokens_details": {{ "image_tokens": 0,… (736 bytes)
+    parse(EDGE_CASES["usage_huge"](plain_responses()[0][1]).body)
+    and 1 more: data_url_prefix"""
 
 
 class TestReport:
@@ -360,9 +476,7 @@ class TestReport:
             check_parser(refuses, cases=cases, rejects_with=Refused, except_for=excepted)
         text = re.sub(r"slowest: \S+, \d+ ms", "slowest: SLOWEST ms", str(caught.value))
         facts = {f"{name}_{what}": getattr(EDGE_CASES[name], what) for name in cases for what in ("reason", "seen")}
-        start = REPORT.format(**facts)
-        assert text[: len(start)] == start
-        assert text.endswith('\n    parse(EDGE_CASES["usage_huge"](plain_responses()[0][1]).body)')
+        assert text == REPORT.format(**facts)
 
     def test_a_broken_contract_fails_a_test_and_is_an_error_of_this_package(self):
         with pytest.raises(AssertionError) as caught:
@@ -404,6 +518,66 @@ class TestReport:
         assert "  except_for names comment_after_id, which is not tried here: take it out" in str(report).splitlines()
         assert report_of(accepts, except_for=excepted, cases=[VALID]).unneeded == {VALID: "holds"}
 
+    def test_what_was_not_tried_is_told_with_why(self):
+        whys = {
+            "bytes": {
+                "needs a stream",
+                "needs an error answer",
+                "swaps a stream and a document, and only a client knows what it asked for",
+            },
+            "dict": {"needs a stream", "needs an error answer", "leaves no JSON to give"},
+            "response": {"needs a stream", "swaps a stream and a document, and only a client knows what it asked for"},
+        }
+        for given, expected in whys.items():
+            report = report_of(accepts, given=given)
+            assert set(report.not_tried.values()) >= expected
+            plain = {"bytes": 4, "dict": 4, "response": 5}[given]
+            assert report.tried - plain + len(report.not_tried) == len(EDGE_CASES)
+            assert report.as_json()["not_tried"] == report.not_tried
+            assert f"\n  {len(report.not_tried)} not tried: needs a stream (3" in str(report)
+        completed = HTTPResponse(200, STREAM.headers, STREAM.body[STREAM.body.rindex(b"event:") :])
+        report = report_of(accepts, from_response=completed)
+        assert report.not_tried["usage_fractional"] == "needs an answer that is no stream"
+        assert report.not_tried["completed_only"] == "needs a stream with a partial picture and a completed event"
+        report = report_of(accepts, from_response=PLAIN)
+        assert re.search(
+            r"\n  \d+ not tried: needs a stream \(\d+\), .* \(\d+\), .* \(\d+\), others \(\d+\)\n", str(report)
+        )
+        assert report.not_tried["more_images_than_n"] == "departs from what was asked for, which is not known"
+
+    def test_what_has_one_cause_is_one_way_with_all_its_cases_named(self):
+        def parse(body):
+            answer = json.loads(body)
+            return [base64.b64decode(image["b64_json"]) for image in answer["data"]]
+
+        report = report_of(parse, rejects_with=ValueError)
+        text, found = str(report), report.as_json()
+        assert 2 * len(report.ways) < len(report.rows)
+        assert f"in {len(report.ways)} ways\n" in text
+        for row in report.rows:
+            assert re.search(rf"\b{row.trial.name}\b", text)
+        for number, rows in enumerate(report.ways, 1):
+            assert {(row.outcome.kind, row.outcome.where) for row in rows} == {
+                (rows[0].outcome.kind, rows[0].outcome.where)
+            }
+            assert min(rows, key=lambda row: len(row.trial.response.body)) is rows[0]
+            assert [row["case"] for row in found["findings"] if row["way"] == number] == [
+                row.trial.name for row in report.rows if row in rows
+            ]
+            assert text.count(f"    {rows[0].reproduce}\n") == 1
+        assert found["ways"] == len(report.ways)
+
+    def test_it_goes_to_another_process_and_back(self):
+        with pytest.raises(ContractError) as caught:
+            check_parser(accepts, cases=[INVALID])
+        there = pickle.loads(pickle.dumps(caught.value))
+        assert (type(there), str(there), there.report.rows) == (
+            ContractError,
+            str(caught.value),
+            caught.value.report.rows,
+        )
+        assert str(there.report) == str(caught.value.report)
+
     def test_what_a_terminal_would_obey_is_escaped(self):
         def parse(body):
             raise ValueError("\x1b[31mred\x07 \u202eback \ud800")
@@ -421,15 +595,21 @@ class TestReport:
             "parser": "tests.test_contract.refuses",
             "given": "bytes",
             "tried": 2,
+            "accepted": 0,
             "generated": 0,
             "excepted": {},
             "unneeded": {},
+            "not_tried": {},
+            "stopped": "",
+            "ways": 1,
             "preamble": "from pytest_imgresponse import EDGE_CASES\n"
-            "from pytest_imgresponse.edge_cases.plain import plain_responses",
+            "from pytest_imgresponse.edge_cases.plain import plain_responses\n"
+            "from tests.test_contract import refuses as parse",
         }
         assert base64.b64decode(row.pop("body")) == EDGE_CASES[UNUSUAL](PLAIN).body
         assert 0 <= row.pop("seconds") < 1
         assert row == {
+            "way": 1,
             "case": UNUSUAL,
             "level": "base64",
             "verdict": "unusual",
@@ -439,6 +619,7 @@ class TestReport:
             "reproduce": f'parse(EDGE_CASES["{UNUSUAL}"](plain_responses()[0][1]).body)',
             "status": 200,
             "headers": [["content-type", "application/json"]],
+            "pictures": {},
         }
 
 
@@ -489,6 +670,21 @@ class TestLinesToPaste:
         for row in rows.values():
             if row.outcome.kind == "raised":
                 assert raised_by(row.reproduce, report.preamble, parse, from_response) == row.outcome.error
+
+    def test_what_the_preamble_cannot_import_it_names(self):
+        def parse(body):
+            raise KeyError
+
+        told = {
+            parse: r"# parse: your <function .*parse at 0x[0-9a-f]+>",
+            RIGHT.parse: r"# parse: your <bound method .*>",
+            functools.partial(fails): r"# parse: your functools.partial\(.*\)",
+            refuses: "from tests.test_contract import refuses as parse",
+            Recording.of_class: "from tests.test_contract import Recording\nparse = Recording.of_class",
+        }
+        for parser, line in told.items():
+            report = report_of(parser, cases=[INVALID])
+            assert re.search(rf"\n{line}$", report.preamble)
 
     @pytest.mark.parametrize("given", ["bytes", "dict", "response"])
     def test_what_was_generated_is_packed_into_its_line(self, given):
@@ -635,6 +831,22 @@ class TestGenerated:
         report = report_of(parse, cases=[VALID], max_examples=60)
         assert any("raised" in row.happened for row in report.rows)
 
+    def test_within_a_test_of_hypothesis_it_is_refused_and_the_edge_cases_alone_are_fine(self):
+        @settings(max_examples=2, database=None, deadline=None)
+        @drawn(st.none())
+        def inside(none):
+            with pytest.raises(
+                ConfigError, match=r"would generate 3 answers, which Hypothesis .* within @given; give max_"
+            ):
+                check_parser(accepts, max_examples=3)
+            with pytest.raises(ConfigError, match="max_examples=0"):
+                check_parser(RIGHT.parse, rejects_with=ParserError)
+            report = check_parser(RIGHT.parse, rejects_with=ParserError, cases=[VALID])
+            assert (report.tried, report.generated) == (1, 0)
+            assert check_parser(RIGHT.parse, rejects_with=ParserError, max_examples=0).generated == 0
+
+        inside()
+
     def test_nothing_that_is_drawn_is_printed_or_warned_of(self, capfd, recwarn):
         def parse(body):
             if len(body) > 1_000_000:
@@ -646,10 +858,6 @@ class TestGenerated:
 
 
 # -- the arguments ----------------------------------------------------------------------------------------------------
-
-
-async def async_generator(body):
-    yield body
 
 
 BAD = {
@@ -665,7 +873,19 @@ BAD = {
     "except_for": (["bom"], r"expected except_for to map names of edge cases to reasons; got \['bom'\]"),
 }
 MORE = [
-    ("parse", async_generator, "expected parse to be .*; got <function async_generator"),
+    ("parse", lambda body, strict: None, r"given='bytes' calls parse\(body\); .*<lambda> takes \(body, strict\)$"),
+    ("parse", lambda: 1, r"given='bytes' calls parse\(body\); .*<lambda> takes \(\)$"),
+    (
+        "parse",
+        Parser.parse,
+        r"given='bytes' calls parse\(body\); tests.parsers.Parser.parse takes \(self, body.*; it is a method: give that "
+        r"of an object, such as Shop\(\).parse",
+    ),
+    (
+        "ignore_hosts",
+        ["a"],
+        r"ignore_hosts .--ignore-host. goes with given='http', whose client asks hosts; got \['a'\]",
+    ),
     ("rejects_with", (ValueError, "KeyError"), "exception class or a tuple of them; got 'KeyError'"),
     ("rejects_with", [ValueError], r"exception class or a tuple of them; got \[<class 'ValueError'>\]"),
     ("max_examples", 1.5, "whole number from 0; got 1.5"),
@@ -676,14 +896,15 @@ MORE = [
     ("time_limit", True, "got True"),
     ("memory_limit", 0.5, "got 0.5"),
     ("cases", [], r"got \[\]"),
-    ("cases", ["no_such"], "cases names 'no_such', which is no edge case; `imgresponse cases` lists them"),
+    ("cases", ["no_such"], "cases names 'no_such', which is no edge case; `imgresponse cases` lists their names"),
+    ("cases", ["trailing_jnuk"], r"which is no edge case; did you mean trailing_junk or "),
     ("except_for", {"no_such": "why"}, "except_for names 'no_such', which is no edge case"),
     ("except_for", {"bom": " "}, "except_for gives no reason for 'bom': expected a sentence, got ' '"),
     ("except_for", {"bom": None}, "except_for gives no reason for 'bom': expected a sentence, got None"),
     (
         "cases",
         ["comment_after_id"],
-        r"cannot be tried with given='bytes': it applies to a stream .*; give from_response=\{such a response\}",
+        r"cannot be tried with given='bytes': it needs a stream; try it with such a response as from_response",
     ),
 ]
 
@@ -696,7 +917,7 @@ class TestArguments:
             check_parser(options.pop("parse"), **options)
 
     def test_that_nothing_can_be_tried_is_no_success(self):
-        with pytest.raises(ConfigError, match="nothing can be tried: with given='dict', from_response has to be JSON"):
+        with pytest.raises(ConfigError, match="from_response cannot be parsed with given='dict': its body has to be"):
             check_parser(accepts, given="dict", from_response=STREAM)
 
 

@@ -8,6 +8,7 @@ import io
 import json
 import re
 import ssl
+from functools import partial
 
 import aiohttp
 import httpx
@@ -18,11 +19,19 @@ import urllib3
 from hypothesis import settings
 from PIL import Image
 
-from pytest_imgresponse import ConfigError, ContractError, HTTPRequest, HTTPResponse, check, check_parser, stub
+from pytest_imgresponse import (
+    ConfigError,
+    HTTPRequest,
+    HTTPResponse,
+    check,
+    check_parser,
+    stub,
+)
 from pytest_imgresponse.contract.bases import fitting_answer
 from pytest_imgresponse.edge_cases.plain import plain_responses
 from pytest_imgresponse.images.make import make_picture
-from tests.parsers import ParserError
+from tests import reports
+from tests.parsers import Parser, ParserError
 from tests.parsers import parse as right
 from tests.parsers import parse_stream as right_stream
 
@@ -33,16 +42,8 @@ TLS = ssl.create_default_context()  # made once: it takes longer than all else t
 pytestmark = pytest.mark.usefixtures("no_sockets")
 
 
-def report_of(parse, **options):
-    try:
-        return check_parser(parse, **{"given": "http", "max_examples": 0, **options})
-    except ContractError as error:
-        return error.report
-
-
-def happened(parse, *cases, **options):
-    report = report_of(parse, cases=cases or None, **options)
-    return {row.trial.name: row.happened for row in report.rows}
+report_of = partial(reports.report_of, given="http")
+happened = partial(reports.happened, given="http")
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +105,94 @@ def over_openai_raw():
 PROGRAMS = [over_httpx, over_requests, over_urllib3, over_aiohttp, over_async_httpx, over_openai_raw]
 
 
+def linked():
+    with httpx.Client(verify=TLS) as client:
+        answer = client.post(URL, json={"model": "dall-e-3", "prompt": "a fox"})
+        if answer.status_code >= 300:
+            raise ParserError(answer.status_code)
+        return [item["url"] for item in answer.json()["data"]]
+
+
+def fetching():
+    with httpx.Client(verify=TLS) as client:
+        return [client.get(link).content for link in linked()]
+
+
+class TestBehindUrls:
+    """A client that gets a url finds there the pictures of the edge cases, if it fetches them."""
+
+    CASES = ("png_gray", "png_zero_width", "picture_is_html", "png_bad_idat_crc", "half_webp", "bomb_header_only")
+
+    def test_one_that_takes_them_as_they_are_is_found(self):
+        report = report_of(fetching, cases=self.CASES, rejects_with=ParserError)
+        assert {row.trial.name: row.happened for row in report.rows} == dict.fromkeys(
+            ["png_zero_width", "picture_is_html", "half_webp", "bomb_header_only"],
+            "accepted it silently ($.data[0].url)",
+        )
+        row = report.rows[0]
+        [(url, data)] = row.trial.served.items()
+        assert (data[:4], data[16:20], row.trial.level) == (b"\x89PNG", b"\0\0\0\0", "image")
+        assert row.as_json()["pictures"] == {url: base64.b64encode(data).decode()}
+        assert url.encode() in row.trial.response.body
+
+    def test_one_that_opens_them_keeps_the_contract_and_its_pictures_are_compared(self):
+        def opening():
+            return [Parser().opened(data) for data in fetching()]
+
+        assert not happened(opening, *self.CASES, rejects_with=ParserError, pictures=pictures)
+        lost = happened(opening, "png_gray", rejects_with=ParserError, pictures=lambda found: [])
+        assert lost == {"png_gray": "accepted it with 0 of its 1 pictures"}
+
+    def test_of_one_that_does_not_fetch_nothing_is_said(self):
+        report = report_of(linked, rejects_with=(ParserError, json.JSONDecodeError, KeyError, TypeError))
+        assert report.not_tried["png_zero_width"] == "is of a picture, which is behind a url that is not fetched"
+        assert not [row for row in report.rows if row.trial.level == "image"]
+        with pytest.raises(
+            ConfigError, match="it is of a picture, .* not fetched; try it with a client that fetches it"
+        ):
+            check_parser(linked, given="http", cases=["png_zero_width"])
+
+    def test_what_is_of_base64_alone_is_not_tried(self):
+        report = report_of(fetching, rejects_with=(ParserError, json.JSONDecodeError, KeyError, TypeError))
+        assert report.not_tried["data_url_prefix"] == "is of base64, and the picture is behind a url"
+        assert report.tried > 190
+        assert len([row for row in report.rows if row.trial.served]) > 20
+
+    def test_around_an_answer_of_ones_own_too(self):
+        body = b'{"created": 5, "data": [{"url": "/a.png"}, {"url": "https://b.example/b.png"}]}'
+        given = answer_of(body)
+
+        def program():
+            with httpx.Client(verify=TLS, base_url="https://c.example") as client:
+                return [client.get(link).content for link in linked()]
+
+        report = report_of(program, from_response=given, cases=["png_zero_width"], rejects_with=ParserError)
+        assert list(report.rows[0].trial.served) == ["/a.png", "https://b.example/b.png"]
+        assert report.rows[0].reproduce == (
+            "with stub(from_response, pictures=served_by(from_response, "
+            'EDGE_CASES["png_zero_width"](inlined(from_response)))): parse()'
+        )
+
+    def test_a_url_that_leads_nowhere_and_a_picture_beside_a_url_are_left_alone(self):
+        nowhere = b'{"created": 5, "data": [{"url": "data:,"}]}'
+        report = report_of(linked, from_response=answer_of(nowhere), rejects_with=ParserError)
+        assert report.not_tried["png_gray"].startswith("needs a response with a raster picture")
+        picture = base64.b64encode(make_picture("png", 8, 8)).decode()
+        beside = json.dumps({"created": 5, "data": [{"url": "/a.png"}, {"b64_json": picture}]}).encode()
+
+        def program():
+            answer = httpx.post(URL, json=ORDER, verify=TLS)
+            for item in answer.json()["data"]:
+                httpx.get(item.get("url") or "https://a.example/a.png", verify=TLS)
+
+        [row] = report_of(program, from_response=answer_of(beside), cases=["png_zero_width"]).rows
+        assert not row.trial.served
+
+
+def answer_of(body):
+    return HTTPResponse(200, {"content-type": "application/json"}, body)
+
+
 class TestPrograms:
     @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.__name__)
     def test_one_that_is_right_keeps_the_contract(self, program):
@@ -141,14 +230,6 @@ class TestPrograms:
             assert plain.happened == "refused it with ParserError: never"
 
     def test_a_program_that_fetches_its_picture_gets_it(self):
-        def program():
-            with httpx.Client(verify=TLS) as client:
-                answer = client.post(URL, json={"model": "dall-e-3", "prompt": "a fox"})
-                if answer.status_code >= 300:
-                    raise ParserError(answer.status_code)
-                links = [item["url"] for item in answer.json()["data"]]
-                return [client.get(link).content for link in links]
-
         seen = []
 
         def keep(found):
@@ -156,11 +237,11 @@ class TestPrograms:
             return found
 
         assert not happened(
-            program, "revised_prompt_nul", "extra_id_and_model", pictures=keep, rejects_with=ParserError
+            fetching, "revised_prompt_nul", "extra_id_and_model", pictures=keep, rejects_with=ParserError
         )
         assert seen == []  # what is behind a url is not compared
         with stub(fitting_answer(asking({"model": "dall-e-3", "prompt": "a fox"}))):
-            [picture] = program()
+            [picture] = fetching()
         assert Image.open(io.BytesIO(picture)).size == (1024, 1024)
 
     def test_one_that_asks_something_else_on_the_way_is_told(self):
@@ -170,6 +251,15 @@ class TestPrograms:
 
         told = happened(program, "c2pa_cabx")["c2pa_cabx"]
         assert told.startswith("raised UnstubbedRequestError: GET https://api.example/v1/models is not stubbed")
+
+    def test_what_is_stubbed_by_mistake_is_told_to_its_end(self):
+        def program():
+            httpx.get(f"https://api.example/{'long/' * 40}", verify=TLS)
+
+        with pytest.raises(
+            ConfigError, match=r"ignore_hosts=\['api.example'\].*pass.* with ignore_hosts \(--ignore-host\)$"
+        ):
+            check_parser(program, given="http")
 
     def test_its_retries_do_not_sleep(self, client):
         report = report_of(
@@ -184,16 +274,19 @@ class TestAskingNothing:
         ("program", "did"),
         [
             (lambda: None, "returned"),
-            (
-                lambda body: None,
-                r"raised TypeError: .*<lambda>\(\) missing 1 required positional argument: 'body' at .*",
-            ),
+            (lambda *body: body[0], "raised IndexError: tuple index out of range at .*"),
             (lambda: httpx.get("https://api.example/v1/models", verify=TLS), "raised UnstubbedRequestError: GET .*"),
         ],
     )
     def test_is_refused_with_what_it_did(self, program, did):
         with pytest.raises(ConfigError, match=rf"parse\(\) asked nothing of an images route \({did}\); it must make"):
             check_parser(program, given="http")
+
+
+def test_a_host_to_ignore_that_is_none_is_refused():
+    told = r"ignore_hosts: expected a list of strings, .* got 'a' \(from the call of check_parser"
+    with pytest.raises(ConfigError, match=told):
+        check_parser(over_httpx, given="http", ignore_hosts="a")
 
 
 # -- the answer that fits ---------------------------------------------------------------------------------------------
@@ -292,9 +385,13 @@ class TestOfficialClient:
         async def stream():
             return [event async for event in await client.images.generate(**STREAM)]
 
+        async def lazy():
+            return await client.images.generate(**STREAM)
+
         cases = ["trailing_junk", "invalid_utf8", "c2pa_cabx"]
         assert set(happened(one, *cases, rejects_with=openai.OpenAIError)) == {"trailing_junk", "invalid_utf8"}
-        assert "JSONDecodeError" in happened(stream, "comment_after_id")["comment_after_id"]
+        for program in (stream, lazy):  # the second leaves the stream to whoever called it
+            assert "JSONDecodeError" in happened(program, "comment_after_id")["comment_after_id"]
         asyncio.run(client.close())
 
     def test_of_what_was_asked_for_and_did_not_come_a_client_can_know(self, client):

@@ -12,14 +12,16 @@ import sys
 import textwrap
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
 
-from pytest_imgresponse import EDGE_CASES, ConfigError, ContractError, check_parser
+from pytest_imgresponse import EDGE_CASES, ConfigError, check_parser
 from pytest_imgresponse.contract import isolation
 from pytest_imgresponse.edge_cases.plain import plain_responses
+from tests import reports
 from tests.parsers import ParserError, parse
 
 VALID, UNUSUAL, INVALID = "c2pa_cabx", "data_url_prefix", "trailing_junk"
@@ -27,15 +29,8 @@ SIX = ["keys_reversed", VALID, UNUSUAL, "missing_padding", "bom", INVALID]
 linux = pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux alone")
 
 
-def report_of(parse, **options):
-    try:
-        return check_parser(parse, **{"max_examples": 0, "isolate": True, "cases": [VALID], **options})
-    except ContractError as error:
-        return error.report
-
-
-def happened(parse, **options):
-    return {row.trial.name: row.happened for row in report_of(parse, **options).rows}
+report_of = partial(reports.report_of, isolate=True, cases=[VALID])
+happened = partial(reports.happened, isolate=True, cases=[VALID])
 
 
 def on(case, does):
@@ -140,6 +135,15 @@ class TestWhatIsStopped:
         report = report_of(on(UNUSUAL, crash), cases=SIX, rejects_with=ParserError)
         assert [(row.trial.name, row.happened) for row in report.rows] == [(UNUSUAL, told)]
         assert report.tried == 6
+
+    def test_five_crashes_that_are_not_in_a_row_do_not_end_the_run(self):
+        report = report_of(on(UNUSUAL, os.abort), cases=[UNUSUAL, VALID] * 6, rejects_with=ParserError)
+        assert (report.tried, report.stopped) == (12, "")
+
+    def test_the_time_of_a_crash_counts(self):
+        report = report_of(on(UNUSUAL, lambda: time.sleep(0.1) or os.abort()), cases=[UNUSUAL])
+        assert report.slowest[0] == UNUSUAL
+        assert report.slowest[1] > 0.1
 
     def test_one_that_closes_every_file_is_given_up(self, monkeypatch):
         monkeypatch.setattr(isolation, "_PATIENCE", 0.2)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_imgresponse import LocalEndpoint
 from pytest_imgresponse.cli import main
 from pytest_imgresponse.edge_cases.plain import plain_responses
 
@@ -48,12 +49,36 @@ def program():
     import httpx
     return httpx.post("https://api.example/v1/images/generations", json={"prompt": "a fox"}).json()["data"]
 
+def configured():
+    import httpx
+    httpx.get(os.environ["CONFIG"])
+    return program()
+
+def fetches():
+    import httpx, io
+    from PIL import Image
+    answer = httpx.post("https://api.example/v1/images/generations", json={"prompt": "a fox"}).json()
+    found = [httpx.get(item["url"]).content for item in answer["data"]]
+    for data in found:
+        Image.open(io.BytesIO(data))
+    return found
+
+async def later():
+    yield program()
+
+def loses(found):
+    return []
+
 def prints(body):
     print("a print of the parser")
     os.write(1, b"straight to stdout\\n")
 
 def hangs(body):
     time.sleep(60)
+
+def takes_its_time(body):
+    time.sleep(0.2)
+    raise Refused("no")
 
 def dies(body):
     os.abort()
@@ -63,13 +88,28 @@ class Shop:
     def parse(body):
         return naive(body)
 
+    def method(self, body):
+        return naive(body)
+
+def asks_nothing():
+    pass
+
 number = 5
 '''
 CASES = ("--case", "c2pa_cabx", "--case", "trailing_junk")
 ROOT = Path(__file__).parents[1]
-CASSETTE = """
+LIMITED = """
 version: 1
 interactions:
+- request: {method: POST, uri: 'https://api.example/v1/images/generations', body: '{}', headers: {}}
+  response:
+    status: {code: 429, message: Too Many Requests}
+    headers: {content-type: [application/json]}
+    body: {string: '{"error": {"message": "slow down", "type": "requests", "param": null, "code": null}}'}
+"""
+CASSETTE = (
+    LIMITED
+    + """
 - request: {method: GET, uri: 'https://api.example/v1/models', body: null, headers: {}}
   response:
     status: {code: 200, message: OK}
@@ -81,6 +121,7 @@ interactions:
     headers: {content-type: [application/json]}
     body: {string: '{"created": 17, "data": []}'}
 """
+)
 
 
 @pytest.fixture(autouse=True)
@@ -130,7 +171,8 @@ class TestRun:
         assert re.match(
             r"tests\.parsers\.Parser\.parse keeps the contract of a parser\n  tried: 2\d\d plain answers", out
         )
-        assert ", 5 generated answers (given='bytes'); slowest: " in out
+        assert "; 5 generated answers (given='bytes'); slowest: " in out
+        assert "\n  39 not tried: needs a stream (36), needs an error answer (2), swaps a stream and a document" in out
 
     def test_a_wrong_one_breaks_it(self, capfd):
         code, out, err = fuzz(capfd, "shop:naive", *CASES)
@@ -170,8 +212,27 @@ class TestRun:
         code, out, _ = fuzz(capfd, "shop:hangs", "--case", "c2pa_cabx", "--time-limit", "0.3")
         assert (code, "hung: no answer within 0.3 s" in out) == (1, True)
         code, out, err = fuzz(capfd, "shop:dies", *CASES)
-        assert (code, out.count("ended: the process, by SIGABRT")) == (1, 2)
+        assert (code, out.count("ended: the process, by SIGABRT (and 1 more)")) == (1, 1)
         assert "Fatal Python error: Aborted" in err
+
+    def test_a_host_that_is_ignored_passes(self, capfd, monkeypatch):
+        with LocalEndpoint() as server:
+            monkeypatch.setenv("CONFIG", server.url.replace("/v1", "/config"))
+            options = ("shop:configured", "--given", "http", "--case", "answer_null")
+            told = refused(capfd, *options)
+            assert re.search(r"asked nothing .* is not stubbed, .*with ignore_hosts \(--ignore-host\)$", told)
+            assert len(server.requests) == 0
+            code, out, _ = fuzz(capfd, *options, "--ignore-host", "127.0.0.1")
+            assert code == 1
+            assert "with stub(EDGE_CASES[\"answer_null\"](answer), ignore_hosts=['127.0.0.1']): parse()" in out
+            assert "raised TypeError: 'NoneType' object is not subscriptable at shop.py" in out
+
+    @pytest.mark.parametrize("parser", ["hangs", "dies"])
+    def test_after_five_in_a_row_that_hang_or_die_it_stops(self, capfd, parser):
+        code, out, _ = fuzz(capfd, f"shop:{parser}", "--time-limit", "0.2")
+        assert (code, out.splitlines()[2]) == (1, "  stopped: 5 calls in a row hung or ended their process")
+        assert re.search(r"\n  tried: 5 plain .*; 0 generated answers \(given='bytes'\); slowest: plain, \d+ ms\n", out)
+        assert re.search(r"\n  2\d\d not tried: were left when it stopped \(2\d\d\)\n", out)
 
     @pytest.mark.parametrize("name", ["body.json", "stream.txt"])
     def test_around_a_body_in_a_file(self, capfd, tmp_path, name):
@@ -181,7 +242,7 @@ class TestRun:
         code, out, _ = fuzz(capfd, "shop:refuses", "--from-response", name, "--case", case, "--max-examples", "5")
         assert (code, f'parse(EDGE_CASES["{case}"](from_response).body)' in out) == (1, True)
 
-    def test_around_the_first_answer_of_an_images_route_in_a_cassette(self, capfd, tmp_path):
+    def test_around_the_first_good_answer_of_an_images_route_in_a_cassette(self, capfd, tmp_path):
         (tmp_path / "fox.yaml").write_text(CASSETTE)
         code, out, _ = fuzz(capfd, "shop:refuses", "--from-response", "fox.yaml", "--case", "keys_reversed")
         assert (code, '200 application/json: { "data": [], "created": 17 }' in out) == (1, True)
@@ -189,6 +250,57 @@ class TestRun:
     def test_a_fork_is_not_needed_to_find_the_module(self, tmp_path):
         done = in_a_process("shop:naive", *CASES, cwd=tmp_path)
         assert (done.returncode, done.stderr) == (1, "")
+
+
+class TestLinesToPaste:
+    """What is printed is pasted into a fresh interpreter."""
+
+    @pytest.mark.parametrize(
+        ("arguments", "happens"),
+        [
+            (["shop:naive", "--case", "data_null"], "TypeError: 'NoneType' object is not iterable"),
+            (["shop:Shop.parse", "--case", "data_null"], "TypeError: 'NoneType' object is not iterable"),
+            (["shop:of_dict", "--given", "dict", "--case", "error_object_200"], "KeyError: 'data'"),
+            (["shop:program", "--given", "http", "--case", "answer_null"], "'NoneType' object is not subscriptable"),
+            (["shop:refuses", "--from-response", "fox.yaml", "--max-examples", "0"], "shop.Refused: no"),
+            (
+                ["shop:naive", "--pictures", "shop:loses", "--case", "c2pa_cabx"],
+                "AssertionError: accepted it with 0 of its 1 pictures",
+            ),
+            (
+                ["shop:naive", "--pictures", "shop:of_dict", "--case", "c2pa_cabx"],
+                "TypeError: list indices must be integers or slices, not str",
+            ),
+            (
+                ["shop:fetches", "--given", "http", "--pictures", "shop:loses", "--case", "png_gray"],
+                "AssertionError: accepted it with 0 of its 1 pictures",
+            ),
+            (
+                ["shop:fetches", "--given", "http", "--case", "picture_is_html"],
+                "PIL.UnidentifiedImageError: cannot identify image file",
+            ),
+            (["shop:later", "--given", "http", "--case", "trailing_junk"], "JSONDecodeError: Extra data"),
+        ],
+    )
+    def test_they_show_the_same_again(self, capfd, tmp_path, arguments, happens):
+        (tmp_path / "fox.yaml").write_text(CASSETTE)
+        code, out, _ = fuzz(capfd, *arguments)
+        pasted = pasted_from(out)
+        assert code == 1
+        done = subprocess.run(
+            [sys.executable, "-c", pasted],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+        )
+        assert happens in done.stderr.splitlines()[-1]
+
+
+def pasted_from(report):
+    """The preamble, and the line of the first way to break the contract."""
+    preamble, first = report.partition("that shows it again, after\n\n")[2].split("\n\n")[:2]
+    return "\n".join(line.strip() for line in [*preamble.splitlines(), first.splitlines()[2]])
 
 
 class TestJson:
@@ -250,11 +362,22 @@ class TestProgress:
         assert (code, text) == (1, "")
         assert json.loads((tmp_path / "out").read_text())["findings"]
 
-    def test_ctrl_c_ends_it_without_a_traceback(self, tmp_path):
-        code, text = on_a_terminal("shop:hangs", "--time-limit", "0.5", cwd=tmp_path, interrupt_at="tried")
+    def test_ctrl_c_ends_it_with_the_report_of_what_there_is(self, tmp_path):
+        options = ("--rejects-with", "shop:Refused", "--html", "report.html")
+        code, text = on_a_terminal("shop:takes_its_time", *options, cwd=tmp_path, interrupt_at="2 tried")
+        assert code == 130
+        assert "\n  stopped: interrupted\n" in text.replace("\r", "")
+        assert re.search(r"\d+ not tried: were left when it stopped \(\d+\)", text)
+        assert "refused it with Refused: no" in text
+        assert "Traceback" not in text
+        assert "<b>Stopped:</b> interrupted" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+    def test_ctrl_c_before_anything_is_tried_leaves_nothing(self, tmp_path):
+        (tmp_path / "waits.py").write_text("print('here', flush=True)\nimport time\ntime.sleep(30)\n")
+        code, text = on_a_terminal("waits:parse", "--html", "report.html", cwd=tmp_path, interrupt_at="here")
         assert code == 130
         assert text.replace("\r", "").rstrip().endswith("imgresponse fuzz: interrupted; there is no report")
-        assert "Traceback" not in text
+        assert not (tmp_path / "report.html").exists()
 
     def test_ctrl_c_in_the_same_process_too(self, capfd, tmp_path):
         (tmp_path / "stops.py").write_text("raise KeyboardInterrupt\n")
@@ -310,7 +433,12 @@ class TestRefusals:
                 ["no_such:parse"],
                 r"'no_such:parse' cannot be imported from .*: ModuleNotFoundError: No module named 'no_such'",
             ),
-            (["..shop:parse"], r"'..shop:parse' cannot be imported from .*: TypeError: "),
+            (["..shop:parse"], "expected MODULE:NAME, such as shop.parser:parse; got '..shop:parse'"),
+            (["shop.py:parse"], "expected MODULE:NAME, such as shop:parse; got 'shop.py:parse'"),
+            (["./shop:parse"], "expected MODULE:NAME, such as shop:parse; got './shop:parse'"),
+            (["src/shop.py:parse"], "expected MODULE:NAME, such as src.shop:parse; got 'src/shop.py:parse'"),
+            (["/shop:parse"], "expected MODULE:NAME, such as shop.parser:parse; got '/shop:parse'"),
+            (["shop.py"], "expected MODULE:NAME, such as shop.parser:parse; got 'shop.py'"),
             (["broken:parse"], r"'broken:parse' cannot be imported from .*: SyntaxError: "),
             (["exits:parse"], r"'exits:parse' cannot be imported from .*: SystemExit: bye"),
             (["shop:no_such"], "'shop:no_such': shop has no no_such"),
@@ -318,36 +446,69 @@ class TestRefusals:
             (["shop:number"], "'shop:number' is 5, which cannot be called"),
             (
                 ["shop:naive", "--rejects-with", "shop:naive"],
-                "expected rejects_with to be an exception class .*; got <func",
+                "expected each --rejects-with to be an exception class .*; got <func",
             ),
-            (["shop:naive", "--rejects-with", "shop:Nope"], "'shop:Nope': shop has no Nope"),
-            (["shop:naive", "--pictures", "shop:number"], "'shop:number' is 5, which cannot be called"),
+            (
+                ["shop:naive", "--rejects-with", "ValueError"],
+                "--rejects-with: expected MODULE:NAME, such as builtins:ValueError; got 'ValueError'",
+            ),
+            (["shop:naive", "--rejects-with", "shop:Nope"], "--rejects-with: 'shop:Nope': shop has no Nope"),
+            (["shop:naive", "--pictures", "shop:number"], "--pictures: 'shop:number' is 5, which cannot be called"),
             (
                 ["shop:naive", "--case", "no_such"],
-                "cases names 'no_such', which is no edge case; `imgresponse cases` lists",
+                "--case names 'no_such', which is no edge case; `imgresponse cases` lists their names",
             ),
-            (["shop:naive", "--except", "no_such=why"], "except_for names 'no_such', which is no edge case"),
-            (["shop:naive", "--except", "bom="], "except_for gives no reason for 'bom'"),
-            (["shop:naive", "--time-limit", "0"], "expected time_limit to be seconds above 0, at most a day; got 0.0"),
+            (
+                ["shop:naive", "--except", "trailing_jnuk=why"],
+                "--except names 'trailing_jnuk', which is no edge case; did you mean trailing_junk",
+            ),
+            (["shop:naive", "--except", "bom="], "--except gives no reason for 'bom'"),
+            (
+                ["shop:naive", "--time-limit", "0"],
+                "expected --time-limit to be seconds above 0, at most a day; got 0.0",
+            ),
             (
                 ["shop:naive", "--time-limit", "nan"],
-                "expected time_limit to be seconds above 0, at most a day; got nan",
+                "expected --time-limit to be seconds above 0, at most a day; got nan",
             ),
-            (["shop:naive", "--memory-limit", "0"], "expected memory_limit to be a whole number from 1; got 0"),
+            (["shop:naive", "--memory-limit", "0"], "expected --memory-limit to be a whole number from 1; got 0"),
             (["shop:naive", "--from-response", "no.json"], "--from-response: 'no.json' cannot be read: No such file"),
             (["shop:naive", "--from-response", "no.yaml"], "--from-response: 'no.yaml' cannot be read: No such file"),
             (["shop:naive", "--from-response", "."], "--from-response: '.' cannot be read: Is a directory"),
             (["shop:naive", "--from-response", "bad.yaml"], "bad.yaml: "),
             (
                 ["shop:naive", "--from-response", "none.yaml"],
-                "--from-response: 'none.yaml' holds no answer of an images",
+                "--from-response: 'none.yaml' holds no good answer of an images route$",
+            ),
+            (
+                ["shop:naive", "--from-response", "limited.yaml"],
+                "--from-response: 'limited.yaml' holds no good answer of an images route; of its 1, each is an error$",
+            ),
+            (
+                ["shop:naive", "--from-response", "shop.py"],
+                r"--from-response: what 'shop.py' holds is invalid at the level json \(\$: no JSON: .*\), so that no parser has to accept it; "
+                r"expected an answer in which check\(\) finds nothing invalid",
+            ),
+            (
+                ["shop:naive", "--case", "comment_after_id"],
+                "the case 'comment_after_id' cannot be tried with given='bytes': it needs a stream; try it with such a "
+                "response as from_response",
+            ),
+            (
+                ["shop:naive", "--ignore-host", "a"],
+                r"ignore_hosts .--ignore-host. goes with given='http', .*; got \['a'\]",
+            ),
+            (
+                ["shop:Shop.method"],
+                r"given='bytes' calls parse\(body\); shop.Shop.method takes \(self, body\); it is a me",
             ),
             (["shop:naive", "--html", "."], "--html: '.' cannot be written: Is a directory"),
             (
                 ["shop:naive", "--html", "no/such/folder.html"],
                 "--html: 'no/such/folder.html' cannot be written: No such file",
             ),
-            (["shop:naive", "--given", "http"], "given='http': parse.. asked nothing of an images route"),
+            (["shop:naive", "--given", "http"], r"given='http' calls parse\(\); shop.naive takes \(body\)"),
+            (["shop:asks_nothing", "--given", "http"], "given='http': parse.. asked nothing of an images route"),
         ],
     )
     def test_what_was_asked_wrongly_is_refused_by_name(self, capfd, tmp_path, arguments, told):
@@ -355,6 +516,7 @@ class TestRefusals:
         (tmp_path / "exits.py").write_text("raise SystemExit('bye')\n")
         (tmp_path / "bad.yaml").write_text("- nothing\n")
         (tmp_path / "none.yaml").write_text("version: 1\ninteractions: []\n")
+        (tmp_path / "limited.yaml").write_text(LIMITED)
         assert re.match(told, refused(capfd, *arguments), re.DOTALL)
 
     @pytest.mark.parametrize(
@@ -381,6 +543,14 @@ class TestRefusals:
         began = time.monotonic()
         refused(capfd, "shop:hangs", "--html", "no/such/folder.html", "--time-limit", "9")
         assert time.monotonic() - began < 5
+
+    @pytest.mark.parametrize("before", [None, "an old page"])
+    def test_one_that_can_be_written_is_left_as_it_is_until_there_is_a_report(self, capfd, tmp_path, before):
+        page = tmp_path / "report.html"
+        if before is not None:
+            page.write_text(before)
+        refused(capfd, "shop:naive", "--html", "report.html", "--case", "no_such")
+        assert (page.read_text() if page.exists() else None) == before
 
     @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
     def test_a_full_disk_is_told(self, capfd):

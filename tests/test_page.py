@@ -7,16 +7,18 @@ import html
 import io
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 from PIL import Image
 
-from pytest_imgresponse import ContractError, HTTPResponse, check_parser
+from pytest_imgresponse import HTTPResponse, check_parser
 from pytest_imgresponse.cli.page import page_of
 from pytest_imgresponse.contract.outcome import Outcome
 from pytest_imgresponse.contract.report import Report, Row
 from pytest_imgresponse.contract.trial import trial_of
 from pytest_imgresponse.images.make import make_picture
+from tests.reports import report_of
 
 CHROMIUM = shutil.which("chromium")
 HOSTILE = [
@@ -31,12 +33,6 @@ HOSTILE = [
 ]
 SVG = b"""<svg xmlns="http://www.w3.org/2000/svg" onload="window.hit = 7" width="9" height="9">
 <script>window.hit = 8</script><image href="https://example.com/leak.png"/></svg>"""
-
-
-def report_of(parse, **options):
-    with pytest.raises(ContractError) as caught:
-        check_parser(parse, **{"max_examples": 0, **options})
-    return caught.value.report
 
 
 def naive(body):
@@ -55,7 +51,17 @@ def row_of(response, name="generated", error="no"):
 
 def page_with(*rows, **more):
     return page_of(
-        Report(**{"parser": "shop.parse", "given": "response", "tried": 1, "generated": 2, "rows": rows, **more})
+        Report(
+            **{
+                "parser": "shop.parse",
+                "given": "response",
+                "tried": 1,
+                "accepted": 0,
+                "generated": 2,
+                "rows": rows,
+                **more,
+            }
+        )
     )
 
 
@@ -195,6 +201,13 @@ class TestInABrowser:
         assert (page.page.locator("nav").count(), page.messages, page.errors) == (0, [], [])
 
 
+def test_what_was_not_tried_and_why_it_stopped_are_told():
+    text = page_with(not_tried={"bom": "needs <a>"}, stopped="interrupted")
+    assert "<b>Not tried:</b> 1</summary>\n<p><code>bom</code> needs &lt;a&gt;</p>" in text
+    assert "<b>Stopped:</b> interrupted" in text
+    assert "keeps the contract of a parser, as far as it was tried" in text
+
+
 class TestHostileContent:
     """What stands in an answer, in an error or in a name is shown, and does nothing."""
 
@@ -248,6 +261,13 @@ class TestPictures:
         [small] = self.thumbnails(text)
         assert small.size == (240, 135)
         assert f"{file_format.upper()}, 3840x2160 pixels" in text
+
+    def test_what_is_behind_a_url_is_shown_as_what_is_in_an_answer(self):
+        row = row_of(answer(note="https://a.example/a.png"))
+        served = {"https://a.example/a.png": make_picture("png", 12, 8), "https://a.example/b.png": b"<html>"}
+        text = page_with(replace(row, trial=replace(row.trial, served=served)))
+        assert [small.size for small in self.thumbnails(text)] == [(12, 8)]
+        assert "3c 68 74 6d 6c 3e" in text
 
     def test_a_bomb_never_reaches_the_page(self):
         report = report_of(

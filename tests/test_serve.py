@@ -377,9 +377,12 @@ class TestCases:
             answer = HTTP.get(f"{url}/chunkd/v1")
             assert answer.status_code == 404
             assert answer.json()["error"]["message"] == (
-                "no edge case or wire fault is called 'chunkd'; near to it: chunked, chunks_cut, chunk_size_bad. All are listed at /"
+                "no edge case or wire fault is called 'chunkd' (all are listed at /); did you mean chunked or chunks_cut or chunk_size_bad?"
             )
-            assert "near to it: none" in HTTP.get(f"{url}/%20/v1").json()["error"]["message"]
+            assert (
+                "(all are listed at /); `imgresponse cases` lists"
+                in HTTP.get(f"{url}/%20/v1").json()["error"]["message"]
+            )
             with socket.create_connection(("127.0.0.1", int(url.split(":")[2])), timeout=5) as sock:
                 sock.sendall(b"GET http://[ HTTP/1.1\r\nconnection: close\r\n\r\n")
                 assert sock.recv(12) == b"HTTP/1.1 400"

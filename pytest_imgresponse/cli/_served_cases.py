@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from html import escape
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
@@ -10,6 +9,7 @@ from urllib.parse import quote, unquote, urlsplit
 from pytest_imgresponse import answers
 from pytest_imgresponse.edge_cases import EDGE_CASES, EdgeCase
 from pytest_imgresponse.edge_cases.plain import plain_responses
+from pytest_imgresponse.edge_cases.table import hint
 from pytest_imgresponse.endpoint.delivery import Delivery
 from pytest_imgresponse.errors import ConfigError
 from pytest_imgresponse.faults import FAULTS, Fault
@@ -40,8 +40,8 @@ def answer_by_path(request: HTTPRequest) -> Delivery:
             return _error(400, str(error))
     if name in EDGE_CASES:
         return _error(400, f"the edge case {name!r} has no parameters; got {options!r}")
-    near = ", ".join(get_close_matches(name, [*EDGE_CASES, *FAULTS])) or "none"
-    return _error(404, f"no edge case or wire fault is called {name!r}; near to it: {near}. All are listed at /")
+    near = hint(name, [*EDGE_CASES, *FAULTS])
+    return _error(404, f"no edge case or wire fault is called {name!r} (all are listed at /){near}")
 
 
 def _bent(case: EdgeCase, request: HTTPRequest) -> Delivery:

@@ -12,12 +12,12 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from http.client import responses as phrases
 from textwrap import fill
 from typing import TYPE_CHECKING
 
+from pytest_imgresponse._terminal import escaped
 from pytest_imgresponse.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -155,12 +155,11 @@ def _show(name: str, *, raw: bool) -> int:
 
 def _named(name: str) -> EdgeCase:
     from pytest_imgresponse.edge_cases import EDGE_CASES
+    from pytest_imgresponse.edge_cases.table import hint
 
     if (case := EDGE_CASES.get(name)) is not None:
         return case
-    near = get_close_matches(name, EDGE_CASES, n=3) or [each for each in EDGE_CASES if name in each][:3]
-    hint = f"did you mean {' or '.join(near)}?" if near else "`imgresponse cases` lists them"
-    raise ConfigError(f"no edge case is called {name!r}; {hint}")
+    raise ConfigError(f"no edge case is called {name!r}{hint(name)}")
 
 
 def _answer(case: EdgeCase) -> tuple[bytes, bytes]:
@@ -184,6 +183,4 @@ def _head(response: HTTPResponse) -> bytes:
 def _legible(message: bytes) -> str:
     """As text: base64 shortened, and what is no printable character escaped, as a terminal may act on it."""
     text = _BASE64.sub(lambda found: f"{found[1]}…({len(found[2])} more)", message.decode("utf-8", "backslashreplace"))
-    return "".join(
-        letter if letter.isprintable() or letter == "\n" else repr(letter)[1:-1] for letter in text.removesuffix("\n")
-    )
+    return escaped(text.removesuffix("\n"))

@@ -1,19 +1,21 @@
 """Hold a parser to its contract: every edge case, then generated answers, in a child process.
 
-The exit code is 0 where the contract holds, 1 where it is broken, 2 for what was asked wrongly, 130 after Ctrl-C.
-What the parser prints goes to stderr.
+The exit code is 0 where the contract holds, 1 where it is broken, 2 for what was asked wrongly, 130 after Ctrl-C, where
+the report is of what was tried until then. What the parser prints goes to stderr.
 """
 
 from __future__ import annotations
 
 import argparse
+import builtins
 import json
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from pytest_imgresponse.errors import ConfigError
 
@@ -40,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--rejects-with", action="append", default=[], metavar="MODULE:ERROR", help="an error that it refuses with"
     )
     parser.add_argument("--pictures", metavar="MODULE:CALLABLE", help="gets the bytes of pictures out of its result")
-    parser.add_argument("--from-response", type=Path, metavar="FILE", help="a cassette, or a body, to fuzz around")
+    parser.add_argument("--from-response", metavar="FILE", help="a cassette, or a body, to fuzz around")
     parser.add_argument(
         "--except",
         dest="except_for",
@@ -51,6 +53,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="an edge case that may fail, and why",
     )
     parser.add_argument("--case", dest="cases", action="append", metavar="NAME", help="try this edge case alone")
+    parser.add_argument(
+        "--ignore-host",
+        dest="ignore_hosts",
+        action="append",
+        metavar="HOST",
+        help="with --given http: requests to this host, or to those of a pattern such as '*.local', pass",
+    )
     parser.add_argument(
         "--max-examples", type=_count, metavar="N", help=f"generated answers ({_MOST}; none with --case)"
     )
@@ -72,41 +81,63 @@ def run(arguments: argparse.Namespace) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     if arguments.html is not None:
         _require_jinja2()
-        _write(arguments.html, "", "a")
+        _require_writable(arguments.html)
     with redirect_stdout(sys.stderr):  # stdout is for the report alone
         report = _report(arguments)
     if arguments.html is not None:
         from pytest_imgresponse.cli.page import page_of
 
-        _write(arguments.html, page_of(report), "w")
+        page = page_of(report)
+        with _writing(arguments.html, "w") as file:
+            file.write(page)
     print(json.dumps(report.as_json(), indent=2) if arguments.json else report)
+    if report.stopped == "interrupted":
+        return 130
     return 1 if report.rows else 0
 
 
 def _report(arguments: argparse.Namespace) -> Report:
     sys.path.insert(0, str(Path.cwd()))
     parse = _imported(arguments.target)
-    errors = tuple(_imported(name) for name in arguments.rejects_with)
-    pictures = _imported(arguments.pictures) if arguments.pictures is not None else None
+    errors = tuple(_imported(name, "--rejects-with: ") for name in arguments.rejects_with)
+    pictures = _imported(arguments.pictures, "--pictures: ") if arguments.pictures is not None else None
 
     from pytest_imgresponse.contract import arguments as checked
+    from pytest_imgresponse.contract.pasting import importing
     from pytest_imgresponse.contract.run import run_contract
 
-    caller = checked.caller_of(parse, arguments.given, errors, pictures)
-    cases = checked.cases_of(arguments.cases)
-    limits = (checked.seconds_of(arguments.time_limit), checked.count_of(arguments.memory_limit, "memory_limit", 1))
+    caller = checked.caller_of(
+        parse, arguments.given, errors, pictures, arguments.ignore_hosts, called="each --rejects-with"
+    )
+    cases = checked.cases_of(arguments.cases, called="--case")
+    limits = (
+        checked.seconds_of(arguments.time_limit, "--time-limit"),
+        checked.count_of(arguments.memory_limit, "--memory-limit", 1),
+    )
     most = _MOST if arguments.max_examples is None and cases is None else arguments.max_examples
-    from_response = _response(arguments.from_response) if arguments.from_response is not None else None
-    except_for = checked.exceptions_of(dict(arguments.except_for))
+    definitions = {"parse": importing("parse", *arguments.target.split(":"))}
+    if pictures is not None:
+        definitions["pictures"] = importing("pictures", *arguments.pictures.split(":"))
+    from_response = None
+    if arguments.from_response is not None:
+        name = arguments.from_response
+        from_response = checked.response_of(
+            response_in(name), arguments.given, called=f"--from-response: what {name!r} holds"
+        )
+        loading = f"from_response = response_in({name!r})"
+        definitions["from_response"] = f"from pytest_imgresponse.cli.fuzz import response_in\n{loading}"
+    except_for = checked.exceptions_of(dict(arguments.except_for), called="--except")
     with _progress(quiet=arguments.json) as watch:
         return run_contract(
             caller,
             cases,
+            definitions=definitions,
             from_response=from_response,
             except_for=except_for,
             max_examples=most,
             limits=limits,
             watch=watch,
+            report_on_interrupt=True,
         )
 
 
@@ -132,27 +163,39 @@ def _exception(text: str) -> tuple[str, str]:
     return name, reason
 
 
-def _imported(name: str) -> Any:
-    module, colon, path = name.partition(":")
-    if not (module and colon and path):
-        raise ConfigError(f"expected MODULE:NAME, such as shop.parser:parse; got {name!r}")
+def _imported(name: str, option: str = "") -> Any:
+    """What a module has under a name, which can be called. Raises `ConfigError` for all else, of this option."""
+    module, _, path = name.partition(":")
+    if not path or not re.fullmatch(r"\w+(\.\w+)*", module) or module.endswith(".py"):
+        raise ConfigError(f"{option}expected MODULE:NAME, such as {_such_as(name)}; got {name!r}")
     try:
         found: Any = import_module(module)
     except (Exception, SystemExit) as error:  # somebody's module may raise anything
-        raise ConfigError(f"{name!r} cannot be imported from {Path.cwd()}: {type(error).__name__}: {error}") from error
+        told = f"{type(error).__name__}: {error}"
+        raise ConfigError(f"{option}{name!r} cannot be imported from {Path.cwd()}: {told}") from error
     for part in path.split("."):
         if not hasattr(found, part):
-            raise ConfigError(f"{name!r}: {module} has no {path}")
+            raise ConfigError(f"{option}{name!r}: {module} has no {path}")
         found = getattr(found, part)
     if not callable(found):
-        raise ConfigError(f"{name!r} is {found!r}, which cannot be called")
+        raise ConfigError(f"{option}{name!r} is {found!r}, which cannot be called")
     return found
 
 
-def _response(path: Path) -> HTTPResponse:
-    """The first answer of an images route in a cassette, or the body that a file holds."""
+def _such_as(name: str) -> str:
+    """What was probably meant: a builtin, or a module where its file is named."""
+    if hasattr(builtins, name):
+        return f"builtins:{name}"
+    file, colon, path = name.partition(":")
+    dotted = ".".join(Path(file).with_suffix("").parts) if file.endswith(".py") or "/" in file else ""
+    return f"{dotted}:{path}" if colon and path and re.fullmatch(r"\w+(\.\w+)*", dotted) else "shop.parser:parse"
+
+
+def response_in(name: str) -> HTTPResponse:
+    """The first good answer of an images route in a cassette, or the body that a file holds."""
     from pytest_imgresponse.http import HTTPResponse
 
+    path = Path(name)
     try:
         if path.suffix in (".yaml", ".yml"):
             return _recorded(path)
@@ -167,16 +210,31 @@ def _recorded(path: Path) -> HTTPResponse:
     from pytest_imgresponse.cassette.answered import is_images_route
     from pytest_imgresponse.cassette.store import Store
 
-    for interaction in Store(path).load():
-        if is_images_route(interaction.request.url):
-            return interaction.response.http()
-    raise ConfigError(f"--from-response: {str(path)!r} holds no answer of an images route")
+    answers = [found.response.http() for found in Store(path).load() if is_images_route(found.request.url)]
+    for answer in answers:
+        if answer.status < 300:
+            return answer
+    told = f"; of its {len(answers)}, each is an error" if answers else ""
+    raise ConfigError(f"--from-response: {str(path)!r} holds no good answer of an images route{told}")
 
 
-def _write(path: Path, text: str, mode: str) -> None:
+def _require_writable(path: Path) -> None:
+    """Leaves nothing behind: what was tried may yet turn out to be wrong, and an old page stays until there is a new.
+
+    Raises `ConfigError`.
+    """
+    existed = path.exists()
+    with _writing(path, "a"):
+        pass
+    if not existed:
+        path.unlink()
+
+
+@contextmanager
+def _writing(path: Path, mode: str) -> Iterator[TextIO]:
     try:
         with path.open(mode, encoding="utf-8") as file:
-            file.write(text)
+            yield cast(TextIO, file)
     except OSError as error:
         raise ConfigError(f"--html: {str(path)!r} cannot be written: {error.strerror}") from error
 

@@ -13,12 +13,13 @@ from typing import Any
 import pybase64
 from jinja2 import Environment, StrictUndefined
 
+from pytest_imgresponse._terminal import escaped
 from pytest_imgresponse.checks import LEVELS, VERDICTS
 from pytest_imgresponse.contract import Report
-from pytest_imgresponse.contract.report import Row, escaped, shortened
+from pytest_imgresponse.contract.report import Row, shortened
+from pytest_imgresponse.contract.trial import Trial
 from pytest_imgresponse.edge_cases.subjects import subject_of
 from pytest_imgresponse.errors import ResponseError
-from pytest_imgresponse.http import HTTPResponse
 from pytest_imgresponse.images import open_image, suffix_of
 from pytest_imgresponse.images.make import saved
 from pytest_imgresponse.models import Image
@@ -42,11 +43,13 @@ def page_of(report: Report) -> str:
     template, style, script = (
         (folder / name).read_text(encoding="utf-8") for name in ("page.html.jinja", "page.css", "page.js")
     )
+    ways = {rows[0].cause: number for number, rows in enumerate(report.ways, 1)}
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     page = environment.from_string(template).render(
         report=report,
         headline=report.headline.removeprefix(report.parser).strip(),
-        cards=[_card(row) for row in report.rows],
+        cards=[_card(row, ways[row.cause]) for row in report.rows],
+        number_of_ways=len(ways),
         verdicts=_counted([row.trial.verdict for row in report.rows], VERDICTS),
         levels=_counted([row.trial.level or _NO_LEVEL for row in report.rows], (_NO_LEVEL, *LEVELS)),
         style=style,
@@ -66,16 +69,17 @@ def _hash(text: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
-def _card(row: Row) -> dict[str, Any]:
+def _card(row: Row, way: int) -> dict[str, Any]:
     trial = row.trial
     return {
+        "way": way,
         "name": trial.name,
         "verdict": trial.verdict,
         "level": trial.level or _NO_LEVEL,
         "happened": row.happened,
         "reason": trial.reason.split("`"),  # what stands between two of them is code
         "seen": _linked(trial.seen),
-        "pictures": _pictures(trial.response),
+        "pictures": _pictures(trial),
         "answer": shortened(trial.response),
         "headers": trial.response.headers,
         "reproduce": row.reproduce,
@@ -93,20 +97,25 @@ def _linked(seen: str) -> list[tuple[str, str | None]]:
     return [piece for piece in [*pieces, (seen[end:], None)] if piece[0]]
 
 
-def _pictures(response: HTTPResponse) -> list[dict[str, str]]:
+def _pictures(trial: Trial) -> list[dict[str, str]]:
     """Each picture that can be shown, drawn anew; of each that cannot, and of a body without, the bytes."""
-    payloads = subject_of(response).payloads()
+    body, payloads = trial.response.body, subject_of(trial.response).payloads()
+    if trial.served:
+        return [_picture(data) for data in list(trial.served.values())[-_MOST_PICTURES:]]
     if not payloads:
-        return [{"dump": _dump(response.body), "caption": f"the body, {len(response.body)} bytes"}]
+        return [{"dump": _dump(body), "caption": f"the body, {len(body)} bytes"}]
     # Of a stream the last ones are whole.
-    return [_picture(text) for text in payloads[-_MOST_PICTURES:]]
+    return [_payload(text) for text in payloads[-_MOST_PICTURES:]]
 
 
-def _picture(text: str) -> dict[str, str]:
+def _payload(text: str) -> dict[str, str]:
     try:
-        data = Image(b64_json=text).image_bytes(lenient=True)
+        return _picture(Image(b64_json=text).image_bytes(lenient=True))
     except ResponseError as error:
         return {"dump": _dump(text.encode("utf-8", "surrogatepass")), "caption": str(error)}
+
+
+def _picture(data: bytes) -> dict[str, str]:
     if suffix_of(data) == ".svg":
         # As text: a browser would let it do what an SVG can.
         return {"text": data[:_WRITTEN].decode("utf-8", "replace"), "caption": f"SVG, {len(data)} bytes"}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from pytest_imgresponse.cassette.recorder import is_images_route
 from pytest_imgresponse.checks.asked import asked_by
+from pytest_imgresponse.contract.behind_urls import inlined, served_by, urls_of
 from pytest_imgresponse.contract.outcome import Outcome, told
+from pytest_imgresponse.contract.pasting import packed
 from pytest_imgresponse.contract.trial import Given, Trial, trial_of
 from pytest_imgresponse.edge_cases import EDGE_CASES, EdgeCase
 from pytest_imgresponse.edge_cases.bending import map_pictures, redrawn
@@ -21,62 +23,161 @@ from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 
 _CREATED = 1_780_000_000
 """When the answers to clients were made, in Unix seconds: in May 2026."""
-_ASKS_FOR_URLS = re.compile(rb'"response_format"\s*:\s*"url"')
+
+Call = Callable[[Trial], Outcome]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Base:
     """An answer to bend, and the request that it would answer.
 
     `asked` is the request where it was really made: only then is the answer judged against it. `source` and
-    `request_source` are the Python expressions of the answer and, where there is one, of the request.
+    `request_source` are the Python expressions of the answer and, where there is one, of the request; `definition` is
+    the line that makes the first a name, where nobody else does. `owed` is that of a `Trial`. `inline` is the answer
+    with its pictures in it, where the client fetches them from urls.
     """
 
     response: HTTPResponse
     source: str
     request: HTTPRequest | None = None
     request_source: str = ""
+    definition: str = ""
     asked: HTTPRequest | None = None
+    owed: bool = False
+    inline: HTTPResponse | None = None
 
 
-def bases_of(call: Callable[[Trial], Outcome], given: Given, from_response: HTTPResponse | None) -> list[Base]:
+class Untried(NamedTuple):
+    """Why a case cannot be tried, as the end of "the case …", and with what it could be."""
+
+    why: str
+    way_out: str
+
+
+_SWAPS = Untried("swaps a stream and a document, and only a client knows what it asked for", "given='http'")
+_NO_JSON = Untried("leaves no JSON to give", "given='bytes'")
+_NO_REQUEST = Untried("departs from what was asked for, which is not known", "given='http', or no from_response")
+_NOT_FETCHED = Untried("is of a picture, which is behind a url that is not fetched", "a client that fetches it")
+_NO_PAYLOAD = Untried("is of base64, and the picture is behind a url", "a client that asks for b64_json")
+_IN_PICTURES = ("base64", "image")
+"""The levels of what may be behind a url as well."""
+
+
+def bases_of(call: Call, given: Given, from_response: HTTPResponse | None) -> list[Base]:
     """The answers to start from, the plainest first. Raises `ConfigError` for a client that asks for no pictures."""
     request = _asked(call) if given == "http" else None
     if from_response is not None:
-        return [Base(from_response, "from_response", request, asked=request)]
+        first = Base(
+            response=from_response,
+            source="from_response",
+            request=request,
+            asked=request,
+            owed=from_response.status < 300,
+        )
+        return [_with_fetched(first, call)]
     plain = [
-        Base(response, f"plain_responses()[{number}][1]", asked, f"plain_responses()[{number}][0]")
+        Base(
+            response=response,
+            source=f"plain_responses()[{number}][1]",
+            request=asked,
+            request_source=f"plain_responses()[{number}][0]",
+        )
         for number, (asked, response) in enumerate(plain_responses())
     ]
     errors = [base for base in plain if base.response.status >= 400]
     if request is not None:
-        own = Base(fitting_answer(request), "answer", request, asked=request)
-        return [own, *(Base(base.response, base.source, request, asked=request) for base in errors)]
+        fitting = fitting_answer(request)
+        own = Base(
+            response=fitting,
+            source="answer",
+            definition=f"answer = {packed(fitting)}",
+            request=request,
+            asked=request,
+            owed=True,
+        )
+        others = (replace(base, request=request, request_source="", asked=request) for base in errors)
+        return [_with_fetched(own, call), *others]
     # A body alone does not tell an error by its status: there, a right error is a wrong answer.
     return [base for base in plain if not base.response.is_stream and (given == "response" or base not in errors)]
 
 
-def trials_of(bases: Sequence[Base], cases: Sequence[EdgeCase] | None, given: Given) -> Iterator[Trial]:
+def _with_fetched(base: Base, call: Call) -> Base:
+    """The base, with its pictures inline where the client fetches them; found by letting it do so once."""
+    if base.asked is None or not urls_of(base.response):
+        return base
+    trial = trial_of("plain", base.response, "http")
+    assert trial is not None, "a whole response is visible to a client"
+    fetches = any(not is_images_route(request.url) for request in call(trial).asked)
+    return replace(base, inline=inlined(base.response)) if fetches else base
+
+
+def trials_of(
+    bases: Sequence[Base], cases: Sequence[EdgeCase] | None, given: Given
+) -> Iterator[tuple[str, Trial | Untried]]:
     """The plain answers, then each edge case on the first of them that it applies to; of named cases, these alone."""
-    plain = (
-        trial_of("plain", base.response, given, request=base.asked, source=base.source, owed=base.source == "answer")
-        for base in (bases if cases is None else ())
-    )
-    bent = (next(_bent(bases, case, given), None) for case in (EDGE_CASES.values() if cases is None else cases))
-    yield from filter(None, chain(plain, bent))
+    for base in bases if cases is None else ():
+        trial = trial_of("plain", base.response, given, request=base.asked, source=base.source, owed=base.owed)
+        assert trial is not None, "the plain answers are of the form that is given"
+        yield trial.name, trial
+    for case in EDGE_CASES.values() if cases is None else cases:
+        yield case.name, _bent(bases, case, given)
 
 
-def _bent(bases: Sequence[Base], case: EdgeCase, given: Given) -> Iterator[Trial]:
+def _bent(bases: Sequence[Base], case: EdgeCase, given: Given) -> Trial | Untried:
+    """The case on the first base that gives a trial; else why none does."""
+    untried = _not_applying(bases, case)
     for base in bases:
         if not case.applies(base.response, base.request):
             continue
         bent = case(base.response, base.request)
         # A parser of JSON is no parser of streams: only a client knows which of them it got.
         if given != "http" and bent.is_stream != base.response.is_stream:
+            untried = _SWAPS
             continue
         trial = trial_of(case.name, bent, given, request=base.asked, case=case, source=_source(case, base))
         if trial is not None:
-            yield trial
+            return trial
+        untried = _NO_JSON
+    return next(filter(None, (_bent_at_urls(base, case) for base in bases)), untried)
+
+
+def _not_applying(bases: Sequence[Base], case: EdgeCase) -> Untried:
+    if case.needs_request and not any(base.request for base in bases):
+        return _NO_REQUEST
+    if case.level in _IN_PICTURES and urls_of(bases[0].response):
+        return _NO_PAYLOAD if bases[0].inline else _NOT_FETCHED
+    return Untried(f"needs {_needed(case, bases[0])}", "such a response as from_response (--from-response)")
+
+
+def _needed(case: EdgeCase, base: Base) -> str:
+    """What it applies to, and the base is not, in the fewest words."""
+    able = [plain for asked, plain in plain_responses() if case.applies(plain, asked)]
+    if base.response.is_stream and not any(plain.is_stream for plain in able):
+        return "an answer that is no stream"
+    if not base.response.is_stream and all(plain.is_stream for plain in able):
+        return "a stream"
+    if all(plain.status >= 400 for plain in able):
+        return "an error answer"
+    return f"{case.applies_to[0].lower()}{case.applies_to[1:]}"
+
+
+def _bent_at_urls(base: Base, case: EdgeCase) -> Trial | None:
+    """The plain answer, with what the case makes of its pictures at its urls; None where it makes nothing of them."""
+    if base.inline is None or case.level not in _IN_PICTURES or case.needs_request or not case.applies(base.inline):
+        return None
+    bent = case(base.inline)
+    served = served_by(base.response, bent)
+    if served in ({}, served_by(base.response, base.inline)):
+        return None
+    trial = trial_of(case.name, bent, "http", case=case, source=base.source)
+    assert trial is not None, "a whole response is visible to a client"
+    return replace(
+        trial,
+        response=base.response,
+        path=trial.path.replace(".b64_json", ".url"),
+        served=served,
+        pictured=f'EDGE_CASES["{case.name}"](inlined({base.source}))',
+    )
 
 
 def _source(case: EdgeCase, base: Base) -> str:
@@ -85,7 +186,7 @@ def _source(case: EdgeCase, base: Base) -> str:
     return f'EDGE_CASES["{case.name}"]({base.source}, {base.request_source})' if base.request_source else ""
 
 
-def _asked(call: Callable[[Trial], Outcome]) -> HTTPRequest:
+def _asked(call: Call) -> HTTPRequest:
     """The first request that the client makes on an images route, found by letting it ask once."""
     trial = trial_of("plain", plain_responses()[0][1], "http")
     assert trial is not None, "a whole response is visible to a client"
@@ -95,7 +196,7 @@ def _asked(call: Callable[[Trial], Outcome]) -> HTTPRequest:
     did = "returned" if outcome.kind == "accepted" else told(outcome)
     raise ConfigError(
         f"given='http': parse() asked nothing of an images route ({did}); it must make its request in the call, "
-        "with a client that stub() knows"
+        "with a client that stub() knows; what it asks other hosts for passes by with ignore_hosts (--ignore-host)"
     )
 
 
@@ -114,7 +215,8 @@ def fitting_answer(request: HTTPRequest) -> HTTPResponse:
     if response.status == 200:  # the same each time, and no longer than it has to be: it stands in reports
         headers = [("content-type", response.header("content-type") or ""), ("x-request-id", "req_local")]
         return map_pictures(HTTPResponse(200, headers, response.body), redrawn)
+    asked = asked_by(request)
     plain = [response for _, response in plain_responses()]
-    if asked_by(request).stream:
+    if asked.stream:
         return next(response for response in plain if response.is_stream)
-    return next(filter(url_answer, plain)) if _ASKS_FOR_URLS.search(request.body) else plain[0]
+    return next(filter(url_answer, plain)) if asked.response_format == "url" else plain[0]

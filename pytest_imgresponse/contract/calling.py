@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import json
 import os
 import sysconfig
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,8 +16,10 @@ from traceback import walk_tb
 from types import MethodType
 from typing import Any
 
+from pytest_imgresponse.contract.draining import drained, is_lazy
 from pytest_imgresponse.contract.outcome import Kind, Outcome
 from pytest_imgresponse.contract.trial import Given, Trial
+from pytest_imgresponse.errors import ImgResponseError
 
 Pictures = Callable[[Any], Iterable[bytes]]
 _TOLD = 160
@@ -28,12 +29,16 @@ _NOT_OWN = ("<", sysconfig.get_path("stdlib") + os.sep, str(Path(__file__).paren
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Calls a parser in the form that it takes; `pictures` gets the bytes of pictures out of what it returns."""
+    """Calls a parser in the form that it takes; `pictures` gets the bytes of pictures out of what it returns.
+
+    Requests to `ignore_hosts` are no business of the stub that answers a client.
+    """
 
     parse: Callable[..., Any]
     given: Given
     rejects_with: tuple[type[BaseException], ...]
     pictures: Pictures | None = None
+    ignore_hosts: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -53,7 +58,7 @@ class Caller:
             return self._outside_loop(trial)
         from pytest_imgresponse.cassette.stub import stub
 
-        with stub(trial.response) as stubbed:
+        with stub(trial.response, pictures=trial.served, ignore_hosts=self.ignore_hosts) as stubbed:
             outcome = self._outside_loop(trial)
         return replace(outcome, asked=tuple(stubbed.requests))
 
@@ -68,25 +73,19 @@ class Caller:
 
     def _outcome(self, trial: Trial) -> Outcome:
         arguments = self._arguments(trial)
-        through = ""
+        lazy = False
         began = time.perf_counter()
         try:
             result = self.parse(*arguments)
-            if inspect.isawaitable(result):
-                through = "asyncio.run"
-                # A loop of its own that is not made the thread's: the suite may have set one.
-                with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
-                    result = runner.run(_awaited(result))
-            elif isinstance(result, Iterator):
-                through = "list"
-                result = list(result)
+            lazy = is_lazy(result)
+            result = drained(result)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - a parser may raise anything, SystemExit too
             outcome = Outcome(self._kind(error), _told(error), _where(error))
         else:
             outcome = Outcome("accepted", lost=self._lost(trial, result))
-        return replace(outcome, seconds=time.perf_counter() - began, through=through)
+        return replace(outcome, seconds=time.perf_counter() - began, lazy=lazy)
 
     def _arguments(self, trial: Trial) -> tuple[Any, ...]:
         if self.given == "http":
@@ -115,17 +114,15 @@ class Caller:
         return "accepted it with another picture than its own"
 
 
-async def _awaited(result: Awaitable[Any]) -> Any:
-    return await result
-
-
 def _told(error: BaseException) -> str:
     try:
         text = " ".join(str(error).split())
     except BaseException:  # noqa: BLE001 - an error that cannot be told is an error all the same
         text = "(its message cannot be read)"
     name = type(error).__name__
-    return f"{name}: {text[:_TOLD]}{'…' if len(text) > _TOLD else ''}" if text else name
+    if len(text) > _TOLD and not isinstance(error, ImgResponseError):  # ours say the way out at their end
+        text = f"{text[:_TOLD]}…"
+    return f"{name}: {text}" if text else name
 
 
 def _where(error: BaseException) -> str:

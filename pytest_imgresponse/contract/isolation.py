@@ -56,6 +56,7 @@ class IsolatedCaller:
     def __call__(self, trial: Trial) -> Outcome:
         """What the parser does with a trial. Raises `ConfigError` where it cannot be taken to a child."""
         connection = self._child[1] if self._child else self._started()
+        began = time.perf_counter()
         try:
             connection.send(trial)
             if not connection.poll(self._time_limit):
@@ -63,7 +64,8 @@ class IsolatedCaller:
                 return Outcome("hung", seconds=self._time_limit)
             outcome: Outcome = connection.recv()
         except (EOFError, OSError):
-            return Outcome("ended", _ending(self._end(_PATIENCE)))
+            seconds = time.perf_counter() - began
+            return Outcome("ended", _ending(self._end(_PATIENCE)), seconds=seconds)
         if outcome.kind == "out of memory":
             self._end(_PATIENCE)  # it may still hold what it took, and the next trial would suffer
         return outcome

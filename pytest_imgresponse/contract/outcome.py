@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from pytest_imgresponse.contract.trial import Trial, excuse_of
+from pytest_imgresponse.contract.trial import Trial
 from pytest_imgresponse.http import HTTPRequest
 
 Kind = Literal["accepted", "refused", "raised", "hung", "out of memory", "ended"]
@@ -18,8 +18,8 @@ class Outcome:
 
     `refused`: it raised one of `rejects_with`; `raised`: another exception; `hung` and `ended` (the whole process):
     only in isolation. `error` is the exception with its message, `where` the line that raised it, `lost` what is
-    wrong with the pictures that it gave, `asked` its requests under `stub`, `through` the function that what it
-    returned was put through: `asyncio.run`, `list` for a generator.
+    wrong with the pictures that it gave, `asked` its requests under `stub`; `lazy` says that what it returned had to be
+    run to its end.
     """
 
     kind: Kind
@@ -28,7 +28,7 @@ class Outcome:
     seconds: float = 0.0
     lost: str = ""
     asked: tuple[HTTPRequest, ...] = ()
-    through: str = ""
+    lazy: bool = False
 
 
 def told(outcome: Outcome) -> str:
@@ -51,13 +51,13 @@ def failure_of(trial: Trial, outcome: Outcome) -> str | None:
     if outcome.kind == "accepted":
         broken = bool(outcome.lost)
     elif outcome.kind == "refused":
-        broken = trial.verdict in ("valid", "unusual") and not excuse_of(trial)
+        broken = trial.must_not_be_refused
     else:
         broken = True
     return told(outcome) if broken else None
 
 
-def signature_of(trial: Trial, outcome: Outcome) -> tuple[str, ...]:
+def cause_of(trial: Trial, outcome: Outcome) -> tuple[str, ...]:
     """What makes two failures one: the same exception from the same line, or the same field taken as it is."""
     if outcome.kind == "accepted":
         return ("accepted", outcome.lost or f"{trial.level} {_field(trial.path)}")

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import base64
 import re
-import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from textwrap import wrap
 from typing import Any
 
-from pytest_imgresponse.contract.outcome import Outcome
+from pytest_imgresponse._terminal import escaped
+from pytest_imgresponse.contract.outcome import Outcome, cause_of
 from pytest_imgresponse.contract.trial import Given, Trial
 from pytest_imgresponse.http import HTTPResponse
 
 _SHOWN = 240
 """Letters of a body that a row shows."""
+_WIDTH = 116
+"""Letters of a line of names."""
+_REASONS = 3
+"""Of those for which cases were not tried, in the one line that tells them; the report holds them all."""
 _PAYLOAD = re.compile(r"([A-Za-z0-9+/_-]{24})[A-Za-z0-9+/=_-]{40,}")
 
 
@@ -27,8 +33,18 @@ class Row:
     happened: str
     reproduce: str
 
+    @property
+    def cause(self) -> tuple[str, ...]:
+        """What it has in common with others that broke the contract in the same way."""
+        return cause_of(self.trial, self.outcome)
+
+    @property
+    def size(self) -> int:
+        """The bytes of its test case."""
+        return len(self.trial.response.body) + sum(map(len, self.trial.served.values()))
+
     def as_json(self) -> dict[str, Any]:
-        """The row for machines; the body in base64, for it may be anything."""
+        """The row for machines; the body and what is at its urls in base64, for they may be anything."""
         trial, response = self.trial, self.trial.response
         return {
             "case": trial.name,
@@ -42,89 +58,124 @@ class Row:
             "status": response.status,
             "headers": [list(pair) for pair in response.headers],
             "body": base64.b64encode(response.body).decode(),
+            "pictures": {url: base64.b64encode(data).decode() for url, data in trial.served.items()},
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """What `check_parser` found.
 
-    `tried` counts the plain answers and edge cases, `generated` the answers that were generated, those of shrinking
-    included. `excepted` are the failing cases of `except_for` with the reasons given, `unneeded` its others with why
-    they need not be there. `preamble` are the lines of Python that stand before each line to paste. `slowest` is the
-    name of a trial, and its seconds.
+    `tried` counts the plain answers and edge cases, and `accepted` those that the parser took; `generated` the answers
+    that were generated, those of shrinking included. `rows` are all trials that broke the contract. `excepted` are the
+    failing cases of `except_for` with the reasons given, `unneeded` its others with why they need not be there,
+    `not_tried` the cases that were left out, with why. `stopped` says why the run ended before its end. `preamble` are
+    the lines of Python that stand before each line to paste. `slowest` is the name of a trial, and its seconds.
     """
 
     parser: str
     given: Given
     tried: int
+    accepted: int
     generated: int
     rows: Sequence[Row]
     preamble: str = ""
     excepted: Mapping[str, str] = field(default_factory=dict)
     unneeded: Mapping[str, str] = field(default_factory=dict)
+    not_tried: Mapping[str, str] = field(default_factory=dict)
+    stopped: str = ""
     slowest: tuple[str, float] = ("", 0.0)
+
+    @property
+    def ways(self) -> list[list[Row]]:
+        """The rows by their cause, the smallest test case first."""
+        found: dict[tuple[str, ...], list[Row]] = {}
+        for row in self.rows:
+            found.setdefault(row.cause, []).append(row)
+        return [sorted(rows, key=lambda row: row.size) for rows in found.values()]
 
     @property
     def headline(self) -> str:
         """What came of it, in a sentence."""
         if not self.rows:
-            return f"{self.parser} keeps the contract of a parser"
-        ways = "1 way" if len(self.rows) == 1 else f"{len(self.rows)} ways"
-        return f"{self.parser} breaks the contract of a parser in {ways}"
+            so_far = ", as far as it was tried" if self.stopped else ""
+            return f"{self.parser} keeps the contract of a parser{so_far}"
+        ways = len(self.ways)
+        return f"{self.parser} breaks the contract of a parser in {ways} way{'s' if ways > 1 else ''}"
+
+    @property
+    def notes(self) -> list[str]:
+        """What else there is to say: exceptions, what was not tried, why it ended."""
+        notes = [f"excepted: {name} ({reason})" for name, reason in self.excepted.items()]
+        notes += [f"except_for names {name}, which {why}: take it out" for name, why in self.unneeded.items()]
+        if self.stopped:
+            notes.append(f"stopped: {self.stopped}")
+        if self.not_tried:
+            counts = Counter(self.not_tried.values()).most_common()
+            told = [*counts[:_REASONS], ("others", sum(count for _, count in counts[_REASONS:]))]
+            reasons = ", ".join(f"{why} ({count})" for why, count in told if count)
+            notes.append(f"{len(self.not_tried)} not tried: {reasons}")
+        return notes
 
     def as_json(self) -> dict[str, Any]:
-        """The report for machines."""
+        """The report for machines; each finding with the number of its way to break the contract, from 1."""
+        numbers = {rows[0].cause: number for number, rows in enumerate(self.ways, 1)}
         return {
             "parser": self.parser,
             "given": self.given,
             "tried": self.tried,
+            "accepted": self.accepted,
             "generated": self.generated,
             "slowest": {"case": self.slowest[0], "seconds": round(self.slowest[1], 4)},
             "excepted": dict(self.excepted),
             "unneeded": dict(self.unneeded),
+            "not_tried": dict(self.not_tried),
+            "stopped": self.stopped,
             "preamble": self.preamble,
-            "findings": [row.as_json() for row in self.rows],
+            "ways": len(numbers),
+            "findings": [{"way": numbers[row.cause], **row.as_json()} for row in self.rows],
         }
 
     def __str__(self) -> str:
-        """The report for people: a headline, a table, then for each row the test case and the way back."""
+        """The report for people: a headline, a table, then for each way its smallest test case and the way back."""
         return escaped("\n".join(self._lines()))
 
     def _lines(self) -> Iterator[str]:
         yield self.headline
+        name, seconds = self.slowest
+        slowest = f"; slowest: {name}, {seconds * 1000:.0f} ms" if name else ""
         yield (
-            f"  tried: {self.tried} plain answers and edge cases, {self.generated} generated answers "
-            f"(given={self.given!r}); slowest: {self.slowest[0]}, {self.slowest[1] * 1000:.0f} ms"
+            f"  tried: {self.tried} plain answers and edge cases, of which it accepted {self.accepted}; "
+            f"{self.generated} generated answers (given={self.given!r}){slowest}"
         )
-        for name, reason in self.excepted.items():
-            yield f"  excepted: {name} ({reason})"
-        for name, why in self.unneeded.items():
-            yield f"  except_for names {name}, which {why}: take it out"
+        yield from (f"  {note}" for note in self.notes)
         if self.rows:
             yield from self._table()
             yield from ("", "  The smallest test case of each, and the line that shows it again, after", "")
             yield from (f"    {line}" for line in self.preamble.splitlines())
-            for row in self.rows:
-                seen = f" (seen: {row.trial.seen})" if row.trial.seen else ""
-                yield from ("", f"  {row.trial.name}: {row.trial.reason}{seen}")
-                yield from (f"    {shortened(row.trial.response)}", f"    {row.reproduce}")
+            for rows in self.ways:
+                yield ""
+                yield from _details(rows)
 
     def _table(self) -> Iterator[str]:
-        width = max(len(row.trial.name) for row in self.rows)
+        firsts = [(rows[0].trial, rows[0].happened, len(rows)) for rows in self.ways]
+        width = max(len(trial.name) for trial, _, _ in firsts)
         yield from ("", f"  {'case':<{width}}  level   verdict    what happened")
         yield f"  {'-' * width}  ------  ---------  -------------"
-        for row in self.rows:
-            trial = row.trial
-            yield f"  {trial.name:<{width}}  {trial.level or '':<6}  {trial.verdict:<9}  {row.happened}"
+        for trial, happened, count in firsts:
+            others = f" (and {count - 1} more)" if count > 1 else ""
+            yield f"  {trial.name:<{width}}  {trial.level or '':<6}  {trial.verdict:<9}  {happened}{others}"
 
 
-def escaped(text: str) -> str:
-    """A text without what a terminal would obey: but for line ends, what cannot be printed is written as escapes."""
-    return "".join(
-        char if char.isprintable() or char == "\n" else char.encode("unicode_escape", "surrogatepass").decode()
-        for char in text
-    )
+def _details(rows: Sequence[Row]) -> Iterator[str]:
+    """The smallest test case of one way to break the contract, and the names of its others."""
+    smallest, *others = rows
+    trial = smallest.trial
+    yield f"  {trial.name}: {trial.reason}{f' (seen: {trial.seen})' if trial.seen else ''}"
+    yield f"    {shortened(trial.response)}"
+    yield f"    {smallest.reproduce}"
+    names = f"and {len(others)} more: {', '.join(row.trial.name for row in others)}"
+    yield from (f"    {line}" for line in wrap(names, _WIDTH)) if others else ()
 
 
 def shortened(response: HTTPResponse) -> str:
@@ -133,38 +184,3 @@ def shortened(response: HTTPResponse) -> str:
     text = " ".join(text.split())
     cut = f"{text[:_SHOWN]}… ({len(response.body)} bytes)" if len(text) > _SHOWN else text
     return f"{response.status} {response.content_type or 'no content type'}: {cut or '(empty)'}"
-
-
-def reproduction(trial: Trial, given: Given, through: str) -> str:
-    """The line of Python that gives the parser this trial again; what was generated is packed into it."""
-    response = trial.source or _packed(trial.response)
-    body = f"{response}.body" if trial.source else _unpacking(trial.response.body)
-    argument = {"bytes": body, "dict": f"json.loads({body})", "response": response, "http": ""}[given]
-    call = f"{through}(parse({argument}))" if through else f"parse({argument})"
-    return f"with stub({response}): {call}" if given == "http" else call
-
-
-def _packed(response: HTTPResponse) -> str:
-    """The Python expression of a response."""
-    return f"HTTPResponse({response.status}, {list(response.headers)!r}, {_unpacking(response.body)})"
-
-
-def _unpacking(body: bytes) -> str:
-    """The Python expression of bytes."""
-    return f'zlib.decompress(base64.b85decode("{base64.b85encode(zlib.compress(body, 9)).decode()}"))'
-
-
-def preamble_of(lines: Sequence[str], answer: HTTPResponse | None) -> str:
-    """What the lines need: imports, and of a client the `answer` to what it asked."""
-    text = "\n".join(lines)
-    answers = [f"answer = {_packed(answer)}"] if answer is not None and "(answer" in text else []
-    text += "".join(answers)
-    modules = [name for name in ("asyncio", "base64", "json", "zlib") if f"{name}." in text]
-    names = [name for name in ("EDGE_CASES", "HTTPResponse", "stub") if re.search(rf"\b{name}[\[(]", text)]
-    needed = {
-        f"import {', '.join(modules)}": modules,
-        f"from pytest_imgresponse import {', '.join(names)}": names,
-        "from pytest_imgresponse.edge_cases.plain import plain_responses": "plain_responses()" in text,
-        "# from_response: as it was given": "(from_response" in text,
-    }
-    return "\n".join([*(line for line, is_needed in needed.items() if is_needed), *answers])

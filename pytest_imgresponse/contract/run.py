@@ -2,73 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, Verbosity, settings
+from hypothesis import HealthCheck, Phase, Verbosity, currently_in_test_context, settings
 from hypothesis import given as drawn
 from hypothesis.errors import Flaky
 from hypothesis.strategies import SearchStrategy
 
 from pytest_imgresponse.checks import VERDICTS
-from pytest_imgresponse.contract.bases import Base, bases_of, trials_of
+from pytest_imgresponse.contract.bases import Base, Call, Untried, bases_of, trials_of
 from pytest_imgresponse.contract.calling import Caller
 from pytest_imgresponse.contract.isolation import IsolatedCaller
-from pytest_imgresponse.contract.outcome import Outcome, failure_of, signature_of
-from pytest_imgresponse.contract.report import Report, Row, preamble_of, reproduction
+from pytest_imgresponse.contract.outcome import Outcome, cause_of, failure_of, told
+from pytest_imgresponse.contract.pasting import line_of, preamble_of
+from pytest_imgresponse.contract.report import Report, Row
 from pytest_imgresponse.contract.trial import Given, Trial, trial_of
-from pytest_imgresponse.edge_cases import EdgeCase
+from pytest_imgresponse.edge_cases import EDGE_CASES, EdgeCase
 from pytest_imgresponse.errors import ConfigError
 from pytest_imgresponse.http import HTTPResponse
 from pytest_imgresponse.strategies import http_responses, variants
 
-Call = Callable[[Trial], Outcome]
 Watch = Callable[[str, str | None], None]
 """Told each trial's name, and why it broke the contract (None where it did not)."""
 
 _MOST = 5
 """Ways to break the contract that a run shrinks; who has mended these runs it again."""
+_MOST_LOST = 5
+"""Calls in a row that hang or end their process: each of the hundreds to come would cost as much."""
 
 
 def run_contract(
     caller: Caller,
     cases: Sequence[EdgeCase] | None,
     *,
+    definitions: Mapping[str, str],
     from_response: HTTPResponse | None = None,
     except_for: Mapping[str, str] | None = None,
     max_examples: int | None = None,
     limits: tuple[float, int] | None = None,
     watch: Watch = lambda name, happened: None,
+    report_on_interrupt: bool = False,
 ) -> Report:
     """The report of a parser, on all edge cases or on these.
 
-    `limits`, the seconds and the MiB of a call, put it in a child process. Raises `ConfigError` where nothing can be
-    tried, or a case of `cases` cannot.
+    `definitions` are the lines of Python that define `parse`, `pictures` and `from_response`. `limits`, the seconds
+    and the MiB of a call, put it in a child process. With `report_on_interrupt`, Ctrl-C ends it with the report of what
+    was tried until then. Raises `ConfigError` where a case of `cases` cannot be tried.
     """
     if max_examples is None:
         max_examples = settings().max_examples if cases is None else 0
-    with nullcontext(caller) if limits is None else IsolatedCaller(caller, *limits) as call:
-        bases = bases_of(call, caller.given, from_response)
-        run = _Run(call, caller.given, except_for or {}, watch)
-        for trial in trials_of(bases, cases, caller.given):
-            run.take(trial, call(trial))
-        _require_tried(run.names, cases, caller.given)
-        if max_examples:
-            run.generate(_answers(bases, from_response, caller.given), bases[0], max_examples)
-    answer = bases[0].response if bases[0].source == "answer" else None
-    return run.report(caller.name, cases, answer)
-
-
-def _require_tried(names: Collection[str], cases: Sequence[EdgeCase] | None, given: Given) -> None:
-    for case in cases or ():
-        if case.name not in names:
-            raise ConfigError(
-                f"cases names {case.name!r}, which cannot be tried with given={given!r}: it applies to "
-                f"{case.applies_to[0].lower()}{case.applies_to[1:]}; give from_response={{such a response}}"
-            )
-    if not names:
-        raise ConfigError(f"nothing can be tried: with given={given!r}, from_response has to be JSON")
+    if max_examples and currently_in_test_context():
+        raise ConfigError(
+            f"check_parser would generate {max_examples} answers, which Hypothesis does not allow within @given; give "
+            "max_examples=0 there, or call it outside"
+        )
+    run: _Run | None = None
+    try:
+        with nullcontext(caller) if limits is None else IsolatedCaller(caller, *limits) as call:
+            bases = bases_of(call, caller.given, from_response)
+            if bases[0].definition:
+                definitions = {**definitions, bases[0].source: bases[0].definition}
+            run = _Run(call, caller, except_for or {}, watch)
+            run.take_all(trials_of(bases, cases, caller.given), is_whole=cases is None)
+            if max_examples and not run.stopped:
+                run.generate(_answers(bases, from_response, caller.given), bases[0], max_examples)
+    except KeyboardInterrupt:
+        if run is None or not report_on_interrupt:
+            raise
+        run.stopped = "interrupted"
+    return run.report(EDGE_CASES if cases is None else [case.name for case in cases], definitions)
 
 
 def _answers(bases: Sequence[Base], from_response: HTTPResponse | None, given: Given) -> SearchStrategy[HTTPResponse]:
@@ -93,34 +97,69 @@ class _Drawn:
 
 
 class _Run:
-    """What a run has found so far."""
+    """What a run has found so far; `stopped` says why it ended before its end."""
 
-    def __init__(self, call: Call, given: Given, except_for: Mapping[str, str], watch: Watch) -> None:
+    def __init__(self, call: Call, caller: Caller, except_for: Mapping[str, str], watch: Watch) -> None:
         self._call = call
-        self._given = given
+        self._caller = caller
         self._except_for = except_for
         self._watch = watch
         self._rows: list[Row] = []
+        self._found: dict[tuple[str, ...], Row] = {}
         self._known: set[tuple[str, ...]] = set()
         self._excepted: dict[str, str] = {}
+        self._not_tried: dict[str, str] = {}
         self._slowest = ("", 0.0)
-        self._tried = 0
+        self._tried: set[str] = set()
+        self._accepted = 0
+        self._count = 0
         self._generated = 0
         self._hung = False
-        self.names: set[str] = set()
+        self.stopped = ""
 
-    def take(self, trial: Trial, outcome: Outcome) -> None:
+    def take_all(self, trials: Iterable[tuple[str, Trial | Untried]], *, is_whole: bool) -> None:
+        """Tries what can be tried. Raises `ConfigError` for a case that cannot, where it was named."""
+        first: tuple[Trial, Outcome] | None = None
+        lost = acceptable = 0
+        for name, trial in trials:
+            if isinstance(trial, Untried):
+                if not is_whole:
+                    raise ConfigError(
+                        f"the case {name!r} cannot be tried with given={self._caller.given!r}: it {trial.why}; "
+                        f"try it with {trial.way_out}"
+                    )
+                self._not_tried[name] = trial.why
+                continue
+            outcome = self._call(trial)
+            self._take(trial, outcome)
+            if trial.verdict != "invalid" and trial.response.status < 300:
+                first, acceptable = first or (trial, outcome), acceptable + 1
+            lost = lost + 1 if outcome.kind in ("hung", "ended") else 0
+            if lost == _MOST_LOST:
+                self.stopped = f"{lost} calls in a row hung or ended their process"
+                return
+        if is_whole and first is not None and not self._accepted:
+            self._keep_refusal_of_all(*first, acceptable)
+
+    def _take(self, trial: Trial, outcome: Outcome) -> None:
         """Judges what a parser did with an edge case or a plain answer."""
-        self._tried += 1
-        self.names.add(trial.name)
+        self._count += 1
+        self._tried.add(trial.name)
+        self._accepted += outcome.kind == "accepted"
         happened = self._judged(trial, outcome)
         if happened is None:
             return
-        self._known.add(signature_of(trial, outcome))
+        self._known.add(cause_of(trial, outcome))
         if trial.name in self._except_for:
             self._excepted[trial.name] = self._except_for[trial.name]
         else:
-            self._keep(trial, outcome, happened)
+            self._rows.append(self._row(trial, outcome, happened))
+
+    def _keep_refusal_of_all(self, trial: Trial, outcome: Outcome, count: int) -> None:
+        """A parser that never accepts anything keeps the contract where each refusal has its excuse."""
+        if all(row.trial is not trial for row in self._rows):
+            happened = f"accepted none of {count} answers that are not invalid: {told(outcome)}"
+            self._rows.append(self._row(trial, outcome, happened))
 
     def _judged(self, trial: Trial, outcome: Outcome) -> str | None:
         if outcome.seconds > self._slowest[1]:
@@ -129,30 +168,29 @@ class _Run:
         self._watch(trial.name, happened)
         return happened
 
-    def _keep(self, trial: Trial, outcome: Outcome, happened: str) -> None:
-        self._rows.append(Row(trial, outcome, happened, reproduction(trial, self._given, outcome.through)))
+    def _row(self, trial: Trial, outcome: Outcome, happened: str) -> Row:
+        return Row(
+            trial=trial,
+            outcome=outcome,
+            happened=happened,
+            reproduce=line_of(trial, self._caller.given, outcome, self._caller.ignore_hosts),
+        )
 
     def generate(self, answers: SearchStrategy[HTTPResponse], base: Base, max_examples: int) -> None:
         """Draws answers until nothing new is found, and keeps the smallest of each way to break the contract.
 
         Where the parser hangs it ends: each such answer costs the time limit.
         """
-        found: dict[tuple[str, ...], tuple[Trial, Outcome, str]] = {}
-        while len(found) < _MOST and not self._hung:
+        new = True
+        while new and len(self._found) < _MOST and not self._hung:
             # Hypothesis soon stops drawing when it has found something, and then what is rarer would go unseen.
-            new = self._drawn(answers, base, max_examples, _MOST - len(found))
-            found |= new
-            self._known |= new.keys()
-            if not new:
-                break
-        for trial, outcome, happened in found.values():
-            self._keep(trial, outcome, happened)
+            before = len(self._found)
+            self._draw(answers, base, max_examples)
+            self._known |= self._found.keys()
+            new = len(self._found) > before
 
-    def _drawn(
-        self, answers: SearchStrategy[HTTPResponse], base: Base, max_examples: int, most: int
-    ) -> dict[tuple[str, ...], tuple[Trial, Outcome, str]]:
+    def _draw(self, answers: SearchStrategy[HTTPResponse], base: Base, max_examples: int) -> None:
         signals: dict[tuple[str, ...], type[_Found]] = {}
-        smallest: dict[tuple[str, ...], tuple[Trial, Outcome, str]] = {}
 
         @settings(
             max_examples=max_examples,
@@ -165,43 +203,44 @@ class _Run:
         )
         @drawn(answers.map(_Drawn))
         def every(found: _Drawn) -> None:
-            trial = trial_of("generated", found.response, self._given, request=base.asked)
+            trial = trial_of("generated", found.response, self._caller.given, request=base.asked)
             if trial is None or self._hung:
                 return
             self._generated += 1
             outcome = self._call(trial)
             self._hung = outcome.kind == "hung"
             happened = self._judged(trial, outcome)
-            signature = signature_of(trial, outcome)
-            if happened is None or signature in self._known or (len(smallest) >= most and signature not in smallest):
+            cause = cause_of(trial, outcome)
+            if happened is None or cause in self._known or (len(self._found) >= _MOST and cause not in self._found):
                 return
-            smallest[signature] = (trial, outcome, happened)  # Hypothesis ends with the smallest of each
+            self._found[cause] = self._row(trial, outcome, happened)  # Hypothesis ends with the smallest of each
             if outcome.kind in ("hung", "out of memory", "ended"):
                 return  # each try to shrink it would cost a child, and the limit again
-            # Hypothesis tells failures apart by type and line: one type for each signature.
-            raise signals.setdefault(signature, type("_Found", (_Found,), {}))(happened)
+            # Hypothesis tells failures apart by type and line: one type for each cause.
+            raise signals.setdefault(cause, type("_Found", (_Found,), {}))(happened)
 
         try:
             every()
         except* (_Found, Flaky):
             pass
-        return smallest
 
-    def report(self, parser: str, cases: Sequence[EdgeCase] | None, answer: HTTPResponse | None) -> Report:
-        """What was found; `answer` is what the API would say to a client."""
-        told = self._except_for if cases is None else {case.name for case in cases} & set(self._except_for)
+    def report(self, names: Iterable[str], definitions: Mapping[str, str]) -> Report:
+        """What was found, of these cases; `definitions` are those of the names that lines to paste use."""
+        names = list(names)
+        rows = [*self._rows, *self._found.values()]
+        told_of = set(self._except_for).intersection(names) - self._excepted.keys()
+        left = [name for name in names if name not in self._tried and name not in self._not_tried]
         return Report(
-            parser,
-            self._given,
-            self._tried,
-            self._generated,
-            self._rows,
-            preamble_of([row.reproduce for row in self._rows], answer),
-            self._excepted,
-            {
-                name: "holds" if name in self.names else "is not tried here"
-                for name in sorted(told)
-                if name not in self._excepted
-            },
-            self._slowest,
+            parser=self._caller.name,
+            given=self._caller.given,
+            tried=self._count,
+            accepted=self._accepted,
+            generated=self._generated,
+            rows=rows,
+            preamble=preamble_of([row.reproduce for row in rows], definitions),
+            excepted=self._excepted,
+            unneeded={name: "holds" if name in self._tried else "is not tried here" for name in sorted(told_of)},
+            not_tried={**self._not_tried, **dict.fromkeys(left, "were left when it stopped")},
+            stopped=self.stopped,
+            slowest=self._slowest,
         )

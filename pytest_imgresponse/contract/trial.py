@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+from pytest_imgresponse import base64_text
 from pytest_imgresponse.answers import pretty
 from pytest_imgresponse.checks import VERDICTS, Level, Verdict, check
 from pytest_imgresponse.edge_cases import EdgeCase
-from pytest_imgresponse.edge_cases.subjects import object_of, subject_of
+from pytest_imgresponse.edge_cases.subjects import Subject, object_of
 from pytest_imgresponse.errors import ResponseError
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 from pytest_imgresponse.images import open_image, suffix_of
-from pytest_imgresponse.models import Image
 from pytest_imgresponse.sse import events_of
 
 Given = Literal["bytes", "dict", "response", "http"]
@@ -25,15 +25,18 @@ _PARTIAL, _FINAL = ".partial_image", ".completed"
 """How the types of image events end."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
     """One response, and what a parser must do with it.
 
-    `response` is what the parser can see: of a body alone neither the status nor the headers. `path` is that of
-    the worst finding. `pictures` are those in base64, in order, with None for an image that has none; `elsewhere`
-    says that there may be others, so that those which the parser gives are not compared. `source` is the Python
-    expression that makes the response again, empty for what was generated. `owed` says that it is the plain answer to
-    what the client itself asked for: nothing excuses its refusal.
+    `response` is what the parser can see: of a body alone neither the status nor the headers. `served` are the
+    pictures that a client finds at its urls, where they are those of the case. `path` is that of the worst finding.
+    `pictures` are those that are delivered, in order, with None for an image that has none; `elsewhere` says that
+    there may be others, so that those which the parser gives are not compared. `owed` says that it is the plain answer
+    to what the client itself asked for, or the one to start from: nothing excuses its refusal.
+
+    `source` is the Python expression that makes the response again, empty for what was generated; `pictured` that
+    of the response whose pictures are served.
     """
 
     name: str
@@ -45,8 +48,15 @@ class Trial:
     seen: str
     pictures: tuple[bytes | None, ...]
     elsewhere: bool
-    source: str
-    owed: bool
+    source: str = ""
+    owed: bool = False
+    served: Mapping[str, bytes] = field(default_factory=dict)
+    pictured: str = ""
+
+    @property
+    def must_not_be_refused(self) -> bool:
+        """Whether it is right, or merely unusual, and nothing excuses its refusal."""
+        return self.verdict in ("valid", "unusual") and (self.owed or not _is_excused(self))
 
 
 def trial_of(
@@ -74,17 +84,19 @@ def trial_of(
         kept = worst is None or verdict == case.verdict
         level = case.level if kept else level
         reason = case.reason if kept else f"{case.reason}; of this a parser sees {reason}"
+    pictures, elsewhere = _final_pictures(visible)
     return Trial(
-        name,
-        visible,
-        verdict,
-        level,
-        worst.path if worst else "",
-        reason,
-        case.seen if case else "",
-        *final_pictures(visible),
-        source,
-        owed,
+        name=name,
+        response=visible,
+        verdict=verdict,
+        level=level,
+        path=worst.path if worst else "",
+        reason=reason,
+        seen=case.seen if case else "",
+        pictures=pictures,
+        elsewhere=elsewhere,
+        source=source,
+        owed=owed,
     )
 
 
@@ -103,60 +115,56 @@ def _visible(response: HTTPResponse, given: Given) -> HTTPResponse | None:
     return HTTPResponse(200, {"content-type": "text/event-stream" if streams else "application/json"}, body)
 
 
-def excuse_of(trial: Trial) -> str:
-    """Why a parser may refuse what it would have to accept, empty where it may not.
+def _is_excused(trial: Trial) -> bool:
+    """Whether a parser may refuse what is right: an error, an image without a raster picture that can be opened.
 
-    It may insist on a raster picture that it can open, and Pillow's limits, or what it cannot decode, are its own.
+    Pillow's limits, and what it cannot decode, are its own.
     """
-    if trial.owed:
-        return ""
-    if trial.response.status >= 400:
-        return "it is an error"
     rasters = [data for data in trial.pictures if data is not None and suffix_of(data) != ".svg"]
-    if not rasters or len(rasters) < len(trial.pictures):
-        return "it holds no raster picture, or an image without one"
+    if trial.response.status >= 400 or not rasters or len(rasters) < len(trial.pictures):
+        return True
     try:
         for data in rasters:
             open_image(data)
-    except ResponseError as error:
-        return str(error)
-    return ""
+    except ResponseError:
+        return True
+    return False
 
 
-def final_pictures(response: HTTPResponse) -> tuple[tuple[bytes | None, ...], bool]:
+def pictures_of(response: HTTPResponse) -> list[bytes]:
+    """The pictures that an answer delivers in base64, in order."""
+    return [data for data in _final_pictures(response)[0] if data is not None]
+
+
+def _final_pictures(response: HTTPResponse) -> tuple[tuple[bytes | None, ...], bool]:
     """The pictures that an answer delivers, and whether there may be others; see `Trial`.
 
     Others are behind a url, or in events that are neither partial nor completed. What is partial is no picture yet.
     """
     found: list[bytes | None] = []
     elsewhere = False
-    for image, kind in _images(response):
+    for image, is_final in _images(response):
         text = image.get("b64_json")
-        others = isinstance(text, str) and not kind.endswith((_PARTIAL, _FINAL))
-        elsewhere = elsewhere or others or isinstance(image.get("url"), str)
-        if kind.endswith(_FINAL):
+        elsewhere = elsewhere or isinstance(image.get("url"), str) or (isinstance(text, str) and not is_final)
+        if is_final:
             found.append(_picture(text))
     return tuple(found), elsewhere
 
 
 def _picture(payload: object) -> bytes | None:
     """The picture of a payload, by lenient base64."""
-    if not isinstance(payload, str):
-        return None
-    try:
-        data = Image(b64_json=payload).image_bytes(lenient=True)
-    except ResponseError:
-        return None
-    return data if suffix_of(data) is not None else None
+    data = base64_text.read(payload).data if isinstance(payload, str) else None
+    return data if data is not None and suffix_of(data) is not None else None
 
 
-def _images(response: HTTPResponse) -> Iterator[tuple[dict[str, Any], str]]:
-    """The objects that may hold a payload, each with the type of its event."""
+def _images(response: HTTPResponse) -> Iterator[tuple[dict[str, Any], bool]]:
+    """The objects that may hold a payload, but for those of partial events; each with whether it is final."""
     if response.is_stream:
         for event in events_of(response.body):
             if (fields := object_of(event.data)) is not None:
-                kind = fields.get("type")
-                yield fields, kind if isinstance(kind, str) else event.name
+                told = fields.get("type")
+                kind = told if isinstance(told, str) else event.name
+                if not kind.endswith(_PARTIAL):
+                    yield fields, kind.endswith(_FINAL)
     elif response.status < 300:
-        answer = HTTPResponse(200, response.headers, response.body)
-        yield from ((image, _FINAL) for image in subject_of(answer).images())
+        yield from ((image, True) for image in Subject(object_of(response.body), ()).images())

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Protocol
 
 from pytest_imgresponse.checks.finding import Level, Verdict
@@ -66,6 +67,12 @@ class EdgeCase:
 
 EDGE_CASES: dict[str, EdgeCase] = {}
 """All edge cases by name, from the outermost level to the innermost."""
+
+
+def hint(name: object, known: Collection[str] = EDGE_CASES) -> str:
+    """The end of an error about a name that no edge case has: those near to it, or how to see them all."""
+    near = get_close_matches(str(name), known, n=3) or [each for each in known if str(name) in each][:3]
+    return f"; did you mean {' or '.join(near)}?" if near else "; `imgresponse cases` lists their names"
 
 
 def edge_case(verdict: Verdict, level: Level, *, seen: str, applies: Applies) -> Callable[[Bend], Bend]:

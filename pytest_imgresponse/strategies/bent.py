@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -12,6 +11,7 @@ from hypothesis.errors import InvalidArgument
 
 from pytest_imgresponse.checks.finding import LEVELS, VERDICTS, Level, Verdict
 from pytest_imgresponse.edge_cases import EDGE_CASES, EdgeCase
+from pytest_imgresponse.edge_cases.table import hint
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 from pytest_imgresponse.strategies.asking import Asked, require_one_of
 from pytest_imgresponse.strategies.bases import bend, kind_of, turned_by
@@ -127,9 +127,7 @@ def _row(case: object) -> EdgeCase:
         return case
     if isinstance(case, str) and case in EDGE_CASES:
         return EDGE_CASES[case]
-    near = get_close_matches(str(case), EDGE_CASES, n=3)
-    hint = f"did you mean {' or '.join(near)}?" if near else "`imgresponse cases` lists their names"
-    raise InvalidArgument(f"expected each of cases to be an edge case or the name of one; got {case!r}; {hint}")
+    raise InvalidArgument(f"expected each of cases to be an edge case or the name of one; got {case!r}{hint(case)}")
 
 
 @lru_cache(maxsize=256)
