@@ -13,7 +13,7 @@ from hypothesis.errors import InvalidArgument
 from pytest_imgresponse.checks.finding import LEVELS, VERDICTS, Level, Verdict
 from pytest_imgresponse.edge_cases import EDGE_CASES, EdgeCase
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
-from pytest_imgresponse.strategies.asking import Asked, require_one_of
+from pytest_imgresponse.strategies.asking import Wanted, require_one_of
 from pytest_imgresponse.strategies.bases import bend, kind_of, turned_by
 from pytest_imgresponse.strategies.responses import draw_choice, entropies
 from pytest_imgresponse.strategies.telling import Choice, http_answer
@@ -98,7 +98,7 @@ def http_responses(
     if way == 0:  # the plainest takes the fewest draws, so that whatever else fails shrinks to it
         return http_answer(Choice())
     if way % 2:
-        return http_answer(draw_choice(draw, Asked()), draw(entropies))
+        return http_answer(draw_choice(draw, Wanted()), draw(entropies))
     return draw(_bent_by(others, None, None, for_json=True)).bent
 
 

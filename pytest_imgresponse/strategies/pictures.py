@@ -22,7 +22,7 @@ _ENCODERS = (GifImagePlugin, JpegImagePlugin, WebPImagePlugin)
 SEEDS = 3
 LOOKS = SEEDS + 9
 """Pictures that differ in their colours alone: what is first drawn, and nine more to fill an answer with ten."""
-seeds: st.SearchStrategy[int] = st.integers(0, SEEDS - 1)
+seeds: st.SearchStrategy[int] = st.sampled_from(range(SEEDS))
 """What the first picture of an answer is drawn from. Few: each picture costs its making, once."""
 
 _FILE_SIZES = ("1024x1024", "256x256", "512x512", "8x8", "1536x1024", "1024x1536", "64x48", "17x31", "1792x1024")
