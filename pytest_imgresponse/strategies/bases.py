@@ -90,16 +90,16 @@ _NEWEST = Choice(model="gpt-image-2.5-sunburst", echo=True)
 _APART = Tokens(told_apart=True)
 
 Kind = Literal["answer", "stream", "error"]
-_FULL = 5
-"""Answers with all that gpt-image-1 tells: what a case hits there is not hidden by a field that is missing."""
+_FULL = 4
+"""Answers of one image with all that gpt-image-1 tells: no missing field hides what a case hits, no second image."""
 # The most telling first, in each kind.
 _BASES: dict[Kind, tuple[Base, ...]] = {
     "answer": (
         partial(_answer, _GPT),
-        partial(_answer, _GPT._replace(n=2, tokens=_APART)),
         partial(_answer, _GPT._replace(output_format="webp", size="1536x1024", tokens=_APART)),
         partial(_answer, _GPT._replace(output_format="jpeg", size="1024x1536")),
         partial(_answer, _GPT._replace(background="transparent")),
+        partial(_answer, _GPT._replace(n=2, tokens=_APART)),
         partial(_answer, Choice()),
         partial(_answer, Choice(model="dall-e-3")),
         partial(_answer, Choice(response_format="url")),

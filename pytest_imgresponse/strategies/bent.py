@@ -60,8 +60,8 @@ def edge_cases(
     """Generates responses that an edge case has bent: `case`, `request`, `response`, and the `bent` one.
 
     Mostly each case comes once, so that few draws go through the whole table, and always on the same response: where it
-    applies to one, an answer of gpt-image-1 (a PNG, two of them, a WebP, a JPEG, a transparent PNG). Else it comes on
-    any to which it applies: JSON answers of all kinds of models where it can, else streams, else errors.
+    applies to one, an answer of gpt-image-1 (a PNG, a WebP, a JPEG or a transparent PNG). Else it comes on any to which
+    it applies: JSON answers of all kinds of models where it can, else streams, else errors.
     `verdicts` and `levels` narrow the table, `cases` names rows of it (or holds them, or edge cases of your own).
 
     Shrinks to the first case of the table, on the response where it comes once.
