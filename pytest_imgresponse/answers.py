@@ -140,6 +140,14 @@ FAILURES: dict[str, Failure] = {
             None,
         ),
     ),
+    # Recorded: openllmetry, test_image_gen_metrics; reported: skales#280.
+    "unknown_parameter": Failure(
+        400,
+        {**_invalid("Unknown parameter: '$parameter'.", "unknown_parameter"), "param": "$parameter"},
+        {"parameter": "response_format"},
+    ),
+    # Recorded: openllmetry-js, image variation; reported: new-api#1234. Only its message tells what is wrong.
+    "invalid_model": Failure(400, _invalid("Invalid model $model. The model argument should be left blank.", None)),
     # Reported: gaoren002/GPT2Image-Pro#34.
     "server_error": Failure(
         500,

@@ -326,6 +326,17 @@ def test_each_error_is_reached():
     assert int(limited.header("retry-after-ms")) <= int(limited.header("retry-after")) * 1000
 
 
+def test_errors_name_a_parameter_or_tell_all_in_their_message():
+    unknown = plainest(error_responses(name="unknown_parameter"), lambda response: b"quality" in response.body)
+    assert unknown.json()["error"] == {
+        "message": "Unknown parameter: 'quality'.",
+        "type": "invalid_request_error",
+        "param": "quality",
+        "code": "unknown_parameter",
+    }
+    assert plainest(error_responses(name="invalid_model")).json()["error"]["code"] is None
+
+
 @pytest.mark.parametrize("name", [*FAILURES, "missing_key"])
 def test_an_error_by_name(name):
     error = plainest(error_responses(name=name)).json()["error"]

@@ -158,8 +158,9 @@ class LocalEndpoint:
 
         `name` is one of `invalid_api_key`, `moderation_blocked` (details: `stage`, `category`),
         `content_policy_violation`, `rate_limit_exceeded` (details: `retry_after` in seconds, `limit`),
-        `billing_hard_limit_reached`, `organization_unverified`, `server_error`; or a wire fault, one of `FAULTS`
-        (details: its parameters), which the endpoint's own next good answer meets.
+        `billing_hard_limit_reached`, `organization_unverified`, `unknown_parameter` (detail: `parameter`),
+        `invalid_model`, `server_error`; or a wire fault, one of `FAULTS` (details: its parameters), which the
+        endpoint's own next good answer meets.
         Raises `ConfigError` for other names and details.
         """
         if name in FAULTS:

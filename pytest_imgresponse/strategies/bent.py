@@ -13,7 +13,7 @@ from hypothesis.errors import InvalidArgument
 
 from pytest_imgresponse.checks.finding import LEVELS, VERDICTS, Level, Verdict
 from pytest_imgresponse.edge_cases import EDGE_CASES, EdgeCase
-from pytest_imgresponse.http import HTTPRequest, HTTPResponse
+from pytest_imgresponse.http import HTTPRequest, HTTPResponse, shortened
 from pytest_imgresponse.strategies.asking import Wanted
 from pytest_imgresponse.strategies.bases import bend, kind_of, turned_by
 from pytest_imgresponse.strategies.responses import draw_choice, entropies
@@ -42,7 +42,7 @@ class Bent(NamedTuple):
     def __repr__(self) -> str:
         """Short: a body holds pictures."""
         case, kind = self.case, self.response.content_type
-        return f"<{case.name} ({case.verdict}, {case.level}) of {kind}: {self.bent.body[:300]!r}…>"
+        return f"<{case.name} ({case.verdict}, {case.level}) of {kind}: {shortened(self.bent.body, 300)}>"
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         """As Hypothesis prints it; else it would print all fields."""

@@ -22,6 +22,7 @@ _DETAILS: dict[str, st.SearchStrategy[Any]] = {
     "category": st.sampled_from(("sexual", "violence", "self-harm", "hate", "illicit")),
     "retry_after": st.one_of(st.integers(0, 3600), st.sampled_from((0.02, 0.5, 1.5))),
     "limit": st.integers(1, 10_000),
+    "parameter": st.sampled_from(("response_format", "quality", "style", "input_fidelity")),
 }
 _KEYS = ("sk-proj-********************************a1B2", "sk-a", "undefined")
 _models = st.sampled_from(("gpt-image-1", "gpt-image-1.5", "gpt-image-2"))
@@ -32,9 +33,9 @@ def error_responses(draw: st.DrawFn, *, name: str | None = None) -> HTTPResponse
     """Generates the errors of the images API, with the status, headers and body that the real one sends.
 
     A wrong or missing key, a prompt or picture that the safety system blocked, a rate limit (with `retry-after` and
-    `retry-after-ms`), the billing limit, an organization that is not verified, and an error of the server; what they
-    name (categories, waits, limits, models, request ids) is drawn. `name` fixes the error: one that
-    `LocalEndpoint.fail` takes, or `missing_key`.
+    `retry-after-ms`), the billing limit, an organization that is not verified, a parameter that is not known, a model
+    that does not do this, and an error of the server; what they name (categories, waits, limits, parameters, models,
+    request ids) is drawn. `name` fixes the error: one that `LocalEndpoint.fail` takes, or `missing_key`.
 
     Shrinks to a wrong key.
     """
