@@ -96,7 +96,8 @@ def _tokens(drawn: int | None) -> st.SearchStrategy[Tokens]:
     return st.builds(Tokens, _texts, _uploads, _drawn if drawn is None else st.just(drawn), _written, _told_apart)
 
 
-def usages() -> st.SearchStrategy[Usage]:
+@st.composite
+def usages(draw: st.DrawFn) -> Usage:
     """Generates usages of the GPT image models, whose parts add up to their sums.
 
     With and without image tokens in the prompt, text tokens in the output, and `output_tokens_details`, which
@@ -104,4 +105,4 @@ def usages() -> st.SearchStrategy[Usage]:
 
     Shrinks to one text token in and one token out, without `output_tokens_details`.
     """
-    return _tokens(None).map(Tokens.usage).map(Usage.model_validate)
+    return Usage.model_validate(draw(_tokens(None)).usage())
