@@ -147,7 +147,11 @@ class Image(_Payload):
 
 
 class ImagesResponse(Model):
-    """The answer of `/images/generations`, `/images/edits` and `/images/variations`."""
+    """The answer of `/images/generations`, `/images/edits` and `/images/variations`.
+
+    What both documents require it requires, though compatible servers leave it out, and `check` calls that unusual:
+    without `created`, or with a usage in money or in the names of the chat API, `HTTPResponse.json()` has the answer.
+    """
 
     created: Whole
     """When the images were created, in Unix seconds (reference)."""
