@@ -251,6 +251,49 @@ def headers(
     ]
 
 
+def seeded_headers(
+    seed: int,
+    now: float,
+    *,
+    identity: str | None = None,
+    organization: str | None = ORGANIZATION,
+    content_type: str = "application/json",
+    ms: int | None = None,
+) -> list[tuple[str, str]]:
+    """The same headers for the same seed: what is random in them is drawn from it, and what is not given here."""
+    entropy = Random(seed)  # noqa: S311 - no secret
+    identity = identity or request_id(entropy)
+    ms = entropy.randrange(3000, 60000) if ms is None else ms
+    return headers(now, identity, organization=organization, content_type=content_type, ms=ms, entropy=entropy)
+
+
+def usage(text: int, image: int, drawn: int, written: int = 0, *, told_apart: bool = True) -> dict[str, Any]:
+    """A usage in the recorded order, in tokens: text and images of the prompt, images and text that were generated.
+
+    The sum of the output is told in any case, its parts where `told_apart`: not before May 2026, nor in streams.
+    """
+    told: dict[str, Any] = {
+        "input_tokens": text + image,
+        "input_tokens_details": {"image_tokens": image, "text_tokens": text},
+        "output_tokens": drawn + written,
+    }
+    if told_apart:
+        told["output_tokens_details"] = {"image_tokens": drawn, "text_tokens": written}
+    told["total_tokens"] = text + image + drawn + written
+    return told
+
+
+def svg_usage(text: int, written: int, *, model: str = "gpt-5", reasoning: int = 0) -> dict[str, Any]:
+    """What writing an SVG cost, in tokens: those of the prompt, of the text and of thinking."""
+    return {
+        "input_tokens": text,
+        "model": model,
+        "output_tokens": written + reasoning,
+        "reasoning_tokens": reasoning,
+        "total_tokens": text + written + reasoning,
+    }
+
+
 def pretty(value: Any) -> bytes:
     """JSON as the gpt-image models send it: two spaces, no newline at the end (recorded)."""
     return json.dumps(value, indent=2).encode()

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from random import Random
 from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -226,9 +225,7 @@ def _dumped(response: object) -> Any:
 @lru_cache(maxsize=64)
 def _headers(number: int) -> tuple[tuple[str, str], ...]:
     """The real API's, for the response of a number; the same in each stub of this process."""
-    entropy = Random(number)  # noqa: S311 - nothing secret
-    identity = answers.request_id(entropy)
-    return tuple(answers.headers(time.time(), identity, organization="imgresponse", entropy=entropy))
+    return tuple(answers.seeded_headers(number, time.time(), organization="imgresponse", ms=0))
 
 
 def _sendable(response: HTTPResponse, giver: str) -> HTTPResponse:

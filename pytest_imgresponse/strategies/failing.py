@@ -7,11 +7,11 @@ from typing import Any
 from hypothesis import strategies as st
 
 from pytest_imgresponse import answers
-from pytest_imgresponse.answers import FAILURES, Refused
+from pytest_imgresponse.answers import FAILURES, ORGANIZATION, Refused
 from pytest_imgresponse.http import HTTPResponse
 from pytest_imgresponse.strategies.asking import require_one_of
 from pytest_imgresponse.strategies.responses import entropies, times
-from pytest_imgresponse.strategies.telling import FIRST_DAY, ORGANIZATION, sent_headers
+from pytest_imgresponse.strategies.telling import FIRST_DAY
 
 MISSING_KEY = "missing_key"
 NAMES = (*FAILURES, MISSING_KEY)
@@ -57,7 +57,8 @@ def http_error(
 ) -> HTTPResponse:
     """An error as HTTP; `details` are those of its row, `facts` the model and the key that it names."""
     named = {"model": "gpt-image-1", "key": _KEYS[0], **(facts or {})}
-    headers = sent_headers(now, entropy, known=name not in ("invalid_api_key", MISSING_KEY))
+    known = name not in ("invalid_api_key", MISSING_KEY)
+    headers = answers.seeded_headers(entropy, now, organization=ORGANIZATION if known else None)
     identity = dict(headers)["x-request-id"]
     refused = _refusal(name, details or {}, {**named, "organization": ORGANIZATION, "request_id": identity})
     return HTTPResponse(refused.status, [*headers, *refused.headers], refused.body)

@@ -16,7 +16,8 @@ from pytest_imgresponse.images.make import make_picture
 from pytest_imgresponse.strategies.asking import edges_of, require_one_of
 from pytest_imgresponse.strategies.flat_png import flat_png
 
-# Pillow imports them, and more, when it first needs one: not while Hypothesis takes the time of a draw.
+# Pillow imports them, and more, when it first needs one: not while Hypothesis takes the time of a draw. Named, or the
+# import would be taken for one that nobody needs.
 _ENCODERS = (GifImagePlugin, JpegImagePlugin, WebPImagePlugin)
 
 SEEDS = 3

@@ -14,7 +14,7 @@ from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 from pytest_imgresponse.strategies.asking import Wanted, require_integer, require_one_of
 from pytest_imgresponse.strategies.pictures import payload_of
 from pytest_imgresponse.strategies.responses import draw_choice, entropies
-from pytest_imgresponse.strategies.telling import PROMPT, Choice, asked_look, asking, sent_headers
+from pytest_imgresponse.strategies.telling import PROMPT, Choice, asked_look, asking
 
 Operation = Literal["generation", "edit"]
 OPERATIONS: tuple[Operation, ...] = get_args(Operation)
@@ -105,7 +105,7 @@ def http_stream(chosen: StreamChoice, entropy: int = 0) -> HTTPResponse:
         completed["safety_identifier"] = choice.safety_identifier
     completed["usage"] = choice.tokens._replace(told_apart=False).usage()
     events.append(answers.event(f"{name}.completed", completed))
-    headers = sent_headers(choice.created, entropy, content_type="text/event-stream; charset=utf-8")
+    headers = answers.seeded_headers(entropy, choice.created, content_type="text/event-stream; charset=utf-8")
     return HTTPResponse(200, headers, b"".join(events))
 
 
