@@ -94,7 +94,7 @@ class HTTPRequest(_Message):
 
 def shortened(body: bytes, most: int = _MOST_SHOWN) -> str:
     """A body as Python writes it; a long one without its base64, up to `most` bytes, and then no Python any more."""
-    if len(body) <= _SHOWN:
+    if not isinstance(body, bytes) or len(body) <= _SHOWN:  # what is no body is shown too
         return repr(body)
     return f"{_BASE64_RUN.sub(_told, body)[:most]!r}…{len(body)} bytes"
 

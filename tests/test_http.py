@@ -36,6 +36,10 @@ def test_of_a_body_with_pictures_all_but_these_is_shown():
         ast.parse(shown)
 
 
+def test_what_is_no_body_is_shown_too():
+    assert repr(HTTPResponse(200, {}, "a" * 500)) == f"HTTPResponse(200, [], {'a' * 500!r})"
+
+
 def test_hypothesis_shows_it_so_too(recwarn: pytest.WarningsRecorder):
     """It warns of what is larger than 30,000 letters, which many a suite takes for an error."""
     find(st.builds(HTTPResponse, st.just(200), st.just({}), st.just(b"a" * 100_000)), lambda response: True)

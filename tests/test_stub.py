@@ -318,7 +318,7 @@ class TestResponses:
             (HTTPResponse(200, {}, "{}"), "expected bytes as body"),
             (HTTPResponse(200, {}, b"", reason=None), "expected a string as reason"),
             (HTTPResponse(None, {}, None), "expected an int as status and bytes as body"),
-            (HTTPResponse(None, {}, b"a" * 1000), "aaa\\.\\.\\.aaa.*; expected an int as status"),
+            (HTTPResponse(None, {}, b"a " * 500), "a a ?\\.\\.\\. ?a a.*; expected an int as status"),
         ],
     )
     def test_parts_that_no_client_could_read_are_refused_by_name(self, response, message):
