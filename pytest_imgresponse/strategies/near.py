@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -52,9 +52,7 @@ class _Near(NamedTuple):
 
     documents: tuple[Any, ...]
     ways: st.SearchStrategy[str]
-    once: st.SearchStrategy[_Change]
-    replaced: st.SearchStrategy[_Change]
-    often: st.SearchStrategy[list[_Change]]
+    changes: Mapping[str, st.SearchStrategy[Sequence[_Change]]]
     cases: st.SearchStrategy[list[EdgeCase]]
 
 
@@ -67,14 +65,14 @@ def variants(draw: st.DrawFn, response: HTTPResponse, request: HTTPRequest | Non
     bent by one to three edge cases, the innermost level first, so that they compose. A success is not made an error:
     `error_responses` has those. Whether a variant is right, `check` says.
 
-    Of a response with changed fields the status, the headers and the other fields stay. Its JSON is written anew, in
-    lines or without as it was: of a name that came twice the last value stays, and letters and numbers are written as
-    Python does (`1e3` as `1000.0`). Edge cases write it in lines.
+    Of a response with changed fields the status, the headers (but a length) and the other fields stay. Its JSON is
+    written anew, in lines or without as it was: of a name that came twice the last value stays, and letters and numbers
+    are written as Python does (`1e3` as `1000.0`). Edge cases write it in lines.
 
     `request` is what the response answers; with it, edge cases that depart from what was asked for are drawn too.
 
-    Shrinks to the response itself; one that is not, to a single change: a field dropped, put to a border or replaced
-    where that shows what fails, else one edge case.
+    Shrinks to the response itself; one that is not, to a single change: to a field dropped, put to a border or replaced
+    where Hypothesis finds one that fails, else to one edge case.
     """
     if not isinstance(response, HTTPResponse):
         raise InvalidArgument(f"expected response to be an HTTPResponse; got {response!r}")
@@ -87,11 +85,7 @@ def variants(draw: st.DrawFn, response: HTTPResponse, request: HTTPRequest | Non
             note(f"bent by {case.name}: {case.reason}")
             response = bent
         return response
-    if way == "often":
-        return _with_changes(response, near.documents, draw(near.often))
-    if way != "itself":
-        return _with_changes(response, near.documents, [draw(near.once if way == "once" else near.replaced)])
-    return response
+    return _with_changes(response, near.documents, draw(near.changes[way])) if way != "itself" else response
 
 
 @lru_cache(maxsize=4)
@@ -101,15 +95,13 @@ def _near(response: HTTPResponse, request: HTTPRequest | None) -> _Near:
     places = [path for number, document in enumerate(documents) for path in _places((number,), document)]
     if any(len(path) > DEEPEST for path in places):
         places = []
-    able = {"itself", "bent", *["once", "replaced", "often"] * bool(places)}
     once = st.sampled_from([*(_Change(path, _DROP) for path in places), *_at_borders(places, documents)])
     replaced = st.builds(_Change, st.sampled_from(places), _values)
+    often = st.lists(once | replaced, min_size=1, max_size=_MOST)
     return _Near(
         documents,
-        ways=st.sampled_from([way for way in _WAYS if way in able]),
-        once=once,
-        replaced=replaced,
-        often=st.lists(once | replaced, min_size=1, max_size=_MOST),
+        ways=st.sampled_from(_WAYS if places else ("itself", "bent")),
+        changes={"once": st.tuples(once), "replaced": st.tuples(replaced), "often": often},
         cases=st.lists(st.sampled_from(cases), min_size=1, max_size=_MOST),
     )
 
@@ -169,7 +161,7 @@ def composed(
                 yield case, response
 
 
-def _with_changes(response: HTTPResponse, documents: tuple[Any, ...], changes: list[_Change]) -> HTTPResponse:
+def _with_changes(response: HTTPResponse, documents: tuple[Any, ...], changes: Sequence[_Change]) -> HTTPResponse:
     values: Any = list(documents)
     for change in changes:
         note(f"changed {_words(change, documents)}")
