@@ -17,8 +17,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
-    from pytest_imgresponse.models import Image, StreamEvent
-
 
 def register() -> None:
     """Register the types of what is imported, and see to it that those of what will be are too."""
@@ -73,62 +71,50 @@ class _Loader:
         _register_types(module)
 
 
-def _responses(kind: Any) -> SearchStrategy[Any]:
-    from pytest_imgresponse.models import ImagesResponse
-    from pytest_imgresponse.strategies import images_responses
+def _drawn(name: str, **arguments: Any) -> Callable[[Any], SearchStrategy[Any]]:
+    """What a strategy of `strategies.by_type` draws, as the type that is asked for."""
 
-    if kind is ImagesResponse:
-        return images_responses()
-    return images_responses().map(_json_of).map(kind.model_validate)
+    def strategy(kind: Any) -> SearchStrategy[Any]:
+        from pytest_imgresponse.strategies import by_type
 
+        return by_type.of_type(kind, getattr(by_type, name)(**arguments))
 
-def _images(kind: Any) -> SearchStrategy[Any]:
-    from pytest_imgresponse.models import Image
-    from pytest_imgresponse.strategies import images_responses
-
-    images: SearchStrategy[Image] = images_responses().map(lambda response: (response.data or [])[0])
-    return images if kind is Image else images.map(_json_of).map(kind.model_validate)
+    return strategy
 
 
-def _json_of(model: Any) -> Any:
-    return model.model_dump(mode="json", exclude_unset=True)
-
-
-def _usages(_: type) -> SearchStrategy[Any]:
-    from pytest_imgresponse.strategies import usages
-
-    return usages()
-
-
-def _partial_events(_: type) -> SearchStrategy[Any]:
-    from hypothesis import strategies as st
-
-    # Of three partial ones the last is drawn, and so on: each index that there is.
-    return st.integers(1, 3).flatmap(lambda count: _events(-2, partial_images=count))
-
-
-def _completed_events(_: type) -> SearchStrategy[Any]:
-    return _events(-1)
-
-
-def _events(number: int, *, partial_images: int | None = None) -> SearchStrategy[StreamEvent]:
-    from pytest_imgresponse.models import event_from
-    from pytest_imgresponse.sse import events_of
-    from pytest_imgresponse.strategies import stream_responses
-
-    streams = stream_responses(partial_images=partial_images)
-    return streams.map(lambda response: event_from([*events_of(response.body)][number].data))
-
-
+_INPUT, _OUTPUT = _drawn("input_details"), _drawn("output_details")
 _TYPES: dict[str, dict[str, Callable[[Any], SearchStrategy[Any]]]] = {
+    "pytest_imgresponse.http": {"HTTPResponse": _drawn("http_responses"), "HTTPRequest": _drawn("requests")},
     "pytest_imgresponse.models": {
-        "ImagesResponse": _responses,
-        "Image": _images,
-        "Usage": _usages,
-        "PartialImageEvent": _partial_events,
-        "CompletedEvent": _completed_events,
+        "ImagesResponse": _drawn("images_responses"),
+        "Image": _drawn("images"),
+        "Usage": _drawn("usages"),
+        "InputTokensDetails": _INPUT,
+        "OutputTokensDetails": _OUTPUT,
+        "SvgUsage": _drawn("svg_usages"),
+        "PartialImageEvent": _drawn("partial_events"),
+        "CompletedEvent": _drawn("completed_events"),
+        "ErrorBody": _drawn("error_bodies"),
     },
-    "openai.types.images_response": {"ImagesResponse": _responses},
-    "openai.types.image": {"Image": _images},
+    "openai.types.images_response": {
+        "ImagesResponse": _drawn("images_responses"),
+        "Usage": _drawn("usages"),
+        "UsageInputTokensDetails": _INPUT,
+        "UsageOutputTokensDetails": _OUTPUT,
+        "SvgUsage": _drawn("svg_usages"),
+    },
+    "openai.types.image": {"Image": _drawn("images")},
+    "openai.types.image_gen_partial_image_event": {
+        "ImageGenPartialImageEvent": _drawn("partial_events", operation="generation")
+    },
+    "openai.types.image_edit_partial_image_event": {
+        "ImageEditPartialImageEvent": _drawn("partial_events", operation="edit")
+    },
+    "openai.types.image_gen_completed_event": {
+        "ImageGenCompletedEvent": _drawn("completed_events", operation="generation")
+    },
+    "openai.types.image_edit_completed_event": {
+        "ImageEditCompletedEvent": _drawn("completed_events", operation="edit")
+    },
 }
 """By module and class. A module is known by the name that the class is defined under."""

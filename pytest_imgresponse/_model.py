@@ -21,15 +21,23 @@ DEEPEST = 200
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _SHOWN = 5
 _SHOWN_LETTERS = 80
+_SHOWN_BEGINNING = 16
 _UNITS = {"created": " (Unix seconds)", "created_at": " (Unix seconds)"}
-_EXPECTED = {"list_type": "an array", "model_type": "an object", "dict_type": "an object", "int_type": "an integer"}
+_EXPECTED = {
+    "list_type": "an array",
+    "model_type": "an object",
+    "dict_type": "an object",
+    "int_type": "an integer",
+    "string_type": "a string",
+    "greater_than_equal": "an integer from 0",
+}
 
 
 class Model(BaseModel):
     """A model of JSON that keeps what it does not know and what it was not sent."""
 
     # Infinity is what Python makes of 1e999; as a constant it is dumped as it came, and not as null.
-    model_config = ConfigDict(extra="allow", strict=True, ser_json_inf_nan="constants")
+    model_config = ConfigDict(extra="allow", strict=True, ser_json_inf_nan="constants", use_attribute_docstrings=True)
 
     @classmethod
     def from_json(cls, body: bytes | str | dict[str, Any], *, source: str = "this body") -> Self:
@@ -48,8 +56,17 @@ class Model(BaseModel):
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         """The fields, of a long text its beginning: pytest and Hypothesis print them, and payloads are megabytes."""
         for name, value in super().__repr_args__():
-            long = isinstance(value, str) and len(value) > _SHOWN_LETTERS
-            yield name, f"{value[:_SHOWN_LETTERS]}… ({len(value)} letters)" if long else value
+            yield name, _Long(value) if isinstance(value, str) and len(value) > _SHOWN_LETTERS else value
+
+
+class _Long:
+    """Shows a text by its length and its beginning, as no Python: evaluated it would be another text."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return f"<{len(self._text)} letters: {self._text[:_SHOWN_BEGINNING]!r}…>"
 
 
 def loaded(body: bytes | str | dict[str, Any], source: str) -> Any:

@@ -140,6 +140,14 @@ FAILURES: dict[str, Failure] = {
             None,
         ),
     ),
+    # Recorded: openllmetry, test_image_gen_metrics; reported: skales#280.
+    "unknown_parameter": Failure(
+        400,
+        {**_invalid("Unknown parameter: '$parameter'.", "unknown_parameter"), "param": "$parameter"},
+        {"parameter": "response_format"},
+    ),
+    # Recorded: openllmetry-js, image variation; reported: new-api#1234. Only its message tells what is wrong.
+    "invalid_model": Failure(400, _invalid("Invalid model $model. The model argument should be left blank.", None)),
     # Reported: gaoren002/GPT2Image-Pro#34.
     "server_error": Failure(
         500,
@@ -241,6 +249,49 @@ def headers(
         ("cf-ray", f"{ray}-EWR"),
         ("alt-svc", 'h3=":443"; ma=86400'),
     ]
+
+
+def seeded_headers(
+    seed: int,
+    now: float,
+    *,
+    identity: str | None = None,
+    organization: str | None = ORGANIZATION,
+    content_type: str = "application/json",
+    ms: int | None = None,
+) -> list[tuple[str, str]]:
+    """The same headers for the same seed: what is random in them is drawn from it, and what is not given here."""
+    entropy = Random(seed)  # noqa: S311 - no secret
+    identity = identity or request_id(entropy)
+    ms = entropy.randrange(3000, 60000) if ms is None else ms
+    return headers(now, identity, organization=organization, content_type=content_type, ms=ms, entropy=entropy)
+
+
+def usage(text: int, image: int, drawn: int, written: int = 0, *, told_apart: bool = True) -> dict[str, Any]:
+    """A usage in the recorded order, in tokens: text and images of the prompt, images and text that were generated.
+
+    The sum of the output is told in any case, its parts where `told_apart`: not before May 2026, nor in streams.
+    """
+    told: dict[str, Any] = {
+        "input_tokens": text + image,
+        "input_tokens_details": {"image_tokens": image, "text_tokens": text},
+        "output_tokens": drawn + written,
+    }
+    if told_apart:
+        told["output_tokens_details"] = {"image_tokens": drawn, "text_tokens": written}
+    told["total_tokens"] = text + image + drawn + written
+    return told
+
+
+def svg_usage(text: int, written: int, *, model: str = "gpt-5", reasoning: int = 0) -> dict[str, Any]:
+    """What writing an SVG cost, in tokens: those of the prompt, of the text and of thinking."""
+    return {
+        "input_tokens": text,
+        "model": model,
+        "output_tokens": written + reasoning,
+        "reasoning_tokens": reasoning,
+        "total_tokens": text + written + reasoning,
+    }
 
 
 def pretty(value: Any) -> bytes:

@@ -17,6 +17,7 @@ from pytest_imgresponse.http import HTTPResponse
 LINK_SECONDS = 3600
 """How long a picture's url works (the images reference: "URLs are only valid for 60 minutes")."""
 
+_STORE = "https://oaidalleapiprodscus.blob.core.windows.net"
 _SAS_VERSION = "2024-08-04"
 _SYSTEM = SystemRandom()
 
@@ -30,6 +31,11 @@ def signed_query(secret: bytes, path: str, created: float) -> str:
         f"&skt={start}&ske={tomorrow}&sks=b&skv={_SAS_VERSION}"
     )
     return f"{query}&sig={_signature(secret, path, query)}"
+
+
+def signed_url(secret: bytes, path: str, created: float) -> str:
+    """The url of a picture in the real API's store, as recorded (ruby-openai, images_generations)."""
+    return f"{_STORE}{path}?{signed_query(secret, path, created)}"
 
 
 def _signature(secret: bytes, path: str, query: str) -> str:

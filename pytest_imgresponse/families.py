@@ -114,8 +114,8 @@ def output_tokens(family: Family, quality: str, width: int, height: int) -> int:
     """The output tokens of one picture.
 
     Those of gpt-image-1 and its kin are the guide's. For gpt-image-2 and later no table is public: here they
-    are gpt-image-1's for a square, by pixel count (xhigh and max: 1.5 and 2 times high), which is this
-    endpoint's own rule and no price list.
+    are gpt-image-1's for a square, by pixel count (xhigh and max: 1.5 and 2 times high), which is a
+    rule of this package and no price list.
     """
     tokens = _OUTPUT_TOKENS.get(quality, _OUTPUT_TOKENS["high"])
     if family.sizes:
@@ -124,7 +124,7 @@ def output_tokens(family: Family, quality: str, width: int, height: int) -> int:
 
 
 def input_tokens(prompt: str, uploads: Iterable[tuple[int, int]]) -> tuple[int, int]:
-    """The text and image tokens of a request, by this endpoint's own rule.
+    """The text and image tokens of a request, by a rule of this package.
 
     A text token for every four bytes of the prompt begun; 64 image tokens for every 256x256 tile begun of
     each input image; `uploads` are their sizes in pixels.

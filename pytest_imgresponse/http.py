@@ -16,7 +16,10 @@ from pytest_imgresponse.errors import ConfigError
 
 Headers = Mapping[str, str] | Sequence[tuple[str, str]]
 _SHOWN = 400
-"""Bytes of a body that a repr shows: pytest and Hypothesis print it, and two megabytes are no help."""
+"""Bytes of a body that a repr shows whole: pytest and Hypothesis print it, and two megabytes are no help."""
+_MOST_SHOWN = 4000
+"""Bytes of a longer body that are shown when long runs of base64 are left out: its JSON, or all events."""
+_BASE64_RUN = re.compile(rb"[A-Za-z0-9+/_-]{200,}={0,2}")
 _KINDS = {int: "an int", str: "a str", bytes: "bytes"}
 
 
@@ -51,9 +54,9 @@ class _Message:
         object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
-        """What tells one message from another; of a long body its beginning and its length."""
+        """What tells one message from another; of a long body its length, and no base64."""
         start = [repr(getattr(self, name)) for name in ("status", "method", "url") if hasattr(self, name)]
-        return f"{type(self).__name__}({', '.join([*start, repr(list(self.headers)), _shortened(self.body)])})"
+        return f"{type(self).__name__}({', '.join([*start, repr(list(self.headers)), shortened(self.body)])})"
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         """The same for Hypothesis and IPython, which print every field of a dataclass otherwise."""
@@ -104,8 +107,15 @@ class HTTPRequest(_Message):
         object.__setattr__(self, "headers", _pairs(headers))
 
 
-def _shortened(body: bytes) -> str:
-    return repr(body) if len(body) <= _SHOWN else f"{body[:_SHOWN]!r}…{len(body)} bytes"
+def shortened(body: bytes, most: int = _MOST_SHOWN) -> str:
+    """A body as Python writes it; a long one without its base64, up to `most` bytes, and then no Python any more."""
+    if len(body) <= _SHOWN:
+        return repr(body)
+    return f"{_BASE64_RUN.sub(_told, body)[:most]!r}…{len(body)} bytes"
+
+
+def _told(run: re.Match[bytes]) -> bytes:
+    return b"<%d letters: %s...>" % (len(run[0]), run[0][:8])
 
 
 def _pairs(headers: Headers) -> tuple[tuple[str, str], ...]:

@@ -114,7 +114,8 @@ class _Payload(Model):
         if data is not None:
             raise ResponseError(f"b64_json ({text[:40]!r}) is empty: expected a picture in base64")
         hint = "; image_bytes(lenient=True) reads it" if not lenient and read(text).data else ""
-        raise ResponseError(f"b64_json ({text[:40]!r}…) is no base64: {_flaw(text)}{hint}")
+        shown = f"{text[:40]!r}{'…' * (len(text) > 40)}"
+        raise ResponseError(f"b64_json ({shown}) is no base64: {_flaw(text)}{hint}")
 
     def open(self, *, lenient: bool = False) -> PillowImage:
         """The picture, loaded by Pillow; `lenient` is that of `image_bytes`.
@@ -122,7 +123,10 @@ class _Payload(Model):
         Raises `ResponseError` where that does, and for what is no raster picture (an SVG), or of more pixels than
         `pytest_imgresponse.images.PIXEL_LIMIT`.
         """
-        return open_image(self.image_bytes(lenient=lenient))
+        data = self.image_bytes(lenient=lenient)
+        if suffix_of(data) == ".svg":
+            raise ResponseError("this image is an SVG, which is no raster picture: image_bytes() has its text")
+        return open_image(data)
 
     @property
     def format(self) -> OutputFormat | None:
@@ -143,7 +147,11 @@ class Image(_Payload):
 
 
 class ImagesResponse(Model):
-    """The answer of `/images/generations`, `/images/edits` and `/images/variations`."""
+    """The answer of `/images/generations`, `/images/edits` and `/images/variations`.
+
+    What both documents require it requires, though compatible servers leave it out, and `check` calls that unusual:
+    without `created`, or with a usage in money or in the names of the chat API, `HTTPResponse.json()` has the answer.
+    """
 
     created: Whole
     """When the images were created, in Unix seconds (reference)."""
@@ -247,6 +255,7 @@ def event_from(data: bytes | str | dict[str, Any], *, source: str = "this event"
 
 
 def _flaw(text: str) -> str:
-    if found := _NO_BASE64.search(text.rstrip("=")):
+    letters = text.rstrip("=")
+    if found := _NO_BASE64.search(letters):
         return f"{found[0]!r} at {found.start()} is out of place"
-    return f"a length of {len(text)} and that padding do not make whole groups of four"
+    return f"its letters ({len(letters)}) and padding ({len(text) - len(letters)}) do not make groups of four"

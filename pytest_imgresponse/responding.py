@@ -6,7 +6,6 @@ import reprlib
 import sys
 import time
 from functools import lru_cache
-from random import Random
 from typing import TYPE_CHECKING, Any
 
 from pytest_imgresponse import answers
@@ -54,6 +53,4 @@ def _dumped(given: object, giver: str) -> Any:
 @lru_cache(maxsize=64)
 def _headers(number: int) -> tuple[tuple[str, str], ...]:
     """For the response of a number the same all through this process."""
-    entropy = Random(number)  # noqa: S311 - nothing secret
-    identity = answers.request_id(entropy)
-    return tuple(answers.headers(time.time(), identity, organization="imgresponse", entropy=entropy))
+    return tuple(answers.seeded_headers(number, time.time(), organization="imgresponse", ms=0))

@@ -795,8 +795,8 @@ class TestErrors:
                 "teapot",
                 {},
                 "no error is called 'teapot'; expected one of billing_hard_limit_reached, "
-                "content_policy_violation, invalid_api_key, moderation_blocked, organization_unverified, "
-                f"rate_limit_exceeded, server_error, or a wire fault: {', '.join(FAULTS)}",
+                "content_policy_violation, invalid_api_key, invalid_model, moderation_blocked, organization_unverified, "
+                f"rate_limit_exceeded, server_error, unknown_parameter, or a wire fault: {', '.join(FAULTS)}",
             ),
             ("server_error", {"color": 1}, "'server_error' has no detail 'color'; it takes none"),
             (

@@ -16,8 +16,21 @@ import openai.types
 import pytest
 from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
+from openai.types import images_response
 
-from pytest_imgresponse import CompletedEvent, Image, ImagesResponse, PartialImageEvent, Usage, _hypothesis
+from pytest_imgresponse import (
+    CompletedEvent,
+    HTTPRequest,
+    HTTPResponse,
+    Image,
+    ImagesResponse,
+    PartialImageEvent,
+    Usage,
+    _hypothesis,
+    check,
+    models,
+)
+from pytest_imgresponse.strategies import base64_payloads, image_files
 
 
 def python(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -34,8 +47,20 @@ TYPES = [
     Usage,
     PartialImageEvent,
     CompletedEvent,
+    models.InputTokensDetails,
+    models.OutputTokensDetails,
+    models.SvgUsage,
+    models.ErrorBody,
     openai.types.ImagesResponse,
     openai.types.Image,
+    openai.types.ImageGenPartialImageEvent,
+    openai.types.ImageEditPartialImageEvent,
+    openai.types.ImageGenCompletedEvent,
+    openai.types.ImageEditCompletedEvent,
+    images_response.Usage,
+    images_response.UsageInputTokensDetails,
+    images_response.UsageOutputTokensDetails,
+    images_response.SvgUsage,
 ]
 
 
@@ -46,6 +71,47 @@ def test_what_is_drawn_is_of_the_type_and_valid(kind, data):
     drawn = data.draw(st.from_type(kind))
     assert type(drawn) is kind
     assert kind.model_validate(drawn.model_dump(mode="json", exclude_unset=True)) == drawn
+
+
+def test_every_model_is_known():
+    ours = {each for each in vars(models).values() if isinstance(each, type) and issubclass(each, models.Model)}
+    assert {each.__name__ for each in ours if each.__name__[0] != "_"} - {"Model"} == set(
+        _hypothesis._TYPES["pytest_imgresponse.models"]
+    )
+    for module, kinds in _hypothesis._TYPES.items():
+        for name in kinds:
+            assert isinstance(getattr(importlib.import_module(module), name), type)
+
+
+@settings(max_examples=20)
+@given(st.from_type(HTTPResponse), st.from_type(HTTPRequest))
+def test_a_message_is_one_of_the_api(response, request):
+    assert check(response) == []
+    assert request.json()["prompt"]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "shown"),
+    [
+        (st.from_type(Image), "Image(b64_json=<8288 letters: 'iVBORw0KGgoAAAAN'…>"),
+        (st.from_type(Usage), "Usage(input_tokens=1, output_tokens=1, total_tokens=2, "),
+        (st.from_type(PartialImageEvent), "PartialImageEvent(b64_json=<8292 letters"),
+        (image_files(), "picture_of(output_format='png', size='1024x1024', transparent=False, seed=0)"),
+        (base64_payloads(), "payload_of(output_format='png', size='1024x1024', transparent=False, seed=0)"),
+    ],
+    ids=str,
+)
+def test_a_failing_test_shows_the_value_in_few_letters(strategy, shown):
+    @settings(database=None, derandomize=True, max_examples=5)
+    @given(strategy)
+    def fails(drawn):
+        raise AssertionError
+
+    with pytest.raises(AssertionError) as raised:
+        fails()
+    notes = "".join("".join(raised.value.__notes__).split())
+    assert "drawn=" + shown.replace(" ", "") in notes.replace(",)", ")")
+    assert len(notes) < 500
 
 
 @settings(max_examples=20)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+
 import pytest
 from hypothesis import find
 from hypothesis import strategies as st
@@ -20,6 +22,18 @@ def test_of_a_long_body_the_beginning_is_shown_and_the_length():
     shown = repr(HTTPResponse(200, [TYPE], b"a" * 2_000_000))
     assert len(shown) < 600
     assert shown.endswith("…2000000 bytes)")
+
+
+def test_of_a_body_with_pictures_all_but_these_is_shown():
+    item = b'{"b64_json": "' + b"iVBORw0KGgo" + b"A" * 8000 + b'=="}'
+    shown = repr(HTTPResponse(200, [TYPE], b'{"created": 1, "data": [%s, %s], "size": "1024x1024"}' % (item, item)))
+    picture = '{"b64_json": "<8013 letters: iVBORw0K...>"}'
+    assert shown == (
+        "HTTPResponse(200, [('content-type', 'application/json')], "
+        f"""b'{{"created": 1, "data": [{picture}, {picture}], "size": "1024x1024"}}'…16107 bytes)"""
+    )
+    with pytest.raises(SyntaxError):
+        ast.parse(shown)
 
 
 def test_hypothesis_shows_it_so_too(recwarn: pytest.WarningsRecorder):

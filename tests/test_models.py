@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import inspect
 import json
 import math
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -193,8 +192,8 @@ def test_there_are_recordings_of_openai(recordings):
         ({"created": 1, "data": {"0": {}}}, '$.data: expected an array, got {"0": {}}'),
         ({"created": 1, "data": "a" * 99}, '$.data: expected an array, got "' + "a" * 79 + "…"),
         ({"created": 1, "data": [{}, None]}, "$.data[1]: expected an object, got null"),
-        ({"created": 1, "data": [{"b64_json": 7}]}, "$.data[0].b64_json: expected a valid string, got 7"),
-        ({"created": 1, "size": 1024}, "$.size: expected a valid string, got 1024"),
+        ({"created": 1, "data": [{"b64_json": 7}]}, "$.data[0].b64_json: expected a string, got 7"),
+        ({"created": 1, "size": 1024}, "$.size: expected a string, got 1024"),
         ({"created": 1, "usage": []}, "$.usage: expected an object, got []"),
         (
             {"created": 1, "usage": {**TOKENS, "total_tokens": 1.5}},
@@ -204,7 +203,10 @@ def test_there_are_recordings_of_openai(recordings):
             {"created": 1, "usage": {**TOKENS, "total_tokens": "1"}},
             '$.usage.total_tokens: expected an integer, got "1"',
         ),
-        ({"created": 1, "usage": {**TOKENS, "total_tokens": -1}}, "expected greater than or equal to 0, got -1"),
+        (
+            {"created": 1, "usage": {**TOKENS, "total_tokens": -1}},
+            "$.usage.total_tokens: expected an integer from 0, got -1",
+        ),
         ({"created": 1, "usage": {}}, "$.usage.input_tokens is required; the fields there are []; $.usage.output_to"),
         ({"created": 1, "svg_usage": TOKENS}, "$.svg_usage.reasoning_tokens is required; the fields there are ["),
     ],
@@ -280,8 +282,11 @@ def test_an_event_comes_back(received, model):
             'image_generation.completed, image_edit.completed; got "heartbeat"',
         ),
         ({**EVENT, "created_at": 1.5}, "no CompletedEvent: $.created_at: expected an integer (Unix seconds), got 1.5"),
-        ({**PARTIAL, "partial_image_index": -1}, "PartialImageEvent: $.partial_image_index: expected greater than or"),
-        ({**PARTIAL, "b64_json": None}, "$.b64_json: expected a valid string, got null"),
+        (
+            {**PARTIAL, "partial_image_index": -1},
+            "PartialImageEvent: $.partial_image_index: expected an integer from 0, got -1",
+        ),
+        ({**PARTIAL, "b64_json": None}, "$.b64_json: expected a string, got null"),
         ({**EVENT, "b64_json": None}, '$: expected b64_json, or else a url, got {"type": "image_generation.completed"'),
         ({**EVENT, "b64_json": None, "url": None}, "$: expected b64_json, or else a url, got {"),
     ],
@@ -302,7 +307,7 @@ def test_an_error_body_is_read():
     received["moderation_details"] = {"moderation_stage": "output", "categories": ["sexual"]}
     assert dumped(ErrorBody.from_json(json.dumps(received))) == received
     assert "$.type is required" in refused({"message": "no"}, ErrorBody)
-    assert "$.message: expected a valid string, got 7" in refused({"message": 7, "type": "a"}, ErrorBody)
+    assert "$.message: expected a string, got 7" in refused({"message": 7, "type": "a"}, ErrorBody)
 
 
 def bent() -> list[Any]:
@@ -338,12 +343,12 @@ def test_the_models_agree_with_the_table_of_edge_cases(case, request_, response)
     ("payload", "message"),
     [
         ("", "b64_json ('') is empty: expected a picture in base64"),
-        ("no!", "b64_json ('no!'…) is no base64: '!' at 2 is out of place"),
+        ("no!", "b64_json ('no!') is no base64: '!' at 2 is out of place"),
         ("\U0001f98a", "is no base64: '\U0001f98a' at 0 is out of place"),
         ("QUI\ud800", "is no base64: '\\ud800' at 3 is out of place"),
         ("QQ==QQ==", "is no base64: '=' at 2 is out of place"),
         ("QQ=Q", "is no base64: '=' at 2 is out of place"),
-        ("A", "is no base64: a length of 1 and that padding do not make whole groups of four"),
+        ("A", "is no base64: its letters (1) and padding (0) do not make groups of four"),
         ("data:,x", "is no base64: ':' at 4 is out of place"),
         ("data:image/svg+xml,<svg/>", "is no base64: ':' at 4 is out of place"),
         ("data:image/png;base64,data:image/png;base64,QQ==", "is no base64: ':' at 4 is out of place"),
@@ -371,8 +376,8 @@ def test_nothing_but_trimmings_is_empty(payload):
         ("data:image/png;base64," + PAYLOAD, "':' at 4"),
         ("DATA:image/PNG;name=fox.png;charset=utf-8;BASE64," + PAYLOAD, "':' at 4"),
         (" data:;base64, " + PAYLOAD, "' ' at 0"),
-        (PAYLOAD.rstrip("="), "a length of"),
-        (PAYLOAD.rstrip("=") + "=" * 5, "a length of"),
+        (PAYLOAD.rstrip("="), r"its letters \([0-9]+\) and padding"),
+        (PAYLOAD.rstrip("=") + "=" * 5, r"its letters \([0-9]+\) and padding"),
         ("\r\n".join(PAYLOAD[i : i + 76] for i in range(0, len(PAYLOAD), 76)) + "\n", r"'\\r' at 76"),
         (PAYLOAD[:8] + " \t" + PAYLOAD[8:], "' ' at 8"),
     ],
@@ -422,7 +427,9 @@ def test_the_format_is_that_of_the_bytes(file_format):
     image = Image(b64_json=pybase64.b64encode(make_picture(file_format, 24, 16)).decode())
     assert image.format == file_format
     if file_format == "svg":
-        with pytest.raises(ResponseError, match="are no PNG, JPEG, WebP or GIF"):
+        with pytest.raises(
+            ResponseError, match=r"^this image is an SVG, which is no raster picture: image_bytes\(\) has its text$"
+        ):
             image.open()
     else:
         assert image.open().size == (24, 16)
@@ -447,24 +454,8 @@ def public_models() -> list[type[pydantic.BaseModel]]:
 
 @pytest.mark.parametrize("model", public_models(), ids=lambda model: model.__name__)
 def test_every_field_says_what_it_is_and_where_that_is_said(model):
-    documented = {}
-    for each in reversed(model.__mro__[:-2]):
-        if each.__module__ == models.__name__:
-            documented |= docstrings(each)
-    assert set(documented) == set(model.model_fields)
-    for name, text in documented.items():
-        assert any(source in text for source in ("reference", "SDK", "recorded", "reported")), f"{name}: {text}"
-
-
-def docstrings(model: type) -> dict[str, str]:
-    """The text below each field."""
-    (definition,) = ast.parse(inspect.getsource(model)).body
-    pairs = zip(definition.body, definition.body[1:], strict=False)
-    return {
-        field.target.id: text.value.value
-        for field, text in pairs
-        if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr)
-    }
+    for name, field in model.model_fields.items():
+        assert any(source in field.description for source in ("reference", "SDK", "recorded", "reported")), name
 
 
 SPECIFICATION = {
@@ -622,4 +613,6 @@ def test_a_narrower_list_of_values_and_a_field_that_is_gone_are_named():
 
 def test_a_long_payload_is_shown_by_its_beginning():
     image = Image(b64_json="A" * 2_000_000, revised_prompt="a fox")
-    assert repr(image) == f"Image(b64_json='{'A' * 80}… (2000000 letters)', url=None, revised_prompt='a fox')"
+    assert repr(image) == "Image(b64_json=<2000000 letters: 'AAAAAAAAAAAAAAAA'…>, url=None, revised_prompt='a fox')"
+    with pytest.raises(SyntaxError):
+        ast.parse(repr(image))

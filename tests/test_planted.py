@@ -14,6 +14,7 @@ from tests.benchmarks.planted import (
     WITHIN,
     answer_in,
     changed,
+    counts,
     right,
     search,
     shows,
@@ -53,6 +54,20 @@ def test_a_planted_bug_is_found_and_shown_alone(bug):
         assert one_change(found.fit.around, drawn)
     else:
         assert summary(drawn) == SHRUNK[bug.__name__]
+
+
+@pytest.mark.parametrize("bug", PLANTED, ids=lambda bug: bug.__name__)
+def test_a_planted_bug_is_found_whatever_the_seed(bug):
+    assert None not in counts(bug, 5)
+
+
+@pytest.mark.parametrize("seed", range(1, 4))
+@pytest.mark.parametrize(
+    "bug", [bug for bug in PLANTED if FITTING[bug].around is not None], ids=lambda bug: bug.__name__
+)
+def test_a_variant_shows_the_bug_alone_whatever_the_seed(bug, seed):
+    found = search(bug, seed=seed)
+    assert one_change(found.fit.around, found.drawn)
 
 
 def one_change(before, after):

@@ -63,7 +63,7 @@ def test_every_snippet_runs_and_the_fixture_records_and_replays(written, monkeyp
     ]
     record, replay = blocks("console")[1].split("\n", 1)[0], blocks("console")[1].split("\n")[1]
     assert (record, replay) == ("pytest --imgresponse-record=once", "pytest")
-    written.run(*record.split()[1:]).outcomes(passed=9).sent(3).says(blocks("text")[0].splitlines()[0])
+    written.run(*record.split()[1:]).outcomes(passed=10).sent(4).says(blocks("text")[0].splitlines()[0])
     monkeypatch.delenv("OPENAI_API_KEY")
     written.run("tests/test_logo.py").outcomes(passed=1).sent(0).says(blocks("text")[0].splitlines()[1])
 

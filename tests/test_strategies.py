@@ -13,7 +13,7 @@ import openai.types.image_edit_completed_event as edited
 import openai.types.image_gen_completed_event as generated
 import pybase64
 import pytest
-from hypothesis import HealthCheck, Phase, find, given, settings
+from hypothesis import HealthCheck, Phase, find, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import HypothesisWarning
 from PIL import Image as Pillow
@@ -21,7 +21,7 @@ from PIL import Image as Pillow
 from pytest_imgresponse import HTTPResponse, ImagesResponse, Usage, strategies
 from pytest_imgresponse.answers import FAILURES, pretty
 from pytest_imgresponse.checks import check
-from pytest_imgresponse.families import FAMILIES, OUTPUT_FORMATS
+from pytest_imgresponse.families import FAMILIES, OUTPUT_FORMATS, QUALITIES
 from pytest_imgresponse.images import suffix_of
 from pytest_imgresponse.sse import events_of
 from pytest_imgresponse.strategies import (
@@ -35,7 +35,7 @@ from pytest_imgresponse.strategies import (
     usages,
     variants,
 )
-from pytest_imgresponse.strategies.asking import Asked
+from pytest_imgresponse.strategies.asking import Wanted
 from pytest_imgresponse.strategies.responses import draw_choice
 from pytest_imgresponse.strategies.streams import draw_stream, http_stream, request_for_stream
 from pytest_imgresponse.strategies.telling import http_answer, request_for
@@ -176,10 +176,10 @@ def test_a_stream_is_accepted_by_the_judge_and_by_openai(response):
 @given(st.data())
 def test_what_is_drawn_is_what_its_request_asks_for(data):
     if data.draw(st.booleans()):
-        choice = draw_choice(data.draw, Asked())
+        choice = draw_choice(data.draw, Wanted())
         assert check(http_answer(choice), request_for(choice)) == []
     else:
-        chosen = draw_stream(data.draw, Asked(n=1, stream=True))
+        chosen = draw_stream(data.draw, Wanted(n=1, stream=True))
         assert check(http_stream(chosen), request_for_stream(chosen)) == []
 
 
@@ -269,6 +269,24 @@ def test_each_kind_of_answer_is_reached(reached):
     assert any(reached(response) for response in many(images_responses, 1000))
 
 
+@pytest.mark.parametrize("chosen", range(5))
+def test_a_hundred_examples_have_each_format_and_quality(chosen):
+    draws = []
+
+    @seed(chosen)
+    @settings(quick, max_examples=100, phases=[Phase.generate])
+    @given(images_responses())
+    def collect(drawn):
+        draws.append(drawn)
+
+    collect()
+    assert {response.output_format for response in draws} == {None, *OUTPUT_FORMATS}
+    assert {response.quality for response in draws} == {None, *QUALITIES}
+    assert sum(response.size is None for response in draws) < 40
+    assert len({response.created for response in draws}) > 50
+    assert len({response.size for response in draws}) > 15
+
+
 def test_images_of_an_answer_differ():
     two = plainest(images_responses(n=2))
     assert two.data[0].b64_json != two.data[1].b64_json
@@ -281,7 +299,12 @@ def test_images_of_an_answer_differ():
         lambda types, events: types == ["image_edit.partial_image"] * 3 + ["image_edit.completed"],
         lambda types, events: events[-1]["output_format"] == "webp" and events[-1]["background"] == "transparent",
         lambda types, events: events[-1]["size"] == events[-1]["quality"] == events[-1]["background"] == "auto",
-        lambda types, events: "safety_identifier" in events[0],
+        lambda types, events: (
+            [events[-1][name] == "auto" for name in ("size", "quality", "background")] == [False, True, False]
+        ),
+        lambda types, events: (
+            len(events) > 1 and ["safety_identifier" in event for event in events[-2:]] == [False, True]
+        ),
     ],
 )
 def test_each_kind_of_stream_is_reached(reached):
@@ -301,6 +324,17 @@ def test_each_error_is_reached():
     assert {response.status for response in seen.values()} == {400, 401, 403, 429, 500}
     (limited,) = (response for (code, _), response in seen.items() if code == "rate_limit_exceeded")
     assert int(limited.header("retry-after-ms")) <= int(limited.header("retry-after")) * 1000
+
+
+def test_errors_name_a_parameter_or_tell_all_in_their_message():
+    unknown = plainest(error_responses(name="unknown_parameter"), lambda response: b"quality" in response.body)
+    assert unknown.json()["error"] == {
+        "message": "Unknown parameter: 'quality'.",
+        "type": "invalid_request_error",
+        "param": "quality",
+        "code": "unknown_parameter",
+    }
+    assert plainest(error_responses(name="invalid_model")).json()["error"]["code"] is None
 
 
 @pytest.mark.parametrize("name", [*FAILURES, "missing_key"])

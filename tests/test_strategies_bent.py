@@ -3,17 +3,37 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import Phase, find, given, settings
+from hypothesis import Phase, find, given, seed, settings
 from hypothesis import strategies as st
 
 from pytest_imgresponse.checks import check
-from pytest_imgresponse.checks.finding import LEVELS
+from pytest_imgresponse.checks.finding import LEVELS, VERDICTS
 from pytest_imgresponse.edge_cases import EDGE_CASES
 from pytest_imgresponse.edge_cases.table import EdgeCase
-from pytest_imgresponse.strategies import edge_cases, http_responses
+from pytest_imgresponse.strategies import bent, edge_cases, http_responses
+from pytest_imgresponse.strategies.bases import bend
+from pytest_imgresponse.strategies.telling import Choice, Tokens, http_answer, tokens_by_table
 
 quick = settings(database=None, max_examples=200, deadline=None, phases=[Phase.generate])
 EVENTS = "text/event-stream"
+
+
+def full(chosen):
+    return http_answer(chosen._replace(tokens=chosen.tokens._replace(drawn=usage_of(chosen))))
+
+
+def usage_of(chosen):
+    return chosen.n * tokens_by_table(chosen.model, chosen.quality, chosen.size)
+
+
+GPT = Choice(model="gpt-image-1", echo=True)
+APART = Tokens(told_apart=True)
+FULL = [
+    full(GPT),
+    full(GPT._replace(output_format="webp", size="1536x1024", tokens=APART)),
+    full(GPT._replace(output_format="jpeg", size="1024x1536")),
+    full(GPT._replace(background="transparent")),
+]
 
 
 def plainest(strategy, condition=lambda drawn: True):
@@ -46,24 +66,31 @@ def test_what_is_bent_is_judged_as_its_case_says(drawn):
     assert invalid[:1] == [case.level] * (case.verdict == "invalid")
 
 
-def test_an_edge_case_comes_first_on_the_plainest_response_and_then_on_others():
+def test_an_edge_case_comes_first_on_a_full_answer_and_then_on_others():
     first, *others = draws(edge_cases(cases=["data_url_prefix"]), 60)
-    assert first.response == plainest(http_responses())
+    assert (first, first.response) == (plainest(edge_cases(cases=["data_url_prefix"])), FULL[3])
     kinds = {(drawn.request.json()["model"], drawn.request.json().get("output_format")) for drawn in others}
     assert len(kinds) > 4
     assert {len(drawn.response.json()["data"]) for drawn in others} == {1, 2, 3, 4}
 
 
-def test_edge_cases_shrink_to_the_first_on_the_plainest_response():
+def test_edge_cases_shrink_to_the_first_on_a_full_answer():
     shrunk = plainest(edge_cases())
     assert shrunk.case is next(iter(EDGE_CASES.values()))
-    assert shrunk.response == plainest(http_responses())
+    assert shrunk.response in FULL
+
+
+def test_a_hundred_examples_are_bent_from_all_full_answers_alike():
+    """What a parser does to one field that some answers lack does not hide what it does to the cases."""
+    found = [drawn.response for drawn in draws(edge_cases(), 100)]
+    assert all(found.count(full) >= 8 for full in FULL)
+    assert sum(map(found.count, FULL)) > 80
 
 
 def test_what_fails_for_some_kinds_of_responses_shrinks_to_the_plainest_of_those():
-    webp = plainest(edge_cases(levels=["base64"]), lambda drawn: b'"webp"' in drawn.response.body)
-    assert webp.case is next(case for case in EDGE_CASES.values() if case.level == "base64")
-    assert webp.response.json()["created"] == 1_700_000_000
+    gif = plainest(edge_cases(levels=["base64"]), lambda drawn: b'"gif"' in drawn.response.body)
+    assert gif.case is next(case for case in EDGE_CASES.values() if case.level == "base64")
+    assert gif.response.json()["created"] == 1_700_000_000
 
 
 def test_a_bent_response_is_shown_short():
@@ -123,8 +150,40 @@ def test_plain_ones_alone_come_unasked():
 def test_plain_and_bent_ones_come_together():
     found = draws(http_responses(verdicts=("valid", "invalid")))
     invalid = [any(finding.verdict == "invalid" for finding in check(drawn)) for drawn in found]
-    assert 0.1 < sum(invalid) / len(found) < 0.8
-    assert not any(check(drawn) for drawn, bad in zip(found, invalid, strict=True) if not bad)
+    assert 0.25 < sum(invalid) / len(found) < 0.6
+    assert not any(
+        finding.verdict == "invalid"
+        for drawn, bad in zip(found, invalid, strict=True)
+        if not bad
+        for finding in check(drawn)
+    )
+
+
+@pytest.mark.parametrize("verdicts", [None, VERDICTS, ["valid", "invalid"]])
+@pytest.mark.parametrize("chosen", range(3))
+def test_about_half_of_a_hundred_are_bent_and_valid_cases_are_among_them(verdicts, chosen, monkeypatch):
+    names = []
+
+    def noted(case, *arguments):
+        names.append(case.name)
+        return bend(case, *arguments)
+
+    monkeypatch.setattr(bent, "bend", noted)
+
+    @seed(chosen)
+    @settings(quick, max_examples=100)
+    @given(http_responses(verdicts=verdicts))
+    def draw(drawn):
+        pass
+
+    draw()
+    assert 35 < len(names) < 75
+    assert {EDGE_CASES[name].verdict for name in names} == {*(verdicts or VERDICTS)}
+
+
+def test_the_verdict_valid_alone_is_for_plain_answers_however_it_is_given():
+    for verdicts in (["valid"], {"valid"}, ("valid", "valid")):
+        assert verdicts_of(http_responses(verdicts=verdicts)) == {""}
 
 
 def test_no_verdict_brings_in_streams_or_errors_unasked():
@@ -141,8 +200,8 @@ def test_a_level_brings_in_its_valid_cases_and_no_plain_ones():
 def test_named_cases_come_whatever_their_verdict():
     found = draws(http_responses(cases=["data_url_prefix", EDGE_CASES["truncated_body"]]), 40)
     assert {bool(b"data:image" in drawn.body) for drawn in found} == {True, False}
-    narrowed = draws(http_responses(cases=["data_url_prefix", "truncated_body"], verdicts=["invalid"]), 40)
-    assert not any(b"data:image" in drawn.body for drawn in narrowed)
+    for verdicts in (["valid"], ["invalid"], None):
+        assert draws(http_responses(cases=["data_url_prefix"], verdicts=verdicts), 1)[0].body.count(b"data:image") > 0
 
 
 def test_a_case_of_errors_comes_by_name():

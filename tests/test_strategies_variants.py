@@ -15,9 +15,11 @@ from pytest_imgresponse import HTTPRequest, HTTPResponse
 from pytest_imgresponse.answers import pretty
 from pytest_imgresponse.checks import check
 from pytest_imgresponse.edge_cases import EDGE_CASES
+from pytest_imgresponse.edge_cases.plain import plain_responses
 from pytest_imgresponse.sse import events_of
 from pytest_imgresponse.strategies import stream_responses, variants
 from pytest_imgresponse.strategies.near import BORDERS, composed
+from tests.benchmarks.planted import changed, leaves
 from tests.real import images_answers
 
 quick = settings(database=None, max_examples=300, deadline=None, derandomize=True, phases=[Phase.generate])
@@ -80,6 +82,127 @@ def test_what_fails_shrinks_to_the_one_change_that_it_takes():
     assert len(dropped.json()) == 2
 
 
+def usage_of(response):
+    usage = (fields_of(response) or {}).get("usage")
+    return usage if isinstance(usage, dict) else {}
+
+
+# What fails, and the one change that shows it; an answer is recorded, a stream as the API sends it.
+TOTAL = "$.usage.total_tokens"
+FAILS = {
+    "anything else": (lambda drawn, given: drawn != given, "no $.created"),
+    "no created": (lambda drawn, given: "created" not in (fields_of(drawn) or {"created": 1}), "no $.created"),
+    "another total": (
+        lambda drawn, given: (
+            bool(usage_of(drawn)) and usage_of(drawn).get("total_tokens") != usage_of(given)["total_tokens"]
+        ),
+        f"{TOTAL}: 0",
+        f"no {TOTAL}",
+    ),
+    "tokens below zero": (
+        lambda drawn, given: any(isinstance(value, int) and value < 0 for value in usage_of(drawn).values()),
+        "$.usage.input_tokens: -1",
+        "$.usage.output_tokens: -1",
+        f"{TOTAL}: -1",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAILS)
+@pytest.mark.parametrize("seed", range(4))
+def test_what_a_changed_field_shows_shrinks_to_that_one_field(name, seed, recordings):
+    fails, *shown = FAILS[name]
+    recorded = next(each for each in images_answers() if "gpt-image-1.5" in each.file)
+    given_ = recorded.as_content()
+    drawn = plainest(variants(given_, recorded.request), lambda drawn: fails(drawn, given_), seed=seed)
+    assert changed(given_, drawn) in shown
+
+
+def events_in(response):
+    try:
+        return [json.loads(event.data) for event in events_of(response.body)]
+    except ValueError:
+        return []
+
+
+STREAM_FAILS = {
+    "anything else": lambda events: True,
+    "no index": lambda events: any(
+        "partial" in str(event["type"]) and "partial_image_index" not in event for event in events
+    ),
+    "another total": lambda events: any((event.get("usage") or {}).get("total_tokens") == 2**63 for event in events),
+    "no picture": lambda events: any(event.get("b64_json", "none") == "none" for event in events),
+}
+
+
+@pytest.mark.parametrize("name", STREAM_FAILS)
+@pytest.mark.parametrize("seed", range(4))
+def test_what_a_stream_shows_shrinks_to_one_field_or_edge_case(name, seed):
+    request, stream = plain_responses()[-1]
+    before = leaves(events_in(stream))
+
+    def condition(drawn):
+        events = events_in(drawn)
+        known = all(
+            isinstance(event, dict) and "type" in event and isinstance(event.get("usage") or {}, dict)
+            for event in events
+        )
+        return drawn != stream and bool(events) and known and STREAM_FAILS[name](events)
+
+    drawn = plainest(variants(stream, request), condition, seed=seed)
+    after = leaves(events_in(drawn))
+    bent = [case(stream, request) for case in EDGE_CASES.values() if case.applies(stream, request)]
+    assert drawn in bent or len([path for path in {**before, **after} if before.get(path) != after.get(path)]) == 1
+
+
+def test_a_success_stays_one():
+    assert {200} <= {drawn.status for drawn in draws(variants(full()))} <= {200, 201, 204}
+    error = HTTPResponse(502, JSON, b"<html>")
+    assert {drawn.status for drawn in draws(variants(error))} == {502, 504, 524}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"created": 1, "data": [{"url": "https://example.com/a"}]}\n',
+        b'{"created":1,"data":[{"url":"https://example.com/a"}]}',
+        b'{\n  "created": 1,\n  "data": [\n    {\n      "url": "https://example.com/a"\n    }\n  ]\n}',
+    ],
+)
+def test_json_stays_in_lines_or_without(body):
+    other = plainest(variants(HTTPResponse(200, JSON, body)), lambda drawn: b"9223372036854775808" in drawn.body)
+    assert other.body == body.replace(b"1", b"9223372036854775808", 1)
+
+
+def test_most_numbers_meet_most_borders(recordings):
+    """Of 79 pairs in a recorded answer, since one count is 0 as it is."""
+    recorded = next(each for each in images_answers() if "gpt-image-1.5" in each.file)
+    given_ = recorded.as_content()
+    before = leaves(given_.json())
+    met = set()
+    for drawn in draws(variants(given_)):
+        if fields_of(drawn):
+            after = leaves(drawn.json()).items()
+            met |= {(path, value) for path, value in after if value in BORDERS and value != before.get(path)}
+    numbers = {path for path, value in before.items() if isinstance(value, int)}
+    assert len({pair for pair in met if pair[0] in numbers}) > 40
+
+
+def test_a_failing_test_prints_what_was_changed():
+    def notes(condition):
+        @settings(database=None, derandomize=True, max_examples=500)
+        @given(variants(full()))
+        def fails(drawn):
+            assert not condition(drawn)
+
+        with pytest.raises(AssertionError) as raised:
+            fails()
+        return "\n".join(raised.value.__notes__)
+
+    assert "changed $.created: dropped" in notes(lambda drawn: "created" not in (fields_of(drawn) or FULL))
+    assert "bent by bom: The JSON begins with" in notes(lambda drawn: drawn.body.startswith(b"\xef\xbb\xbf"))
+
+
 @pytest.mark.parametrize(
     "reached",
     [
@@ -108,7 +231,9 @@ def test_edge_cases_compose():
 
 def test_the_innermost_edge_case_comes_first_and_none_undoes_another():
     names = ("truncated_body", "bom", "url_relative", "bom", "data_url_prefix")
-    bent = composed(full(), None, [EDGE_CASES[name] for name in names])
+    steps = [*composed(full(), None, [EDGE_CASES[name] for name in names])]
+    assert [case.name for case, _ in steps] == ["url_relative", "bom", "truncated_body"]
+    _, bent = steps[-1]
     assert bent.body.startswith(b"\xef\xbb\xbf")
     assert b"example.com" not in bent.body
     assert int(bent.header("content-length")) > len(bent.body)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from pytest_imgresponse.cassette.recorder import is_images_route
+from pytest_imgresponse.cassette.answered import is_images_route
 from pytest_imgresponse.checks.asked import asked_by
 from pytest_imgresponse.contract.behind_urls import inlined, served_by, urls_of
 from pytest_imgresponse.contract.outcome import Outcome, told

@@ -16,10 +16,6 @@ _FACTS = {
     "model": "gpt-image-1",
     "key": "sk-bad",
 }
-_POLICY = (
-    "Your request was rejected as a result of our safety system. Your prompt may contain text that is not "
-    "allowed by our safety system."
-)
 
 
 def refused(
@@ -84,14 +80,13 @@ def server_error(response: HTTPResponse) -> HTTPResponse:
 @edge_case("valid", "http", seen="skales#280; recording: openllmetry, test_image_gen_metrics", applies=success)
 def unknown_parameter(response: HTTPResponse) -> HTTPResponse:
     """The API refuses a parameter that the model does not know, and names it in `param`."""
-    message = "Unknown parameter: 'response_format'."
-    return refused(response, 400, _error(message, "unknown_parameter", param="response_format"))
+    return _failed(response, "unknown_parameter")
 
 
 @edge_case("valid", "http", seen="new-api#1234; recording: openllmetry-js, image variation", applies=success)
 def error_code_null(response: HTTPResponse) -> HTTPResponse:
     """The `code` of the error is null, so that only its message tells what is wrong."""
-    return refused(response, 400, _error("Invalid model gpt-image-1. The model argument should be left blank.", None))
+    return _failed(response, "invalid_model")
 
 
 @edge_case("unusual", "http", seen="BerriAI/litellm#16072", applies=success)
@@ -99,7 +94,8 @@ def azure_inner_error(response: HTTPResponse) -> HTTPResponse:
     """The error of Azure has an `inner_error` with what the content filter found, and no `param`."""
     found = {"jailbreak": {"detected": False, "filtered": False}}
     inner = {"code": "ResponsibleAIPolicyViolation", "content_filter_results": found}
-    error = {"code": "content_policy_violation", "inner_error": inner, "message": _POLICY}
+    message = answers.FAILURES["content_policy_violation"].error["message"]
+    error = {"code": "content_policy_violation", "inner_error": inner, "message": message}
     return refused(response, 400, {"error": {**error, "type": "invalid_request_error"}})
 
 

@@ -16,8 +16,7 @@ _PATH = "/private/org-0123456789abcdefABCDEFGH/user-abcdefghABCDEFGH01234567/img
 
 def signed_url(number: int = 0) -> str:
     """The url of a picture, as dall-e-2 and dall-e-3 sent it."""
-    path = _PATH.format(number)
-    return f"https://oaidalleapiprodscus.blob.core.windows.net{path}?{blobs.signed_query(b'url', path, _MOMENT)}"
+    return blobs.signed_url(b"url", _PATH.format(number), _MOMENT)
 
 
 def urls_only(response: HTTPResponse, **more: str) -> HTTPResponse:

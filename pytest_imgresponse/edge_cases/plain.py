@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from functools import lru_cache
-from random import Random
 from typing import Any
 
 import pybase64
@@ -20,8 +19,6 @@ from pytest_imgresponse.images.make import make_picture
 
 _CREATED = 1_780_000_000
 """When all of them were made, in Unix seconds: in May 2026."""
-_ORGANIZATION = "local-imgresponse"
-_STORE = "https://oaidalleapiprodscus.blob.core.windows.net"
 _LINK = "/private/org-local0123456789ABCDEFGHI/user-local0123456789ABCDEFGH/img-local0123456789ABCDEFGHI.png"
 
 
@@ -68,11 +65,7 @@ def _legacy(item: dict[str, str]) -> HTTPResponse:
 
 
 def _headers(content_type: str = "application/json", identity: str | None = None) -> list[tuple[str, str]]:
-    random = Random(0)  # noqa: S311 - no secret: the same headers each time
-    named = identity or answers.request_id(random)
-    return answers.headers(
-        _CREATED, named, organization=_ORGANIZATION, content_type=content_type, ms=8000, entropy=random
-    )
+    return answers.seeded_headers(0, _CREATED, identity=identity, content_type=content_type, ms=8000)
 
 
 def _told(formats: list[OutputFormat], width: int, height: int, *, background: str = "opaque") -> dict[str, Any]:
@@ -87,7 +80,7 @@ def _told(formats: list[OutputFormat], width: int, height: int, *, background: s
         "output_format": formats[0],
         "quality": "low",
         "size": f"{width}x{height}",
-        "usage": _usage(272 * len(formats), told_apart=True),
+        "usage": answers.usage(3, 0, 272 * len(formats)),
     }
 
 
@@ -100,24 +93,13 @@ def _padded() -> str:
     return next(text for text in drawn if text.endswith("="))
 
 
-def _usage(drawn: int, *, told_apart: bool) -> dict[str, Any]:
-    details = {"output_tokens_details": {"image_tokens": drawn, "text_tokens": 0}} if told_apart else {}
-    return {
-        "input_tokens": 3,
-        "input_tokens_details": {"image_tokens": 0, "text_tokens": 3},
-        "output_tokens": drawn,
-        **details,
-        "total_tokens": 3 + drawn,
-    }
-
-
 def _linked() -> dict[str, str]:
-    signed = blobs.signed_query(b"the store's own", _LINK, _CREATED)
-    return {"revised_prompt": "A red fox in a green meadow, looking up.", "url": f"{_STORE}{_LINK}?{signed}"}
+    url = blobs.signed_url(b"the store's own", _LINK, _CREATED)
+    return {"revised_prompt": "A red fox in a green meadow, looking up.", "url": url}
 
 
 def _error() -> HTTPResponse:
-    identity = answers.request_id(Random(0))  # noqa: S311 - as in the headers
+    identity = dict(_headers())["x-request-id"]
     refused = answers.FAILURES["moderation_blocked"].refusal({"request_id": identity})
     headers = [*_headers(identity=identity), *refused.headers]
     return HTTPResponse(refused.status, headers, refused.body)
@@ -138,5 +120,9 @@ def _events() -> Iterator[bytes]:
     for number in range(2):
         fields = {"b64_json": _payload("png", 64, 64, False, number), **common, "partial_image_index": number}
         yield answers.event("image_generation.partial_image", fields)
-    final = {"b64_json": _payload("png", 64, 64, False, 2), **common, "usage": _usage(472, told_apart=False)}
+    final = {
+        "b64_json": _payload("png", 64, 64, False, 2),
+        **common,
+        "usage": answers.usage(3, 0, 472, told_apart=False),
+    }
     yield answers.event("image_generation.completed", final)

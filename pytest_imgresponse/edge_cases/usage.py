@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pytest_imgresponse import answers
 from pytest_imgresponse.edge_cases.bending import bend_json, with_fields, without_fields
 from pytest_imgresponse.edge_cases.subjects import json_answer, subject_of, with_image, with_usage
 from pytest_imgresponse.edge_cases.table import edge_case
@@ -21,12 +22,7 @@ SVG_USAGE = {
 
 def plain_usage(n: int = 1) -> dict[str, Any]:
     """The usage of `n` square pictures of low quality by gpt-image-1, as before May 2026."""
-    return {
-        "input_tokens": 12,
-        "input_tokens_details": {"image_tokens": 0, "text_tokens": 12},
-        "output_tokens": 272 * n,
-        "total_tokens": 12 + 272 * n,
-    }
+    return answers.usage(12, 0, 272 * n, told_apart=False)
 
 
 def _with_usage(response: HTTPResponse, **changes: Any) -> HTTPResponse:

@@ -16,7 +16,7 @@ from xml.sax.saxutils import escape
 from PIL import Image, ImageDraw, ImageFont, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
 from pytest_imgresponse.endpoint.figures import FIGURES, INK, PAPER, RGB, RING, Scene, mix, scene, tone
-from pytest_imgresponse.images.make import saved
+from pytest_imgresponse.images.make import hex_colour, saved
 
 UPLOAD_PIXELS = 40_000_000
 """The largest upload that is decoded, in pixels: a header may claim any size (a decompression bomb)."""
@@ -146,10 +146,10 @@ def vector(sketch: Sketch, raster: Image.Image | None = None) -> bytes:
         return "\n".join([*parts, "</svg>\n"]).encode()
     drawing = _Drawing(sketch)
     if not sketch.transparent:
-        parts.append(f'<rect width="100%" height="100%" fill="{_hex(drawing.scene.backdrop)}"/>')
+        parts.append(f'<rect width="100%" height="100%" fill="{hex_colour(drawing.scene.backdrop)}"/>')
     for (name, colour), (x, y, side) in zip(drawing.scene.figures, drawing.places(), strict=True):
         parts.append(f'<g transform="translate({x} {y}) scale({side / 100})">')
-        parts += [_svg_stroke(each.kind, each.points, _hex(tone(each.tone, colour))) for each in FIGURES[name]]
+        parts += [_svg_stroke(each.kind, each.points, hex_colour(tone(each.tone, colour))) for each in FIGURES[name]]
         parts.append("</g>")
     size = max(10, height // 24)
     parts.append(
@@ -296,10 +296,6 @@ def _svg_stroke(kind: str, points: tuple[float, ...], colour: str) -> str:
     paint = f'fill="none" stroke="{colour}" stroke-width="{RING}"' if kind == "ring" else f'fill="{colour}"'
     rx, ry = (x1 - x0) / 2 - inset, (y1 - y0) / 2 - inset
     return f'<ellipse cx="{(x0 + x1) / 2:g}" cy="{(y0 + y1) / 2:g}" rx="{rx:g}" ry="{ry:g}" {paint}/>'
-
-
-def _hex(colour: RGB) -> str:
-    return "#{:02x}{:02x}{:02x}".format(*colour)
 
 
 @lru_cache(maxsize=32)

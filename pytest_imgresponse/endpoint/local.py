@@ -170,9 +170,10 @@ class LocalEndpoint:
 
         `name` is one of `invalid_api_key`, `moderation_blocked` (details: `stage`, `category`),
         `content_policy_violation`, `rate_limit_exceeded` (details: `retry_after` in seconds, `limit`),
-        `billing_hard_limit_reached`, `organization_unverified`, `server_error`; or a wire fault, one of `FAULTS`
-        (details: its parameters), which the endpoint's own next good answer meets. A fault that spoils a kept
-        connection spoils the client's next request on it too, before that reaches the endpoint.
+        `billing_hard_limit_reached`, `organization_unverified`, `unknown_parameter` (detail: `parameter`),
+        `invalid_model`, `server_error`; or a wire fault, one of `FAULTS` (details: its parameters), which the
+        endpoint's own next good answer meets. A fault that spoils a kept connection spoils the client's next request on
+        it too, before that reaches the endpoint.
         Raises `ConfigError` for other names and details.
         """
         if not isinstance(name, str):

@@ -211,27 +211,21 @@ def _images(order: Order, pictures: _Pictures, now: float, request: HTTPRequest,
         data.append(item)
     if order.family.legacy:
         return {"created": int(now), "data": data}
+    usage = _usage(order, pictures, order.n)
     answered: dict[str, Any] = {
         "created": int(now),
         "background": _background(order),
         "data": data,
         "output_format": order.file_format,
         "quality": order.quality,
-        "size": order.size,
-        "usage": _usage(order, pictures, order.n),
     }
     if order.safety_identifier and not order.family.sizes:
         answered["safety_identifier"] = order.safety_identifier
+    answered["size"] = order.size
     if order.file_format == "svg":
-        drawn = len(pictures.files[0])
-        answered["svg_usage"] = {
-            "input_tokens": answered["usage"]["input_tokens"],
-            "model": order.svg_model,
-            "output_tokens": drawn // 4,
-            "reasoning_tokens": 0,
-            "total_tokens": answered["usage"]["input_tokens"] + drawn // 4,
-        }
-    return answered
+        written = len(pictures.files[0]) // 4
+        answered["svg_usage"] = answers.svg_usage(usage["input_tokens"], written, model=order.svg_model)
+    return {**answered, "usage": usage}
 
 
 def _link(content: bytes, now: float, request: HTTPRequest, desk: Desk) -> str:
@@ -252,8 +246,7 @@ def _events(order: Order, pictures: _Pictures, now: int) -> bytes:
         "background": _background(order),
         "output_format": order.file_format,
     }
-    usage = _usage(order, pictures, 1)
-    del usage["output_tokens_details"]
+    usage = _usage(order, pictures, 1, told_apart=False)
     sent = []
     for content, raster in zip(pictures.files, pictures.rasters, strict=True):
         for step in range(order.partials):
@@ -266,16 +259,10 @@ def _events(order: Order, pictures: _Pictures, now: int) -> bytes:
     return b"".join(sent)
 
 
-def _usage(order: Order, pictures: _Pictures, count: int) -> dict[str, Any]:
+def _usage(order: Order, pictures: _Pictures, count: int, *, told_apart: bool = True) -> dict[str, Any]:
     text, image = families.input_tokens(order.prompt, pictures.uploads)
-    output = count * families.output_tokens(order.family, order.quality, order.width, order.height)
-    return {
-        "input_tokens": text + image,
-        "input_tokens_details": {"image_tokens": image, "text_tokens": text},
-        "output_tokens": output,
-        "output_tokens_details": {"image_tokens": output, "text_tokens": 0},
-        "total_tokens": text + image + output,
-    }
+    drawn = count * families.output_tokens(order.family, order.quality, order.width, order.height)
+    return answers.usage(text, image, drawn, told_apart=told_apart)
 
 
 def _background(order: Order) -> str:

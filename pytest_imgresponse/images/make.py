@@ -31,7 +31,7 @@ def make_picture(
     # The first row is ground at any size, or a small picture could not be clear.
     box = (width // 4, max(1, height // 4), width - width // 4 - 1, max(1, height - height // 4 - 1))
     if file_format == "svg":
-        return _svg(width, height, box, _hex(ink), None if transparent else _hex(ground))
+        return _svg(width, height, box, hex_colour(ink), None if transparent else hex_colour(ground))
     if file_format == "gif":
         return _gif(width, height, box, ink, ground, transparent)
     clear = transparent and file_format != "jpeg"
@@ -74,5 +74,6 @@ def _colour(seed: int, saturation: float) -> tuple[int, int, int]:
     return round(red * 255), round(green * 255), round(blue * 255)
 
 
-def _hex(colour: tuple[int, ...]) -> str:
+def hex_colour(colour: tuple[int, ...]) -> str:
+    """A colour as SVG has it."""
     return "#{:02x}{:02x}{:02x}".format(*colour)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -30,9 +30,9 @@ SHORTEST_EDGE = 8
 SEEN_SIZE = "1254x1254"
 """What gpt-image-2 answered to 1024x1024 (recorded: maruel/genai, gpt-image-2)."""
 LARGE_SIZES = ("2160x3840", "3840x1280")
-"""Whose pictures take longest to make: unless more are asked for, one an answer."""
-# Where any size goes: the fixed ones, recorded ones, and the borders: fewest pixels, 3:1 and 1:3, most pixels and the
-# longest edge. A dozen, since the first picture of each costs its making.
+"""Whose pictures take longest to make: unless more are wanted for, one an answer."""
+# Where any size goes: fixed ones, recorded ones, and the borders: fewest pixels, 3:1 and 1:3, most pixels and the
+# longest edge. A dozen, since most formats take their time over the first picture of each.
 _FLEXIBLE_SIZES = (
     "1024x1024",
     "1024x1536",
@@ -46,11 +46,14 @@ _FLEXIBLE_SIZES = (
     "480x1440",
     *LARGE_SIZES,
 )
+_SMALL_PIXELS = 2**21
+# Formats whose pictures are made in a millisecond: of them there is any size, up to so many pixels.
+_QUICK_FORMATS = ("png", "svg")
 # One model for each kind of answer, the plainest first; those of one family answer alike.
-_KINDS = ("dall-e-2", "dall-e-3", "gpt-image-1", "gpt-image-1.5", "gpt-image-2", "gpt-image-2.5-sunburst")
+_MODELS = ("dall-e-2", "dall-e-3", "gpt-image-1", "gpt-image-2", "gpt-image-2.5-sunburst")
 
 
-class Asked(NamedTuple):
+class Wanted(NamedTuple):
     """The arguments of a strategy; None is for what is left to draw. `stream` is True where events are to be drawn."""
 
     model: str | None = None
@@ -63,17 +66,14 @@ class Asked(NamedTuple):
     stream: bool | None = None
 
 
-class Menu(NamedTuple):
-    """What one model can answer, as strategies; each draws the plainest first."""
+class Kind(NamedTuple):
+    """A kind of answer. `echo` is whether it tells what its pictures are."""
 
     model: str
-    formats: st.SearchStrategy[str]
-    backgrounds: Mapping[str, st.SearchStrategy[str]]
-    sizes: st.SearchStrategy[str]
-    counts: st.SearchStrategy[int]
-    qualities: st.SearchStrategy[str]
-    response_formats: st.SearchStrategy[str]
-    echoes: st.SearchStrategy[bool]
+    output_format: str = "png"
+    quality: str = "low"
+    response_format: str = "b64_json"
+    echo: bool = False
 
 
 def require_one_of(name: str, value: object, allowed: Iterable[str], *, more: str = "") -> None:
@@ -101,62 +101,85 @@ def edges_of(size: object) -> tuple[int, int]:
     return width, height
 
 
-def require_values(asked: Asked) -> None:
+def require_values(wanted: Wanted) -> None:
     """Raises `InvalidArgument` for an argument that is wrong whatever the others are."""
-    if asked.model is not None:
+    if wanted.model is not None:
         more = "; the answers of other servers are among edge_cases()"
-        require_one_of("model", asked.model, FAMILIES, more=more)
-    if asked.n is not None:
-        require_integer("n", asked.n, 1, 10)
-    if asked.size is not None:
-        edges_of(asked.size)
+        require_one_of("model", wanted.model, FAMILIES, more=more)
+    if wanted.n is not None:
+        require_integer("n", wanted.n, 1, 10)
+    if wanted.size is not None:
+        edges_of(wanted.size)
     for name, value, allowed in (
-        ("output_format", asked.output_format, OUTPUT_FORMATS),
-        ("quality", asked.quality, QUALITIES),
-        ("background", asked.background, BACKGROUNDS),
-        ("response_format", asked.response_format, RESPONSE_FORMATS),
+        ("output_format", wanted.output_format, OUTPUT_FORMATS),
+        ("quality", wanted.quality, QUALITIES),
+        ("background", wanted.background, BACKGROUNDS),
+        ("response_format", wanted.response_format, RESPONSE_FORMATS),
     ):
         if value is not None:
             require_one_of(name, value, allowed)
 
 
-def menus(asked: Asked) -> st.SearchStrategy[Menu]:
-    """What can be drawn for these arguments. Raises `InvalidArgument` for a wrong one, and for a contradiction."""
-    require_values(asked)
-    return _menus(asked)
+def kinds(wanted: Wanted) -> st.SearchStrategy[Kind]:
+    """The kinds of answers to these arguments. Raises `InvalidArgument` for a wrong one, and for a contradiction.
+
+    All in one draw, so that a hundred examples have each format and each quality.
+    """
+    require_values(wanted)
+    return _kinds(wanted)
 
 
 @lru_cache(maxsize=256)
-def _menus(asked: Asked) -> st.SearchStrategy[Menu]:
-    models = _KINDS if asked.model is None else (asked.model,)
-    able = [model for model in models if _contradiction(model, asked) is None]
+def _kinds(wanted: Wanted) -> st.SearchStrategy[Kind]:
+    models = _MODELS if wanted.model is None else (wanted.model,)
+    able = [model for model in models if _contradiction(model, wanted) is None]
     if not able:
-        got = ", ".join(f"{name}={value!r}" for name, value in asked._asdict().items() if value is not None)
-        reasons = "; ".join(f"{model} {_contradiction(model, asked)}" for model in models)
+        given = wanted._replace(n=None if wanted.stream else wanted.n, stream=None)
+        got = ", ".join(f"{name}={value!r}" for name, value in given._asdict().items() if value is not None)
+        reasons = "; ".join(f"{model} {_contradiction(model, wanted)}" for model in models)
         raise InvalidArgument(f"expected arguments that one answer can satisfy; got {got}: {reasons}")
-    return st.sampled_from([_menu(model, asked) for model in able])
+    return st.sampled_from([kind for model in able for kind in _kinds_of(model, wanted)])
 
 
-def _contradiction(model: str, asked: Asked) -> str | None:
-    """Why no answer of this model is what was asked for; None where there is one."""
+def _kinds_of(model: str, wanted: Wanted) -> list[Kind]:
+    """The plainest first. Those of retired models twice: they have few, and there are recordings of many."""
     family = FAMILIES[model]
-    n, output_format = asked.n or 1, asked.output_format or "png"
+    if family.legacy:
+        sent = (wanted.response_format,) if wanted.response_format else RESPONSE_FORMATS
+        return [Kind(model, response_format=each) for each in sent] * 2
+    formats = [
+        name
+        for name in ((wanted.output_format,) if wanted.output_format else family.formats)
+        if _contradiction(model, wanted._replace(output_format=name)) is None
+    ]
+    qualities = (wanted.quality,) if wanted.quality else [name for name in family.qualities if name != "auto"]
+    told = any((wanted.size, wanted.output_format, wanted.quality, wanted.background, wanted.stream))
+    # The first answers of gpt-image-1 did not tell what they were (recorded: ruby_llm, 59dd4cc2).
+    untold = zip(formats, qualities, strict=False) if family.sizes and not told else ()
+    looks = [(output_format, quality) for output_format in formats for quality in qualities]
+    return [*(Kind(model, *look) for look in untold), *(Kind(model, *look, echo=True) for look in looks)]
+
+
+def _contradiction(model: str, wanted: Wanted) -> str | None:
+    """Why no answer of this model is what was wanted for; None where there is one."""
+    family = FAMILIES[model]
+    n, output_format = wanted.n or 1, wanted.output_format or "png"
     for wrong, reason in (
         (n > family.most, f"answers with {family.most} image{'s' * (family.most > 1)} at the most"),
-        (asked.size is not None and not _has_size(family, asked.size), f"has {_sizes_in_words(family)}"),
-        (family.legacy and asked.quality is not None, "tells no quality"),
-        (family.legacy and asked.background is not None, "tells no background"),
+        (wanted.size is not None and not _has_size(family, wanted.size), f"has {_sizes_in_words(family)}"),
+        (family.legacy and wanted.quality is not None, "tells no quality"),
+        (family.legacy and wanted.background is not None, "tells no background"),
         (family.legacy and output_format != "png", "answers with png alone"),
         (output_format not in family.formats, f"answers with {', '.join(family.formats)}"),
-        (asked.quality is not None and asked.quality not in family.qualities, f"has no quality {asked.quality}"),
-        (asked.response_format == "url" and not family.legacy, "answers with b64_json alone"),
+        (wanted.quality is not None and wanted.quality not in family.qualities, f"has no quality {wanted.quality}"),
+        (wanted.response_format == "url" and not family.legacy, "answers with b64_json alone"),
         (
-            asked.background == "transparent" and output_format not in CLEAR_FORMATS,
+            wanted.background == "transparent" and output_format not in CLEAR_FORMATS,
             "has no transparent " + output_format,
         ),
         (output_format == "svg" and n > 1, "answers with one svg at the most"),
-        (asked.stream and family.legacy, "does not stream"),
-        (asked.stream and output_format in STILL_FORMATS, f"does not stream {output_format}"),
+        (wanted.stream and family.legacy, "does not stream"),
+        (wanted.stream and output_format in STILL_FORMATS, f"does not stream {output_format}"),
     ):
         if wrong:
             return reason
@@ -183,42 +206,45 @@ def _fixed_sizes(family: Family) -> tuple[str, ...]:
     return tuple(sorted(set(family.sizes) - {"auto"}, key=lambda size: (size != "1024x1024", size)))
 
 
-def _menu(model: str, asked: Asked) -> Menu:
-    family = FAMILIES[model]
-    formats = [
-        name
-        for name in ((asked.output_format,) if asked.output_format else family.formats)
-        if _contradiction(model, asked._replace(output_format=name)) is None
-    ]
-    # Where there is nothing to choose, as much is drawn: the fewer draws, the plainer it is to the shrinker.
-    opaque = st.sampled_from(("opaque", "opaque"))
-    either = st.sampled_from(BACKGROUNDS)
-    clear = () if family.legacy else CLEAR_FORMATS
-    told = any((asked.size, asked.output_format, asked.quality, asked.background, asked.stream))
-    return Menu(
-        model=model,
-        formats=_drawn(formats),
-        backgrounds={
-            name: st.just(asked.background) if asked.background else either if name in clear else opaque
-            for name in formats
-        },
-        sizes=_drawn((asked.size,) if asked.size else _fixed_sizes(family) or _FLEXIBLE_SIZES),
-        counts=_counts(family) if asked.n is None else st.just(asked.n),
-        qualities=_drawn(
-            (asked.quality,) if asked.quality else tuple(name for name in family.qualities if name != "auto")
-        ),
-        response_formats=_drawn(
-            (asked.response_format,) if asked.response_format else RESPONSE_FORMATS[: 1 + family.legacy]
-        ),
-        # The first answers of gpt-image-1 did not tell what they were (recorded: ruby_llm, 59dd4cc2).
-        echoes=st.booleans() if family.sizes and not family.legacy and not told else st.just(not family.legacy),
-    )
+@lru_cache(maxsize=256)
+def sizes(kind: Kind, wanted: Wanted) -> st.SearchStrategy[str]:
+    """The sizes of such an answer, the plainest first."""
+    family = FAMILIES[kind.model]
+    if wanted.size:
+        return st.just(wanted.size)
+    if family.sizes:
+        return st.sampled_from(_fixed_sizes(family))
+    known = st.sampled_from(_FLEXIBLE_SIZES)
+    if kind.output_format not in _QUICK_FORMATS:
+        return known
+    return st.one_of(
+        known, known, known, st.sampled_from(_small_sizes())
+    )  # seldom: quick is no more than a millisecond
 
 
-def _drawn(values: Sequence[str]) -> st.SearchStrategy[str]:
-    return st.just(values[0]) if len(values) == 1 else st.sampled_from(values)
+@lru_cache(maxsize=1)
+def _small_sizes() -> tuple[str, ...]:
+    edges = range(16, LONGEST_EDGE + 1, 16)
+    near = ((width, height) for width in edges for height in edges if max(width, height) <= 3 * min(width, height))
+    return tuple(f"{width}x{height}" for width, height in near if FEWEST_PIXELS <= width * height <= _SMALL_PIXELS)
 
 
-def _counts(family: Family) -> st.SearchStrategy[int]:
-    """One image most often: more cost their time."""
-    return st.just(1) if family.most == 1 else st.one_of(st.just(1), st.just(2), st.integers(1, family.most))
+@lru_cache(maxsize=256)
+def counts(kind: Kind, wanted: Wanted) -> st.SearchStrategy[int]:
+    """How many images: one most often, since more cost their time."""
+    most = FAMILIES[kind.model].most
+    if wanted.n is not None or most == 1:
+        return st.just(wanted.n or 1)
+    return st.sampled_from([*[1] * most, *[2] * most, *range(1, most + 1)])
+
+
+# Where there is nothing to choose, as much is drawn: the fewer draws, the plainer it is to the shrinker.
+_OPAQUE = st.sampled_from(("opaque", "opaque"))
+_EITHER = st.sampled_from(BACKGROUNDS)
+
+
+def backgrounds(kind: Kind, wanted: Wanted) -> st.SearchStrategy[str]:
+    """The backgrounds of such an answer."""
+    if wanted.background:
+        return st.just(wanted.background)
+    return _OPAQUE if FAMILIES[kind.model].legacy or kind.output_format not in CLEAR_FORMATS else _EITHER

@@ -6,14 +6,15 @@ from collections.abc import Collection
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
 
 from pytest_imgresponse.checks.finding import LEVELS, VERDICTS, Level, Verdict
 from pytest_imgresponse.edge_cases import EDGE_CASES, EdgeCase
 from pytest_imgresponse.edge_cases.table import hint
-from pytest_imgresponse.http import HTTPRequest, HTTPResponse
-from pytest_imgresponse.strategies.asking import Asked, require_one_of
+from pytest_imgresponse.http import HTTPRequest, HTTPResponse, shortened
+from pytest_imgresponse.strategies.asking import Wanted
 from pytest_imgresponse.strategies.bases import bend, kind_of, turned_by
 from pytest_imgresponse.strategies.responses import draw_choice, entropies
 from pytest_imgresponse.strategies.telling import Choice, http_answer
@@ -22,8 +23,8 @@ Cases = Collection[str | EdgeCase]
 
 _PLAIN: tuple[Verdict, ...] = ("valid",)
 _numbers = st.sampled_from(range(12))
-_turns = st.integers(0, 2**32)
-_ways = st.integers(0, 9)
+_turns = st.sampled_from(range(2**32))
+_ways = st.sampled_from(["plainest", *["plain"] * 4, *["bent"] * 6])
 
 
 class Bent(NamedTuple):
@@ -41,7 +42,7 @@ class Bent(NamedTuple):
     def __repr__(self) -> str:
         """Short: a body holds pictures."""
         case, kind = self.case, self.response.content_type
-        return f"<{case.name} ({case.verdict}, {case.level}) of {kind}: {self.bent.body[:300]!r}…>"
+        return f"<{case.name} ({case.verdict}, {case.level}) of {kind}: {shortened(self.bent.body, 300)}>"
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         """As Hypothesis prints it; else it would print all fields."""
@@ -58,11 +59,12 @@ def edge_cases(
 ) -> Bent:
     """Generates responses that an edge case has bent: `case`, `request`, `response`, and the `bent` one.
 
-    Mostly each case comes once, with the plainest response to which it applies, so that few draws go through the whole
-    table; else with any to which it does: JSON answers of all kinds of models where it can, else streams, else errors.
+    Mostly each case comes once, so that few draws go through the whole table, and always on the same response: where it
+    applies to one, an answer of gpt-image-1 (a PNG, a WebP, a JPEG or a transparent PNG). Else it comes on any to which
+    it applies: JSON answers of all kinds of models where it can, else streams, else errors.
     `verdicts` and `levels` narrow the table, `cases` names rows of it (or holds them, or edge cases of your own).
 
-    Shrinks to the first case of the table on the plainest response.
+    Shrinks to the first case of the table, on the response where it comes once.
     """
     return draw(_bent_by(_names("verdicts", verdicts, VERDICTS), _names("levels", levels, LEVELS), _rows(cases)))
 
@@ -71,35 +73,38 @@ def edge_cases(
 def http_responses(
     draw: st.DrawFn,
     *,
-    verdicts: Collection[Verdict] = _PLAIN,
+    verdicts: Collection[Verdict] | None = _PLAIN,
     levels: Collection[Level] | None = None,
     cases: Cases | None = None,
 ) -> HTTPResponse:
     """Generates what `images_responses` does, as HTTP: status 200, headers and bytes as the real API sends them.
 
-    When asked, also responses that one edge case has bent. `verdicts` says what may come: `valid` stands for the plain
-    responses, each other verdict for those bent by its cases. With `levels` there are no plain ones, and `valid`
-    stands for the valid cases; only cases that bite at these levels are drawn. With `cases`, which names them (or holds
-    them), these alone are drawn, whatever their verdict, unless `verdicts` says other than `valid`.
+    When asked, also responses that one edge case has bent, which is about half of them:
+
+    - `verdicts=["valid"]`, as it is left, has plain responses alone;
+    - with other `verdicts` the edge cases of these come; `valid` among them stands for its cases and plain responses.
+      None is for all four;
+    - with `levels` edge cases come alone: those of the `verdicts` that bite at one of these levels;
+    - with `cases`, which names them (or holds them), these come alone. To name a case is to name its verdict:
+      `verdicts` is not asked.
 
     All answer a request for JSON, but for cases of streams, which are drawn where `levels` has `stream`, and for
     cases that are named. `stream_responses` and `error_responses` have the plain ones of those.
 
-    Shrinks to the plainest response; where no plain ones are drawn, to the first of the cases on it.
+    Shrinks to the plainest response; where no plain ones are drawn, to the first of the cases, as `edge_cases` does.
     """
     wanted = _names("verdicts", verdicts, VERDICTS) or VERDICTS
     bitten, rows = _names("levels", levels, LEVELS), _rows(cases)
     if rows is not None:
-        return draw(_bent_by(None if wanted == _PLAIN else wanted, bitten, rows)).bent
+        return draw(_bent_by(None, bitten, rows)).bent
     if bitten is not None or "valid" not in wanted:
         return draw(_bent_by(wanted, bitten, None, for_json=True)).bent
-    others = tuple(verdict for verdict in wanted if verdict != "valid")
-    way = draw(_ways) if others else 1
-    if way == 0:  # the plainest takes the fewest draws, so that whatever else fails shrinks to it
+    way = draw(_ways) if {*wanted} > {*_PLAIN} else "plain"
+    if way == "bent":
+        return draw(_bent_by(wanted, None, None, for_json=True)).bent
+    if way == "plainest":  # it takes the fewest draws, so that whatever else fails shrinks to it
         return http_answer(Choice())
-    if way % 2:
-        return http_answer(draw_choice(draw, Asked()), draw(entropies))
-    return draw(_bent_by(others, None, None, for_json=True)).bent
+    return http_answer(draw_choice(draw, Wanted()), draw(entropies))
 
 
 def _names(name: str, values: object, allowed: tuple[str, ...]) -> tuple[str, ...] | None:
@@ -109,7 +114,11 @@ def _names(name: str, values: object, allowed: tuple[str, ...]) -> tuple[str, ..
     if isinstance(values, str) or not isinstance(values, Collection) or not values:
         raise InvalidArgument(f"expected {name} to be a collection of {', '.join(allowed)}; got {name}={values!r}")
     for value in values:
-        require_one_of(f"each of {name}", value, allowed, more=f" in {name}={values!r}")
+        if value not in allowed:
+            expected = ", ".join(allowed)
+            raise InvalidArgument(
+                f"expected each of {name} to be one of {expected}; got {value!r} in {name}={values!r}"
+            )
     return tuple(values)
 
 
@@ -148,8 +157,10 @@ def _bent_by(
         kinds = ("answer", "stream") if "stream" in (levels or ()) else ("answer",)
         found = [case for case in found if kind_of(case) in kinds]
     if not found:
-        named = "" if rows is None else f", cases={[case.name for case in rows]!r}"
-        raise InvalidArgument(f"no edge case matches verdicts={verdicts!r}, levels={levels!r}{named}")
+        names = None if rows is None else [case.name for case in rows]
+        given = {"verdicts": verdicts, "levels": levels, "cases": names}
+        told = ", ".join(f"{name}={value!r}" for name, value in given.items() if value is not None)
+        raise InvalidArgument(f"no edge case matches {told}")
     return _bent(found)
 
 
@@ -163,7 +174,8 @@ def _bent(draw: st.DrawFn, found: list[EdgeCase]) -> Bent:
     case = draw(st.sampled_from([*found, None]))
     if case is not None:
         exchange, bent = bend(case)
-        return Bent(case, *exchange, bent)
-    case = draw(st.sampled_from(found))
-    exchange, bent = bend(case, draw(_numbers), turned_by(draw(_turns)))
+    else:
+        case = draw(st.sampled_from(found))
+        exchange, bent = bend(case, draw(_numbers), turned_by(draw(_turns)))
+    note(f"bent by {case.name}: {case.reason}")
     return Bent(case, *exchange, bent)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
 
@@ -24,7 +26,10 @@ BORDERS = (0, -1, 1, 2**31 - 1, 2**31, 2**53 + 1, 2**63, 10**30, 0.5, 1e308)
 that is a float."""
 
 _MOST = 3
-"""Edge cases, and changes of fields, of one variant at the most."""
+"""Changes of fields of one variant at the most; edge cases too."""
+_WAYS = ("itself", *["once"] * 5, "replaced", "often", *["bent"] * 3)
+"""How a variant comes about, in the order of shrinking: what one changed field shows is not left to an edge case, which
+may change many. For that, edge cases take more draws, and there are eleven ways: of so few Hypothesis tries each."""
 _DROP = object()
 """In the place of a new value: the field goes."""
 
@@ -46,23 +51,28 @@ class _Near(NamedTuple):
     """What there is to change in a response. Its documents are its JSON, or that of each of its events."""
 
     documents: tuple[Any, ...]
-    cases: st.SearchStrategy[list[EdgeCase]] | None
-    changes: st.SearchStrategy[list[_Change]] | None
     ways: st.SearchStrategy[str]
+    changes: Mapping[str, st.SearchStrategy[Sequence[_Change]]]
+    cases: st.SearchStrategy[list[EdgeCase]]
 
 
 @st.composite
 def variants(draw: st.DrawFn, response: HTTPResponse, request: HTTPRequest | None = None) -> HTTPResponse:
     """Generates a response and what is near to it: record once, fuzz around the truth.
 
-    Drawn are the response itself; the response bent by one to three edge cases, the innermost level first, so that they
-    compose; and the response with one to three fields of its JSON, or of its events, dropped, replaced by any JSON
-    value, or, where they are numbers, put to a border of what a number can be. The status and what is not changed stay
-    as they are. Whether a variant is right, `check` says.
+    Drawn are the response itself; the response with one to three fields of its JSON, or of its events, dropped,
+    replaced by any JSON value, or, where they are numbers, put to a border of what a number can be; and the response
+    bent by one to three edge cases, the innermost level first, so that they compose. A success is not made an error:
+    `error_responses` has those. Whether a variant is right, `check` says.
+
+    Of a response with changed fields the status, the headers (but a length) and the other fields stay. Its JSON is
+    written anew, in lines or without as it was: of a name that came twice the last value stays, and letters and numbers
+    are written as Python does (`1e3` as `1000.0`). Edge cases write it in lines.
 
     `request` is what the response answers; with it, edge cases that depart from what was asked for are drawn too.
 
-    Shrinks to the response itself; one that is not, to a single change.
+    Shrinks to the response itself; one that is not, to a single change: to a field dropped, put to a border or replaced
+    where Hypothesis finds one that fails, else to one edge case.
     """
     if not isinstance(response, HTTPResponse):
         raise InvalidArgument(f"expected response to be an HTTPResponse; got {response!r}")
@@ -70,11 +80,12 @@ def variants(draw: st.DrawFn, response: HTTPResponse, request: HTTPRequest | Non
         raise InvalidArgument(f"expected request to be an HTTPRequest or None; got {request!r}")
     near = _near(response, request)
     way = draw(near.ways)
-    if way == "bent" and near.cases is not None:
-        return composed(response, request, draw(near.cases))
-    if way == "changed" and near.changes is not None:
-        return _with_changes(response, near.documents, draw(near.changes))
-    return response
+    if way == "bent":
+        for case, bent in composed(response, request, draw(near.cases)):
+            note(f"bent by {case.name}: {case.reason}")
+            response = bent
+        return response
+    return _with_changes(response, near.documents, draw(near.changes[way])) if way != "itself" else response
 
 
 @lru_cache(maxsize=4)
@@ -84,12 +95,14 @@ def _near(response: HTTPResponse, request: HTTPRequest | None) -> _Near:
     places = [path for number, document in enumerate(documents) for path in _places((number,), document)]
     if any(len(path) > DEEPEST for path in places):
         places = []
-    ways = ["itself", *["bent"] * bool(cases), *["changed"] * bool(places)]
+    once = st.sampled_from([*(_Change(path, _DROP) for path in places), *_at_borders(places, documents)])
+    replaced = st.builds(_Change, st.sampled_from(places), _values)
+    often = st.lists(once | replaced, min_size=1, max_size=_MOST)
     return _Near(
         documents,
-        st.lists(st.sampled_from(cases), min_size=1, max_size=_MOST) if cases else None,
-        st.lists(_change(places, documents), min_size=1, max_size=_MOST) if places else None,
-        st.sampled_from(ways),
+        ways=st.sampled_from(_WAYS if places else ("itself", "bent")),
+        changes={"once": st.tuples(once), "replaced": st.tuples(replaced), "often": often},
+        cases=st.lists(st.sampled_from(cases), min_size=1, max_size=_MOST),
     )
 
 
@@ -115,13 +128,12 @@ def _places(path: Path, value: Any) -> Iterator[Path]:
         waiting += [((*at, step), inner) for step, inner in reversed(within)]
 
 
-def _change(places: list[Path], documents: tuple[Any, ...]) -> st.SearchStrategy[_Change]:
-    numbers = [path for path in places if _is_number(_at(documents, path))]
-    anywhere = st.sampled_from(places)
-    changes = st.builds(_Change, anywhere, st.just(_DROP)) | st.builds(_Change, anywhere, _values)
-    if numbers:
-        changes |= st.builds(_Change, st.sampled_from(numbers), st.sampled_from(BORDERS))
-    return changes
+def _at_borders(places: list[Path], documents: tuple[Any, ...]) -> Iterator[_Change]:
+    """Each number at each border: most of what is changed once."""
+    for path in places:
+        number = _at(documents, path)
+        if _is_number(number):
+            yield from (_Change(path, border) for border in BORDERS if border != number)
 
 
 def _is_number(value: Any) -> bool:
@@ -134,21 +146,29 @@ def _at(value: Any, path: Path) -> Any:
     return value
 
 
-def composed(response: HTTPResponse, request: HTTPRequest | None, cases: list[EdgeCase]) -> HTTPResponse:
-    """Bent by each of the cases that still applies, from the innermost level to the outermost."""
+def composed(
+    response: HTTPResponse, request: HTTPRequest | None, cases: Sequence[EdgeCase]
+) -> Iterator[tuple[EdgeCase, HTTPResponse]]:
+    """Each of the cases that still applies, from the innermost level to the outermost, and what it makes of the rest.
+
+    One that makes an error of a success is passed over: it leaves nothing of the response.
+    """
     for case in sorted(dict.fromkeys(cases), key=lambda case: LEVELS.index(case.level), reverse=True):
         if case.applies(response, request):
-            response = case(response, request)
-    return response
+            bent = case(response, request)
+            if bent.status < 400 or response.status >= 400:
+                response = bent
+                yield case, response
 
 
-def _with_changes(response: HTTPResponse, documents: tuple[Any, ...], changes: list[_Change]) -> HTTPResponse:
+def _with_changes(response: HTTPResponse, documents: tuple[Any, ...], changes: Sequence[_Change]) -> HTTPResponse:
     values: Any = list(documents)
     for change in changes:
+        note(f"changed {_words(change, documents)}")
         values = _changed(values, change.path, change.value)
     if not response.is_stream:
         end = b"\n" if response.body.endswith(b"\n") else b""
-        return with_body(response, pretty(values[0]) + end)
+        return with_body(response, _as_before(response.body, values[0]) + end)
     new = iter(values)
 
     def put(event: dict[str, Any]) -> None:
@@ -157,6 +177,23 @@ def _with_changes(response: HTTPResponse, documents: tuple[Any, ...], changes: l
         event.update(value)
 
     return bend_events(response, put)
+
+
+def _words(change: _Change, documents: tuple[Any, ...]) -> str:
+    """A change for a person: where, and what is there now."""
+    number, *steps = change.path
+    where = "$" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
+    event = f" of event {number}" if len(documents) > 1 else ""
+    return f"{where}{event}: " + ("dropped" if change.value is _DROP else f"now {change.value!r}")
+
+
+def _as_before(body: bytes, value: Any) -> bytes:
+    """A value as JSON: in lines where the body was, else with spaces after its marks or without."""
+    start = body.strip()[:200]
+    if b"\n" in start:
+        return pretty(value)
+    marks = (", ", ": ") if b'": ' in start or b", " in start else (",", ":")
+    return json.dumps(value, separators=marks).encode()
 
 
 def _changed(value: Any, path: Path, new: Any) -> Any:

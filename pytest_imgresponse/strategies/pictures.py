@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import colorsys
 from functools import lru_cache
-from typing import cast
+from typing import Any, cast
 
 import pybase64
 from hypothesis import strategies as st
@@ -16,13 +16,14 @@ from pytest_imgresponse.images.make import make_picture
 from pytest_imgresponse.strategies.asking import edges_of, require_one_of
 from pytest_imgresponse.strategies.flat_png import flat_png
 
-# Pillow imports them, and more, when it first needs one: not while Hypothesis takes the time of a draw.
+# Pillow imports them, and more, when it first needs one: not while Hypothesis takes the time of a draw. Named, or the
+# import would be taken for one that nobody needs.
 _ENCODERS = (GifImagePlugin, JpegImagePlugin, WebPImagePlugin)
 
 SEEDS = 3
 LOOKS = SEEDS + 9
 """Pictures that differ in their colours alone: what is first drawn, and nine more to fill an answer with ten."""
-seeds: st.SearchStrategy[int] = st.integers(0, SEEDS - 1)
+seeds: st.SearchStrategy[int] = st.sampled_from(range(SEEDS))
 """What the first picture of an answer is drawn from. Few: each picture costs its making, once."""
 
 _FILE_SIZES = ("1024x1024", "256x256", "512x512", "8x8", "1536x1024", "1024x1536", "64x48", "17x31", "1792x1024")
@@ -64,6 +65,29 @@ def image_files(
 
     Shrinks to an opaque PNG of 1024x1024.
     """
+    return draw(st.builds(picture_of, **draw(_looks(output_format, size, transparent))))
+
+
+@st.composite
+def base64_payloads(
+    draw: st.DrawFn,
+    *,
+    output_format: OutputFormat | None = None,
+    size: str | None = None,
+    transparent: bool | None = None,
+) -> str:
+    """Generates payloads: the base64 texts (RFC 4648, section 4) of what `image_files` generates, on one line.
+
+    The arguments are those of `image_files`. Shrinks to an opaque PNG of 1024x1024.
+    """
+    return draw(st.builds(payload_of, **draw(_looks(output_format, size, transparent))))
+
+
+@st.composite
+def _looks(
+    draw: st.DrawFn, output_format: str | None, size: str | None, transparent: bool | None
+) -> dict[str, st.SearchStrategy[Any]]:
+    """The arguments of `picture_of`, for `st.builds`: Hypothesis prints that call, and not the bytes."""
     if output_format is not None:
         require_one_of("output_format", output_format, OUTPUT_FORMATS)
     if size is not None:
@@ -73,24 +97,9 @@ def image_files(
     if transparent and output_format == "jpeg":
         raise InvalidArgument("a jpeg cannot be transparent; got transparent=True, output_format='jpeg'")
     able = [name for name in OUTPUT_FORMATS if not (transparent and name == "jpeg")]
-    chosen: OutputFormat = draw(st.sampled_from(able)) if output_format is None else output_format
+    chosen: str = draw(st.sampled_from(able)) if output_format is None else output_format
     if transparent is None:
         transparent = draw(st.booleans()) and chosen != "jpeg"
-    return picture_of(chosen, size or draw(st.sampled_from(_FILE_SIZES)), transparent, draw(seeds))
-
-
-def base64_payloads(
-    *,
-    output_format: OutputFormat | None = None,
-    size: str | None = None,
-    transparent: bool | None = None,
-) -> st.SearchStrategy[str]:
-    """Generates payloads: the base64 texts (RFC 4648, section 4) of what `image_files` generates, on one line.
-
-    The arguments are those of `image_files`. Shrinks to an opaque PNG of 1024x1024.
-    """
-    return image_files(output_format=output_format, size=size, transparent=transparent).map(_encoded)
-
-
-def _encoded(data: bytes) -> str:
-    return pybase64.b64encode(data).decode()
+    size = size or draw(st.sampled_from(_FILE_SIZES))
+    look = {"output_format": chosen, "size": size, "transparent": transparent, "seed": draw(seeds)}
+    return {name: st.just(value) for name, value in look.items()}

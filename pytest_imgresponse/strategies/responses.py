@@ -8,20 +8,23 @@ from hypothesis import strategies as st
 
 from pytest_imgresponse.families import FAMILIES, OutputFormat
 from pytest_imgresponse.models import ImagesResponse, Usage
-from pytest_imgresponse.strategies.asking import LARGE_SIZES, Asked, menus
+from pytest_imgresponse.strategies.asking import LARGE_SIZES, Wanted, backgrounds, counts, kinds, sizes
 from pytest_imgresponse.strategies.pictures import seeds
 from pytest_imgresponse.strategies.telling import FIRST_DAY, Choice, Tokens, fields_of, tokens_by_table
 
-times: st.SearchStrategy[int] = st.integers(FIRST_DAY, 2**31 - 1)
+# Ranges to sample from, and not `integers`: where Hypothesis finds several draws of one kind, it makes more of the same
+# by copying one over the other, and most of a run would be that.
+times: st.SearchStrategy[int] = st.sampled_from(range(FIRST_DAY, 2**31))
 """Unix seconds that fit 32 bits."""
 
-entropies: st.SearchStrategy[int] = st.integers(0, 2**16 - 1)
+entropies: st.SearchStrategy[int] = st.sampled_from(range(2**16))
 """What the random parts of headers are drawn from."""
 
-_texts = st.integers(1, 8000)  # the longest prompt has 32,000 letters
-_uploads = st.integers(0, 16 * 1024)
-_drawn = st.integers(1, 100_000)
-_written = st.integers(0, 1000)
+_texts = st.sampled_from(range(1, 8001))  # the longest prompt has 32,000 letters
+_uploads = st.sampled_from(range(16 * 1024 + 1))
+_drawn = st.sampled_from(range(1, 100_001))
+_written = st.sampled_from(range(1001))
+_reasoning = st.sampled_from(range(2001))
 _told_apart = st.booleans()
 _identifiers = st.sampled_from((None, "user-5f3c9a1b7d2e"))
 # Of many scripts, and what has to be escaped. Letters at large would have Hypothesis read the table of all first.
@@ -49,7 +52,8 @@ def images_responses(
     Format, pixels and transparency of the pictures are what the fields say; the parts of a usage add up. Each family
     of models answers as it does in recordings: dall-e-2 and dall-e-3 with a payload or a url (dall-e-3 with a revised
     prompt), the GPT image models with payloads and usage, the first of them with or without the fields that tell what
-    was made, gpt-image-2 and later in any size, gpt-image-2.5 with GIF and SVG too.
+    was made, gpt-image-2 and later in a dozen sizes (PNG and SVG in any that they have, up to two million pixels),
+    gpt-image-2.5 with GIF and SVG too.
 
     Each argument fixes what it names, and what is not given is drawn, among models as well: `size="1792x1024"` is
     answered by those that have it. `response_format` is `b64_json` or `url`. Arguments that no answer can satisfy
@@ -57,38 +61,32 @@ def images_responses(
 
     Shrinks to the plainest answer: `created` and `data` with the payload of one opaque PNG of 1024x1024.
     """
-    asked = Asked(model, n, size, output_format, quality, background, response_format)
-    return ImagesResponse.model_validate(fields_of(draw_choice(draw, asked)))
+    wanted = Wanted(model, n, size, output_format, quality, background, response_format)
+    return ImagesResponse.model_validate(fields_of(draw_choice(draw, wanted)))
 
 
-def draw_choice(draw: st.DrawFn, asked: Asked) -> Choice:
+def draw_choice(draw: st.DrawFn, wanted: Wanted) -> Choice:
     """What an answer depends on, of what was asked for."""
-    menu = draw(menus(asked))
-    output_format = draw(menu.formats)
-    size, n = draw(menu.sizes), draw(menu.counts)
-    if output_format == "svg" or (size in LARGE_SIZES and asked.n is None):
+    kind = draw(kinds(wanted))
+    size, n = draw(sizes(kind, wanted)), draw(counts(kind, wanted))
+    if kind.output_format == "svg" or (size in LARGE_SIZES and wanted.n is None):
         n = 1
     choice = Choice(
-        model=menu.model,
+        **kind._asdict(),
         n=n,
         size=size,
-        output_format=output_format,
-        background=draw(menu.backgrounds[output_format]),
+        background=draw(backgrounds(kind, wanted)),
         seed=draw(seeds),
         created=draw(times),
     )
-    family = FAMILIES[menu.model]
+    family = FAMILIES[kind.model]
     if family.legacy:
-        revised = draw(_prompts) if menu.model == "dall-e-3" else choice.revised_prompt
-        return choice._replace(response_format=draw(menu.response_formats), revised_prompt=revised)
-    quality = draw(menu.qualities)
-    by_table = choice.n * tokens_by_table(menu.model, quality, size) if family.sizes else None
+        return choice._replace(revised_prompt=draw(_prompts)) if kind.model == "dall-e-3" else choice
+    by_table = n * tokens_by_table(kind.model, kind.quality, size) if family.sizes else None
     return choice._replace(
-        quality=quality,
-        echo=draw(menu.echoes),
         safety_identifier=None if family.sizes else draw(_identifiers),
         tokens=draw(_tokens(by_table)),
-        reasoning=draw(_written) if output_format == "svg" else 0,
+        reasoning=draw(_reasoning) if kind.output_format == "svg" else 0,
     )
 
 
@@ -98,7 +96,8 @@ def _tokens(drawn: int | None) -> st.SearchStrategy[Tokens]:
     return st.builds(Tokens, _texts, _uploads, _drawn if drawn is None else st.just(drawn), _written, _told_apart)
 
 
-def usages() -> st.SearchStrategy[Usage]:
+@st.composite
+def usages(draw: st.DrawFn) -> Usage:
     """Generates usages of the GPT image models, whose parts add up to their sums.
 
     With and without image tokens in the prompt, text tokens in the output, and `output_tokens_details`, which
@@ -106,4 +105,4 @@ def usages() -> st.SearchStrategy[Usage]:
 
     Shrinks to one text token in and one token out, without `output_tokens_details`.
     """
-    return _tokens(None).map(Tokens.usage).map(Usage.model_validate)
+    return Usage.model_validate(draw(_tokens(None)).usage())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from itertools import combinations
 from typing import Any, Literal, NamedTuple, get_args
 
 from hypothesis import strategies as st
@@ -9,10 +11,10 @@ from hypothesis import strategies as st
 from pytest_imgresponse import answers
 from pytest_imgresponse.families import OutputFormat
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
-from pytest_imgresponse.strategies.asking import Asked, require_integer, require_one_of
+from pytest_imgresponse.strategies.asking import Wanted, require_integer, require_one_of
 from pytest_imgresponse.strategies.pictures import payload_of
 from pytest_imgresponse.strategies.responses import draw_choice, entropies
-from pytest_imgresponse.strategies.telling import PROMPT, Choice, asked_look, asking, sent_headers
+from pytest_imgresponse.strategies.telling import PROMPT, Choice, asked_look, asking
 
 Operation = Literal["generation", "edit"]
 OPERATIONS: tuple[Operation, ...] = get_args(Operation)
@@ -20,16 +22,17 @@ MOST_PARTIALS = 3
 """What `partial_images` can be at the most (openai 3.54, `image_generate_params.py`)."""
 
 _operations = st.sampled_from(OPERATIONS)
-_partials = st.integers(0, MOST_PARTIALS)
+_partials = st.sampled_from(range(MOST_PARTIALS + 1))
+_CAN_BE_AUTO = ("size", "quality", "background")
 
 
 class StreamChoice(NamedTuple):
-    """All that a stream depends on; `auto` for one that tells just what was asked for."""
+    """All that a stream depends on; `auto` names the fields that tell `auto`, as it was asked for."""
 
     choice: Choice
     operation: Operation = "generation"
     partials: int = 0
-    auto: bool = False
+    auto: tuple[str, ...] = ()
 
 
 @st.composite
@@ -48,29 +51,36 @@ def stream_responses(
 
     Status 200, headers and bytes as the real API sends them. `operation` is `generation` or `edit`; `partial_images`
     is how many of them there are, from 0 to 3; the other arguments are those of `images_responses`. GIF and SVG do not
-    stream. Some streams tell `auto` for size, quality and background, as they do when that was asked for.
+    stream. Of size, quality and background some streams tell `auto`, as they do when that was asked for.
 
     Shrinks to the completed event of a generation alone, with one opaque PNG of 1024x1024.
     """
-    asked = Asked(model, 1, size, output_format, quality, background, stream=True)
-    return http_stream(draw_stream(draw, asked, operation, partial_images), draw(entropies))
+    wanted = Wanted(model, 1, size, output_format, quality, background, stream=True)
+    return http_stream(draw_stream(draw, wanted, operation, partial_images), draw(entropies))
 
 
 def draw_stream(
-    draw: st.DrawFn, asked: Asked, operation: Operation | None = None, partial_images: int | None = None
+    draw: st.DrawFn, wanted: Wanted, operation: Operation | None = None, partial_images: int | None = None
 ) -> StreamChoice:
     """What a stream depends on, of what was asked for."""
     if operation is not None:
         require_one_of("operation", operation, OPERATIONS)
     if partial_images is not None:
         require_integer("partial_images", partial_images, 0, MOST_PARTIALS)
-    told = asked.size or asked.quality or asked.background
+    able = tuple(name for name in _CAN_BE_AUTO if getattr(wanted, name) is None)
     return StreamChoice(
-        draw_choice(draw, asked),
+        draw_choice(draw, wanted),
         draw(_operations) if operation is None else operation,
         draw(_partials) if partial_images is None else partial_images,
-        not told and draw(st.booleans()),
+        draw(_autos(able)),
     )
+
+
+@lru_cache(maxsize=8)
+def _autos(able: tuple[str, ...]) -> st.SearchStrategy[tuple[str, ...]]:
+    """Any of these names, none most often."""
+    some = [names for number in range(1, 1 + len(able)) for names in combinations(able, number)]
+    return st.sampled_from([*[()] * (1 + len(some)), *some])
 
 
 def http_stream(chosen: StreamChoice, entropy: int = 0) -> HTTPResponse:
@@ -78,22 +88,24 @@ def http_stream(chosen: StreamChoice, entropy: int = 0) -> HTTPResponse:
     choice, name = chosen.choice, f"image_{chosen.operation}"
     common: dict[str, Any] = {
         "created_at": choice.created,
-        "size": "auto" if chosen.auto else choice.size,
-        "quality": "auto" if chosen.auto else choice.quality,
-        "background": "auto" if chosen.auto else choice.background,
+        "size": choice.size,
+        "quality": choice.quality,
+        "background": choice.background,
         "output_format": choice.output_format,
+        **dict.fromkeys(chosen.auto, "auto"),
     }
-    if choice.safety_identifier is not None:
-        common["safety_identifier"] = choice.safety_identifier
     events = [
         answers.event(
             f"{name}.partial_image", {"b64_json": _payload(choice, 1 + n), **common, "partial_image_index": n}
         )
         for n in range(chosen.partials)
     ]
-    usage = choice.tokens._replace(told_apart=False).usage()
-    events.append(answers.event(f"{name}.completed", {"b64_json": _payload(choice, 0), **common, "usage": usage}))
-    headers = sent_headers(choice.created, entropy, content_type="text/event-stream; charset=utf-8")
+    completed = {"b64_json": _payload(choice, 0), **common}
+    if choice.safety_identifier is not None:
+        completed["safety_identifier"] = choice.safety_identifier
+    completed["usage"] = choice.tokens._replace(told_apart=False).usage()
+    events.append(answers.event(f"{name}.completed", completed))
+    headers = answers.seeded_headers(entropy, choice.created, content_type="text/event-stream; charset=utf-8")
     return HTTPResponse(200, headers, b"".join(events))
 
 
@@ -110,9 +122,8 @@ def request_for_stream(chosen: StreamChoice) -> HTTPRequest:
         **asked_look(choice),
         "stream": True,
         "partial_images": chosen.partials,
+        **dict.fromkeys(chosen.auto, "auto"),
     }
-    if chosen.auto:
-        wanted |= dict.fromkeys(("size", "quality", "background"), "auto")
     if chosen.operation == "generation":
         return asking("generations", wanted)
     upload = payload_of("png", "256x256", False, 0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from functools import lru_cache
-from random import Random
 from typing import Any, NamedTuple
 
 from pytest_imgresponse import answers, blobs
@@ -20,10 +19,7 @@ PROMPT = "a red fox"
 """What every request asks for."""
 
 _API = "https://api.openai.com/v1/images/"
-_STORE = "https://oaidalleapiprodscus.blob.core.windows.net"
 _SECRET = b"the store's own"
-ORGANIZATION = "local-imgresponse"
-"""Whose answers these are."""
 
 _JSON = (("accept", "application/json"), ("content-type", "application/json"))
 _STREAM = (("accept", "text/event-stream"), ("content-type", "application/json"))
@@ -42,16 +38,8 @@ class Tokens(NamedTuple):
     told_apart: bool = False
 
     def usage(self) -> dict[str, Any]:
-        """The usage, in the recorded order."""
-        told: dict[str, Any] = {
-            "input_tokens": self.text + self.image,
-            "input_tokens_details": {"image_tokens": self.image, "text_tokens": self.text},
-            "output_tokens": self.drawn + self.written,
-        }
-        if self.told_apart:
-            told["output_tokens_details"] = {"image_tokens": self.drawn, "text_tokens": self.written}
-        told["total_tokens"] = self.text + self.image + self.drawn + self.written
-        return told
+        """The usage."""
+        return answers.usage(self.text, self.image, self.drawn, self.written, told_apart=self.told_apart)
 
 
 class Choice(NamedTuple):
@@ -88,7 +76,8 @@ def fields_of(choice: Choice) -> dict[str, Any]:
             told["safety_identifier"] = choice.safety_identifier
         told["size"] = choice.size
         if choice.output_format == "svg":
-            told["svg_usage"] = _svg_usage(choice)
+            written = len(payload_of("svg", choice.size, False, choice.seed)) // 4
+            told["svg_usage"] = answers.svg_usage(choice.tokens.text, written, reasoning=choice.reasoning)
     if not FAMILIES[choice.model].legacy:
         told["usage"] = choice.tokens.usage()
     return told
@@ -109,25 +98,14 @@ def _item(choice: Choice, number: int) -> dict[str, str]:
 
 
 def _link(created: int, number: int) -> str:
-    """A url as recorded (ruby-openai, images_generations), that works for an hour."""
+    """A url that works for an hour."""
     path = f"/private/org-local0123456789ABCDEFGHI/user-local0123456789ABCDEFGH/img-{number:024d}.png"
-    return f"{_STORE}{path}?{blobs.signed_query(_SECRET, path, created)}"
-
-
-def _svg_usage(choice: Choice) -> dict[str, Any]:
-    written = len(payload_of("svg", choice.size, False, choice.seed)) // 4
-    return {
-        "input_tokens": choice.tokens.text,
-        "model": "gpt-5",
-        "output_tokens": written + choice.reasoning,
-        "reasoning_tokens": choice.reasoning,
-        "total_tokens": choice.tokens.text + written + choice.reasoning,
-    }
+    return blobs.signed_url(_SECRET, path, created)
 
 
 @lru_cache(maxsize=1024)
 def tokens_by_table(model: str, quality: str, size: str) -> int:
-    """The output tokens of a picture of gpt-image-1 and its kin (the image generation guide)."""
+    """The output tokens of a picture, as `families.output_tokens` has them."""
     return output_tokens(FAMILIES[model], quality, *edges_of(size))
 
 
@@ -136,17 +114,7 @@ def http_answer(choice: Choice, entropy: int = 0) -> HTTPResponse:
     body = answers.pretty(fields_of(choice))
     if FAMILIES[choice.model].legacy:
         body += b"\n"  # as in recordings of dall-e-2 and dall-e-3 alone
-    return HTTPResponse(200, sent_headers(choice.created, entropy), body)
-
-
-def sent_headers(
-    now: int, entropy: int, *, content_type: str = "application/json", known: bool = True
-) -> list[tuple[str, str]]:
-    """Headers as recorded; what is random in them is drawn from `entropy`. `known` is whether the key was accepted."""
-    random = Random(entropy)  # noqa: S311 - no secret: the same headers for the same number
-    identity, ms = answers.request_id(random), random.randrange(3000, 60000)
-    organization = ORGANIZATION if known else None
-    return answers.headers(now, identity, organization=organization, content_type=content_type, ms=ms, entropy=random)
+    return HTTPResponse(200, answers.seeded_headers(entropy, choice.created), body)
 
 
 def request_for(choice: Choice) -> HTTPRequest:

@@ -46,7 +46,7 @@ from pytest_imgresponse.edge_cases import EDGE_CASES
 from pytest_imgresponse.images import suffix_of
 from pytest_imgresponse.strategies import http_responses, images_responses
 from pytest_imgresponse.strategies.pictures import payload_of
-from tests.benchmarks.planted import PLANTED, WITHIN, search
+from tests.benchmarks.planted import PLANTED, SEEDS, WITHIN, counts, in_words, search
 
 PEERS = ("hypothesis==6.151.0", "hypothesis-jsonschema==0.23.1", "polyfactory==3.5.0", "openai==3.54.0")
 PUBLIC = [name for name in strategies.__all__ if name != "variants"]
@@ -333,9 +333,9 @@ def reached() -> Iterator[Row]:
 def bugs() -> Iterator[Row]:
     """Planted bugs that are found, and to what they shrink."""
     for bug in PLANTED:
-        found = search(bug)
-        figure = f"{found.examples:3} of {found.fit.words}, shrunk to {found.shrunk_to()}"
-        yield Row(f"finds {bug.__name__} after", figure, f"<= {WITHIN}", 0 < found.examples <= WITHIN)
+        found, after = search(bug), counts(bug)
+        figure = f"{in_words(after)} of {found.fit.words}, shrunk to {found.shrunk_to()}"
+        yield Row(f"finds {bug.__name__} after", figure, f"<= {WITHIN}, {SEEDS} seeds", None not in after)
 
 
 def table(rows: Iterable[Row]) -> str:
