@@ -163,7 +163,9 @@ class TestForms:
         assert report.parser == NAMES.get(kind, f"tests.test_contract.Recording.{kind}")
 
     @pytest.mark.parametrize(
-        "found", [[1], {"a": 1}, "text", b"bytes", io.BytesIO(b"a\nb"), ImagesResponse(created=1), None], ids=repr
+        "found",
+        [[1], {"a": 1}, "text", b"bytes", io.BytesIO(b"a\nb"), ImagesResponse(created=1), None],
+        ids=lambda it: type(it).__name__,
     )
     def test_what_is_there_already_is_left_alone(self, found):
         seen = []
