@@ -8,6 +8,7 @@ from email.utils import parsedate_to_datetime
 from functools import cache
 from io import BytesIO
 
+import openai
 import openai.types
 import openai.types.image_edit_completed_event as edited
 import openai.types.image_gen_completed_event as generated
@@ -159,6 +160,16 @@ def test_an_answer_has_the_bytes_of_the_real_one(response):
     keys = list(fields)
     assert keys[0] == "created"
     assert keys[1:] == sorted(keys[1:])
+
+
+def test_the_endpoint_tells_the_same_fields_in_the_same_order(api):
+    wanted = {"safety_identifier": "user-5f3c9a1b7d2e", "output_format": "svg"}
+    drawn = plainest(
+        http_responses(), lambda response: all(name in response.json() for name in ("safety_identifier", "svg_usage"))
+    )
+    client = openai.OpenAI(base_url=api.url, api_key="sk-order-0123456789")
+    answer = client.images.with_raw_response.generate(model="gpt-image-2.5-sunburst", prompt="a fox", extra_body=wanted)
+    assert list(answer.http_response.json()) == list(drawn.json())
 
 
 @quick

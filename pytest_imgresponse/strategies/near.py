@@ -192,7 +192,7 @@ def _as_before(body: bytes, value: Any) -> bytes:
     start = body.strip()[:200]
     if b"\n" in start:
         return pretty(value)
-    marks = (", ", ": ") if b'": ' in start or b", " in start else (",", ":")
+    marks = (", ", ": ") if b'": ' in start else (",", ":")
     return json.dumps(value, separators=marks).encode()
 
 
