@@ -702,7 +702,7 @@ class TestRefusal:
             "stub() of 2 response(s) answers /images/generations, /images/edits, /images/variations of any host, and "
             "no url, since none of its responses holds one.\n"
             "To answer this one too: stub(…, pictures={url: bytes or HTTPResponse})\n"
-            "To let it pass: stub(…, ignore_hosts=['api.example'])"
+            "To let it pass: ignore_hosts=['api.example'], of stub() or check_parser()"
         )
 
     def test_it_lists_the_urls_in_order(self):

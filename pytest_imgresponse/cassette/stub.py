@@ -174,7 +174,11 @@ class _StubSession:
             + (f"these urls:{''.join(shown)}{more}" if urls else "no url, since none of its responses holds one.")
             + "\nTo answer this one too: stub(…, pictures={url: bytes or HTTPResponse})"
             # What lets a host pass lets its images routes pass too: never the one that is stubbed.
-            + ("" if host in self._stubbed_hosts() else f"\nTo let it pass: stub(…, ignore_hosts=[{host!r}])")
+            + (
+                ""
+                if host in self._stubbed_hosts()
+                else f"\nTo let it pass: ignore_hosts=[{host!r}], of stub() or check_parser()"
+            )
         )
 
     def _stubbed_hosts(self) -> set[str | None]:
