@@ -167,8 +167,9 @@ def test_the_endpoint_tells_the_same_fields_in_the_same_order(api):
     drawn = plainest(
         http_responses(), lambda response: all(name in response.json() for name in ("safety_identifier", "svg_usage"))
     )
-    client = openai.OpenAI(base_url=api.url, api_key="sk-order-0123456789")
-    answer = client.images.with_raw_response.generate(model="gpt-image-2.5-sunburst", prompt="a fox", extra_body=wanted)
+    with openai.OpenAI(base_url=api.url, api_key="sk-order-0123456789") as client:
+        raw = client.images.with_raw_response
+        answer = raw.generate(model="gpt-image-2.5-sunburst", prompt="a fox", extra_body=wanted)
     assert list(answer.http_response.json()) == list(drawn.json())
 
 
