@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from pytest_imgresponse import LocalEndpoint
 from pytest_imgresponse.checks import check
 from pytest_imgresponse.checks.asked import Asked, asked_by
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
@@ -150,7 +153,7 @@ def test_an_error_is_not_compared() -> None:
 
 def test_a_form_is_read() -> None:
     asked = form(("image[]", "…"), ("n", "2"), ("stream", "true"), ("size", "8x8"), ("model", "x"), ("quality", "auto"))
-    edit = {"partial_images": 0, "route": "image_edit"}
+    edit = {"route": "image_edit"}
     assert asked_by(asked) == Asked(n=2, stream=True, model="x", size="8x8", **edit)
     assert asked_by(form(("prompt", "x"), ("stream", "no"), ("n", "10"))) == Asked(n=10, stream=None, **edit)
     edit["partial_images"] = 3
@@ -161,7 +164,7 @@ def test_a_form_is_read() -> None:
 def test_of_a_form_the_plain_fields_are_read() -> None:
     assert asked_by(form(("image", "…"), ("n", "2"), head=f"X-Fox: {'x' * 2000}\r\n")) == Asked()
     many = form(("image", "…"), *((f"image[{n}]", "1") for n in range(200)), ("n", "2"))
-    assert asked_by(many) == Asked(n=1, stream=False, partial_images=0, route="image_edit")
+    assert asked_by(many) == Asked(n=1, stream=False, route="image_edit")
 
 
 @pytest.mark.parametrize(
@@ -176,7 +179,7 @@ def test_of_a_form_the_plain_fields_are_read() -> None:
     ],
 )
 def test_a_number_that_makes_no_sense_is_not_compared(changes: dict[str, object]) -> None:
-    assert asked_by(request(**changes)) == Asked(stream=False, partial_images=0, route="image_generation")
+    assert asked_by(request(**changes)) == Asked(stream=False, route="image_generation")
 
 
 @pytest.mark.parametrize(
@@ -214,7 +217,7 @@ def test_a_picture_that_was_fetched_is_not_compared() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked_for", "sent"), [({}, 1), ({"partial_images": 1}, 2), ({"partial_images": 1, "n": 2}, 3)]
+    ("asked_for", "sent"), [({"partial_images": 0}, 1), ({"partial_images": 1}, 2), ({"partial_images": 1, "n": 2}, 3)]
 )
 def test_more_partial_pictures_than_asked_for_are_unusual(asked_for: dict[str, int], sent: int) -> None:
     """Fewer are right: the picture may be there sooner (the image generation guide)."""
@@ -232,7 +235,9 @@ def test_more_partial_pictures_than_asked_for_are_unusual(asked_for: dict[str, i
 
 
 def test_more_partial_pictures_are_told_once() -> None:
-    assert len(check(stream(partial(0), partial(1), partial(2), completed()), request(stream=True))) == 1
+    response = stream(partial(0), partial(1), partial(2), completed())
+    assert len(check(response, request(stream=True, partial_images=0))) == 1
+    assert check(response, request(stream=True)) == []
 
 
 def test_events_of_another_route_than_asked_are_unusual() -> None:
@@ -241,3 +246,41 @@ def test_events_of_another_route_than_asked_are_unusual() -> None:
     assert only(stream(completed()), asked) == ("stream", "$.events[0]", "unusual", message)
     elsewhere = HTTPRequest("POST", "https://example.com/draw", JSON_TYPE, b'{"prompt": "x", "stream": true}')
     assert check(stream(completed()), elsewhere) == []
+
+
+def test_partial_pictures_of_several_come_in_any_order() -> None:
+    asked = request(stream=True, n=2, partial_images=2)
+    one_by_one = stream(partial(0), partial(1), completed(), partial(0), partial(1), completed())
+    in_turn = stream(partial(0), partial(0), partial(1), partial(1), completed(), completed())
+    assert check(one_by_one, asked) == check(in_turn, asked) == []
+    late = stream(completed(), completed(), partial(0))
+    assert only(late, asked) == ("stream", "$.events[2]", "unusual", "a partial picture after the completed one")
+
+
+@pytest.mark.parametrize("url", ["https://[::1/v1/images/generations", "https://a\u2100b/x", "", "https://a]/v1"])
+def test_a_request_whose_url_is_none_is_compared_all_the_same(url: str) -> None:
+    asked = HTTPRequest("POST", url, JSON_TYPE, b'{"prompt": "x", "n": 2}')
+    assert marks(answer(plain()), asked) == [("json", "$.data", "unusual")]
+
+
+@pytest.mark.parametrize(
+    ("url", "asked", "told"),
+    [
+        ("https://x.openai.azure.com/openai/deployments/mine/images/generations?api-version=1", "mine", "gpt-image-2"),
+        ("https://openrouter.ai/api/v1/images/generations", "openai/gpt-image-2", "gpt-image-2-2026-04-21"),
+        ("https://openrouter.ai/api/v1/images/generations", "gpt-image-2", "openai/gpt-image-2"),
+    ],
+)
+def test_a_model_of_another_name_is_the_same(url: str, asked: str, told: str) -> None:
+    body = json.dumps({"prompt": "x", "model": asked}).encode()
+    assert check(answer(plain(model=told)), HTTPRequest("POST", url, JSON_TYPE, body)) == []
+
+
+@pytest.mark.parametrize("n", [1, 2])
+@pytest.mark.parametrize("partial_images", [0, 2])
+def test_what_the_endpoint_streams_is_what_was_asked_for(n: int, partial_images: int) -> None:
+    wanted = {"model": "gpt-image-1", "prompt": "x", "n": n, "stream": True, "partial_images": partial_images}
+    headers = {**JSON_TYPE, "authorization": "Bearer sk-any"}
+    url = "https://api.openai.com/v1/images/generations"
+    asked = HTTPRequest("POST", url, headers, json.dumps(wanted).encode())
+    assert check(LocalEndpoint().handle(asked), asked) == []

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import socket
 import ssl
 import sys
 import threading
@@ -984,6 +985,19 @@ def test_a_live_server_is_waited_for():
     assert 1 <= time.monotonic() - began < 3
 
 
+def test_nor_is_one_that_does_not_answer_asked_again_at_once():
+    again = urllib3.Retry(connect=2, backoff_factor=0.3)
+    with socket.socket() as closed:  # bound, and nobody listens
+        closed.bind(("127.0.0.1", 0))
+        gone = f"http://127.0.0.1:{closed.getsockname()[1]}/"
+        with stub({}, ignore_hosts=["127.0.0.1"]), urllib3.PoolManager(retries=again) as pool:
+            pool.request("POST", URL, json=ORDER)
+            began = time.monotonic()
+            with pytest.raises(urllib3.exceptions.MaxRetryError):
+                pool.request("GET", gone)
+    assert time.monotonic() - began > 0.5
+
+
 class TestTraps:
     def test_what_is_stubbed_is_never_told_how_to_pass(self):
         """A host that passes by takes its images routes along: the paid API would be asked for pictures."""
@@ -1045,6 +1059,37 @@ class TestTraps:
         first, second = asyncio.run(main())
         assert first is None
         assert isinstance(second, CassetteInUseError)
+
+    def test_a_thread_of_the_block_may_open_its_own_within(self):
+        def within():
+            with stub({"created": 2}):
+                return HTTPX.post(URL, json=ORDER).json()
+
+        async def main():
+            with stub({"created": 1}):
+                return [await asyncio.to_thread(within), HTTPX.post(URL, json=ORDER).json()]
+
+        assert [each["created"] for each in asyncio.run(main())] == [2, 1]
+
+    def test_who_has_closed_its_own_is_not_within_that_of_another_task(self):
+        async def other(opened, leave):
+            with stub({"created": 2}):
+                opened.set()
+                await leave.wait()
+
+        async def main():
+            opened, leave = asyncio.Event(), asyncio.Event()
+            with stub({"created": 1}):
+                task = asyncio.create_task(other(opened, leave))
+                await opened.wait()
+            try:
+                with pytest.raises(CassetteInUseError), stub({"created": 3}):
+                    pass
+            finally:
+                leave.set()
+                await task
+
+        asyncio.run(main())
 
     def test_what_a_task_opened_that_is_over_does_not_stand_in_the_way(self):
         """As an async fixture does: its set-up is a task of its own."""

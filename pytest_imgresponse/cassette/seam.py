@@ -70,6 +70,7 @@ class _Open:
     thread: str
     thread_id: int | None
     task: asyncio.Task[Any] | None
+    within: Player | None
 
 
 _WITHIN: ContextVar[Player | None] = ContextVar("the innermost session that was opened in this context", default=None)
@@ -94,15 +95,17 @@ class _Sessions:
                 self._require_same(session, thread, task)
             else:
                 self._patches = _patches()
-            self._open.append(_Open(session, thread.name, thread.ident, task))
+            self._open.append(_Open(session, thread.name, thread.ident, task, _WITHIN.get()))
         _WITHIN.set(session)
 
     def _require_same(self, session: Player, thread: Thread, task: asyncio.Task[Any] | None) -> None:
-        """Raises `CassetteInUseError` where another thread, or a task of which this one is no part, holds the answers.
+        """Raises `CassetteInUseError` where another thread or task holds the answers, unless from within its block.
 
         A task that is over, as that of a fixture's set-up is, holds none any more.
         """
         other = self._open[-1]
+        if _WITHIN.get() is other.session:
+            return
         one = f"{session.name} cannot be opened on"
         active = "and one cassette or stub is active per process at a time, for all its"
         if other.thread_id != thread.ident:
@@ -110,7 +113,7 @@ class _Sessions:
                 f"{one} thread {thread.name!r}: {other.session.name} is open on thread {other.thread!r}, {active} "
                 f"threads; close that one first, or let both threads use it"
             )
-        if other.task not in (None, task) and not other.task.done() and _WITHIN.get() is not other.session:
+        if other.task not in (None, task) and not other.task.done():
             raise CassetteInUseError(
                 f"{one} task {task.get_name() if task else None!r}: {other.session.name} is open on task "
                 f"{other.task.get_name()!r}, {active} tasks; close that one first, or open one for all tasks"
@@ -118,10 +121,11 @@ class _Sessions:
 
     def leave(self, session: Player) -> None:
         with self._lock:
-            self._open = [entry for entry in self._open if entry.session is not session]
+            own = next(entry for entry in self._open if entry.session is session)
+            self._open.remove(own)
             if not self._open:
                 self._patches.close()
-        _WITHIN.set(self.innermost())
+        _WITHIN.set(own.within)
 
 
 def _current_task() -> asyncio.Task[Any] | None:
@@ -171,6 +175,7 @@ class SessionCassette(Cassette):  # type: ignore[misc]
         """Whether a recorded answer is set aside for this very request; raises where none is and none may be."""
         if request in self._answered:  # its connection opens again; it need not, before the next request
             return True
+        LAST.replayed = False  # until it is
         if id(request) in self._tickets:
             return self._tickets[id(request)][2].played is not None
         session = _SESSIONS.innermost()
@@ -193,7 +198,6 @@ class SessionCassette(Cassette):  # type: ignore[misc]
         """Record a complete answer."""
         known = self._tickets.pop(id(request), None)
         self._answered.add(request)
-        LAST.replayed = False
         if known is not None:
             _, session, ticket = known
         else:  # a step of a redirection that aiohttp followed, or a request that passes by

@@ -48,7 +48,7 @@ def stub(
     Whatever else is asked for raises `UnstubbedRequestError`, but for requests to `ignore_hosts` (names and patterns
     such as `*.local`) and over in-process transports. While it is open, the environment variables `stand_in_keys`
     (`OPENAI_API_KEY`) hold a stand-in where they are unset. Raises `ConfigError` for an argument that is wrong;
-    `with` raises `CassetteInUseError` where a cassette or stub is open on another thread, or on another task.
+    `with` raises `CassetteInUseError` where a cassette or stub is open on another thread or task, and not around it.
     """
     if not responses:
         raise ConfigError("stub() got no response; expected at least one, such as stub({'created': 1, 'data': []})")

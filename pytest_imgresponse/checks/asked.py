@@ -2,8 +2,8 @@
 
 Compared are model, n, size, output_format, quality, background, response_format, stream and partial_images.
 What differs is unusual: servers give what they can, and a right parser copes. A stream that nobody asked for is
-tolerated: a parser of JSON may refuse it. What a request leaves out is not compared, nor is `auto`; but for `n`,
-`stream` and `partial_images`, whose defaults are 1, false and 0 (images reference).
+tolerated: a parser of JSON may refuse it. What a request leaves out is not compared, nor is `auto`; but for `n` and
+`stream`, whose defaults are 1 and false (images reference).
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 from pytest_imgresponse.checks.finding import Finding, Level
 from pytest_imgresponse.checks.http import Kind
@@ -96,9 +95,15 @@ class Asked:
                 yield Finding("image", path, "unusual", f"the picture is {there}; the request asked for {wanted}")
 
     def _of_model(self, level: Level, path: str, told: str) -> Iterator[Finding]:
-        """A dated snapshot and its alias are the same: `gpt-image-2-2026-04-21` and `gpt-image-2`."""
+        """A dated snapshot and its alias are the same: `gpt-image-2-2026-04-21` and `gpt-image-2`.
+
+        So is one that a gateway calls by its maker: `openai/gpt-image-2`.
+        """
         wanted = self.model
-        if wanted is not None and wanted != told and wanted != _undated(told) and _undated(wanted) != told:
+        if wanted is None:
+            return
+        asked, named = (model.rpartition("/")[2] for model in (wanted, told))
+        if asked not in (named, _undated(named)) and _undated(asked) != named:
             yield Finding(level, path, "unusual", f"{shown(told)} answers; the request asked for {shown(wanted)}")
 
 
@@ -110,19 +115,19 @@ def asked_by(request: HTTPRequest | None) -> Asked:
     """What a request asked for. Nothing, where there is none or its body is not of the images API."""
     if request is None or (given := _given(request)) is None:
         return Asked()
-    size = _text(given, "size")
+    path, size = request.url.partition("?")[0], _text(given, "size")
     return Asked(
         n=_number(given.get("n", 1)),
         n_by_default="n" not in given,
         stream=_flag(given.get("stream", False)),
-        model=_text(given, "model"),
+        model=None if "/deployments/" in path else _text(given, "model"),  # Azure: a name of the user's own
         size=size if size and SIZE.fullmatch(size) else None,
         output_format=_text(given, "output_format", *OUTPUT_FORMATS),
         quality=_text(given, "quality"),
         background=_text(given, "background", *BACKGROUNDS),
         response_format=_text(given, "response_format", *RESPONSE_FORMATS),
-        partial_images=_number(given.get("partial_images", 0), least=0),
-        route=_ROUTES.get(urlsplit(request.url).path.rstrip("/").rpartition("/")[2]),
+        partial_images=_number(given.get("partial_images"), least=0),
+        route=_ROUTES.get(path.rstrip("/").rpartition("/")[2]),
     )
 
 

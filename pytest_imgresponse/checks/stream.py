@@ -122,14 +122,15 @@ class _Stream:
 
     def _partial(self, value: dict[str, Any], path: str) -> Iterator[Finding]:
         self._partials += 1
-        if self._completed:
+        pictures = self._asked.n or 1
+        most = None if self._asked.partial_images is None else self._asked.partial_images * pictures
+        if self._completed >= pictures:
             yield _odd(path, "a partial picture after the completed one")
-        elif self._asked.partial_images is not None:
-            most = self._asked.partial_images * (self._asked.n or 1)
-            if self._partials == most + 1:
-                yield _odd(path, f"the partial picture number {self._partials}; the request asked for {most}")
+        elif most is not None and self._partials == most + 1:
+            yield _odd(path, f"the partial picture number {self._partials}; the request asked for {most}")
         index = value.get("partial_image_index")
-        if isinstance(index, int) and index >= 0:  # the level `schema` speaks of what is no index
+        # The level `schema` speaks of what is no index; those of several pictures may come in turn.
+        if pictures == 1 and isinstance(index, int) and index >= 0:
             if index != self._next_index:
                 message = f"{shown(index)}; expected {shown(self._next_index)} to follow"
                 yield _odd(f"{path}.partial_image_index", message)
