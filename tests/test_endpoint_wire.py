@@ -325,7 +325,7 @@ class TestTLS:
             assert client.get(api.url).status_code == 404
             began = time.perf_counter()
             api.stop()
-            assert time.perf_counter() - began < 0.2
+            assert time.perf_counter() - began < 0.4  # of the 0.5 that it gives those who are busy
 
     def test_a_client_without_tls(self, contexts, capfd):
         with LocalEndpoint(ssl_context=contexts[0]) as api:
@@ -342,7 +342,7 @@ class TestStopping:
         httpx.get(endpoint.url)
         began = time.perf_counter()
         endpoint.stop()
-        assert time.perf_counter() - began < 0.2
+        assert time.perf_counter() - began < 0.4  # of the 0.5 that it gives those who are busy
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", port(endpoint)))
         idle.close()
