@@ -213,6 +213,12 @@ class TestForms:
         ]
         assert "; of this a parser sees $.error: an object with the keys" in found[0].trial.reason
 
+    def test_a_case_that_cannot_be_tried_is_told_before_anything_is(self):
+        recording = Recording()
+        with pytest.raises(ConfigError, match="the case 'comment_after_id' cannot be tried with given='bytes'"):
+            report_of(recording.method, cases=[VALID, "comment_after_id"])
+        assert recording.got == []
+
     def test_what_is_no_json_is_not_given_as_a_dict(self):
         told = "the case 'trailing_junk' cannot be tried with given='dict': it leaves no JSON to give; try it with given='bytes'"
         with pytest.raises(ConfigError, match=told):
@@ -951,12 +957,16 @@ BAD = {
 }
 MORE = [
     ("parse", lambda body, strict: None, r"given='bytes' calls parse\(body\); .*<lambda> takes \(body, strict\)$"),
-    ("parse", lambda: 1, r"given='bytes' calls parse\(body\); .*<lambda> takes \(\)$"),
+    (
+        "parse",
+        lambda: 1,
+        r"given='bytes' calls parse\(body\); .*<lambda> takes \(\); if it asks for its answer itself, that is given=.http. \(--given http\)$",
+    ),
     (
         "parse",
         Parser.parse,
         r"given='bytes' calls parse\(body\); tests.parsers.Parser.parse takes \(self, body.*; it is a method: give that "
-        r"of an object, such as Shop\(\).parse",
+        r"of an object, such as Shop\(\).parse; on the command line that of an instance in the module, such as shop:shop.parse$",
     ),
     (
         "ignore_hosts",
@@ -975,6 +985,12 @@ MORE = [
     ("cases", [], r"got \[\]"),
     ("cases", ["no_such"], "cases names 'no_such', which is no edge case; `imgresponse cases` lists their names"),
     ("cases", ["trailing_jnuk"], r"which is no edge case; did you mean trailing_junk or "),
+    (
+        "cases",
+        ["plain"],
+        "cases names 'plain', which is no edge case but a plain answer: they are tried where no cases",
+    ),
+    ("cases", ["generated"], r"names 'generated', which is no .* draws: max_examples \(--max-examples\) says how many"),
     ("except_for", {"no_such": "why"}, "except_for names 'no_such', which is no edge case"),
     ("except_for", {"bom": " "}, "except_for gives no reason for 'bom': expected a sentence, got ' '"),
     ("except_for", {"bom": None}, "except_for gives no reason for 'bom': expected a sentence, got None"),

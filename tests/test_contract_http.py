@@ -9,6 +9,7 @@ import json
 import re
 import ssl
 from functools import partial
+from random import Random
 
 import aiohttp
 import httpx
@@ -338,6 +339,29 @@ class TestPrograms:
         ):
             check_parser(program, given="http")
 
+    def test_one_that_fetches_a_url_of_its_own_making_is_told_that_it_is_none_of_the_answers(self):
+        def program():
+            httpx.get(f"{linked()[0]}&more=1", verify=TLS)
+
+        told = happened(program, "extra_id_and_model", rejects_with=ParserError)["extra_id_and_model"]
+        assert re.fullmatch(
+            r"raised UnstubbedRequestError: GET https://\S+ asks for a url that is none of the answer's at .*", told
+        )
+
+    def test_the_response_of_a_client_that_a_program_returns_is_its_own(self):
+        def over_requests():
+            answer = requests.post(URL, json=ORDER, stream=True)
+            parsed(answer.status_code, b"".join(answer.iter_content(100)))
+            return answer
+
+        def over_httpx():
+            with httpx.stream("POST", URL, json=ORDER, verify=TLS) as answer:
+                parsed(answer.status_code, b"".join(answer.iter_bytes()))
+            return answer
+
+        for program in (over_requests, over_httpx):
+            assert not happened(program, "c2pa_cabx", rejects_with=ParserError)
+
     def test_its_retries_do_not_sleep(self, client):
         report = report_of(
             lambda: client.images.generate(**ORDER), cases=["rate_limit_exceeded"], rejects_with=openai.RateLimitError
@@ -508,7 +532,18 @@ def test_a_recorded_answer_is_what_a_client_gets_and_what_is_bent():
         report = report_of(program, from_response=recorded, max_examples=20)
     assert recorded.body in seen[1:]
     assert not [body for body in seen[1:] if b"1780000000" in body]
-    assert "# from_response: as it was given" in report.preamble
+    names = {"parse": program}
+    exec(report.preamble, names)
+    assert names["from_response"] == recorded
+
+
+def test_of_a_long_one_the_preamble_says_what_to_make_it():
+    picture = base64.b64encode(bytes(Random(1).randbytes(20_000))).decode()
+    answer = answer_of(json.dumps({"created": 5, "data": [{"url": "/a.png"}], "note": picture}).encode())
+    [row] = (report := report_of(lambda: posted(ORDER), from_response=answer, cases=["trailing_junk"])).rows
+    assert "from_response" in row.reproduce
+    line = r"^# from_response = …: first the HTTPResponse that check_parser got, of \d{5} letters$"
+    assert re.search(line, report.preamble, re.MULTILINE)
 
 
 class settings_of:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pytest_imgresponse.cassette.answered import is_images_route
 from pytest_imgresponse.checks import check
@@ -99,9 +99,8 @@ def _with_fetched(base: Base, call: Call) -> Base:
     """The base, with its pictures inline where the client fetches them; found by letting it do so once."""
     if base.asked is None or not urls_of(base.response):
         return base
-    trial = trial_of("plain", base.response, "http")
-    assert trial is not None, "a whole response is visible to a client"
-    fetches = any(not is_images_route(request.url) for request in call(trial).asked)
+    outcome = call(_visible("plain", base.response, "http"))
+    fetches = any(not is_images_route(request.url) for request in outcome.asked)
     return replace(base, inline=inlined(base.response)) if fetches else base
 
 
@@ -117,7 +116,7 @@ def trials_of(
 
 def _plain(base: Base, given: Given) -> Trial:
     """The base as it is; where its pictures are fetched, they are those to find."""
-    trial = _trial_of_base(base, given)
+    trial = _visible("plain", base.response, given, request=base.asked, source=base.source, owed=base.owed)
     served = served_by(base.response, base.inline) if base.inline else {}
     if not served or base.inline is None:
         return trial
@@ -130,9 +129,10 @@ def _plain(base: Base, given: Given) -> Trial:
     )
 
 
-def _trial_of_base(base: Base, given: Given) -> Trial:
-    trial = trial_of("plain", base.response, given, request=base.asked, source=base.source, owed=base.owed)
-    assert trial is not None, "the plain answers are of the form that is given"
+def _visible(name: str, response: HTTPResponse, given: Given, **more: Any) -> Trial:
+    """The trial of a response that can be seen: plain answers are of the form that is given, a client sees any."""
+    trial = trial_of(name, response, given, **more)
+    assert trial is not None
     return trial
 
 
@@ -182,8 +182,7 @@ def _bent_at_urls(base: Base, case: EdgeCase) -> Trial | None:
     served = served_by(base.response, bent)
     if served in ({}, served_by(base.response, base.inline)):
         return None
-    trial = trial_of(case.name, bent, "http", case=case, source=base.source)
-    assert trial is not None, "a whole response is visible to a client"
+    trial = _visible(case.name, bent, "http", case=case, source=base.source)
     return replace(
         trial,
         response=base.response,
@@ -201,9 +200,7 @@ def _source(case: EdgeCase, base: Base) -> str:
 
 def _asked(call: Call) -> HTTPRequest:
     """The first request that the client makes on an images route, found by letting it ask once."""
-    trial = trial_of("plain", plain_responses()[0][1], "http")
-    assert trial is not None, "a whole response is visible to a client"
-    outcome = call(trial)
+    outcome = call(_visible("plain", plain_responses()[0][1], "http"))
     if outcome.asked:
         return outcome.asked[0]
     did = "returned" if outcome.kind == "accepted" else told(outcome)

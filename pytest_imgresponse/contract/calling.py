@@ -17,10 +17,11 @@ from traceback import walk_tb
 from types import MethodType
 from typing import Any
 
+from pytest_imgresponse.contract.behind_urls import urls_of
 from pytest_imgresponse.contract.draining import drained, is_lazy
 from pytest_imgresponse.contract.outcome import Kind, Loss, Outcome
 from pytest_imgresponse.contract.trial import Given, Trial
-from pytest_imgresponse.errors import ImgResponseError
+from pytest_imgresponse.errors import ImgResponseError, UnstubbedRequestError
 
 Pictures = Callable[[Any], Iterable[bytes]]
 _TOLD = 160
@@ -83,7 +84,7 @@ class Caller:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - a parser may raise anything, SystemExit too
-            outcome = Outcome(self._kind(error), _told(error), _where(error), _root(error, around))
+            outcome = Outcome(self._kind(error), _told_of(trial, error), _where(error), _root(error, around))
         else:
             loss, lost = self._lost(trial, result)
             outcome = Outcome("accepted", loss=loss, lost=lost)
@@ -115,6 +116,14 @@ class Caller:
             loss: Loss = "fewer pictures" if len(given) < len(wanted) else "more pictures"
             return loss, f"accepted it with {len(given)} of its {len(wanted)} pictures"
         return "other pictures", "accepted it with another picture than its own"
+
+
+def _told_of(trial: Trial, error: BaseException) -> str:
+    """What was raised; of a url that is not the answer's, not how a stub would serve it: nothing is there."""
+    text = _told(error)
+    if isinstance(error, UnstubbedRequestError) and urls_of(trial.response):
+        return f"{text.partition(' is not stubbed')[0]} asks for a url that is none of the answer's"
+    return text
 
 
 def _told(error: BaseException) -> str:

@@ -119,16 +119,13 @@ class _Run:
         self.stopped = ""
 
     def take_all(self, trials: Iterable[tuple[str, Trial | Untried]], *, is_whole: bool) -> None:
-        """Tries what can be tried. Raises `ConfigError` for a case that cannot, where it was named."""
+        """Tries what can be tried. Where cases are named, raises `ConfigError` for one that cannot, and tries none."""
+        if not is_whole:
+            trials = [self._tryable(name, trial) for name, trial in trials]
         first: tuple[Trial, Outcome] | None = None
         lost = acceptable = 0
         for name, trial in trials:
             if isinstance(trial, Untried):
-                if not is_whole:
-                    raise ConfigError(
-                        f"the case {name!r} cannot be tried with given={self._caller.given!r}: it {trial.why}; "
-                        f"try it with {trial.way_out}"
-                    )
                 self._not_tried[name] = trial.why
                 continue
             outcome = self._call(trial)
@@ -141,6 +138,14 @@ class _Run:
                 return
         if is_whole and first is not None and not self._accepted:
             self._keep_refusal_of_all(*first, acceptable)
+
+    def _tryable(self, name: str, trial: Trial | Untried) -> tuple[str, Trial]:
+        if isinstance(trial, Untried):
+            raise ConfigError(
+                f"the case {name!r} cannot be tried with given={self._caller.given!r}: it {trial.why}; "
+                f"try it with {trial.way_out}"
+            )
+        return name, trial
 
     def _take(self, trial: Trial, outcome: Outcome) -> None:
         """Judges what a parser did with an edge case or a plain answer."""
