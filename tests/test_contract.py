@@ -213,6 +213,12 @@ class TestForms:
         ]
         assert "; of this a parser sees $.error: an object with the keys" in found[0].trial.reason
 
+    def test_a_case_that_cannot_be_tried_is_told_before_anything_is(self):
+        recording = Recording()
+        with pytest.raises(ConfigError, match="the case 'comment_after_id' cannot be tried with given='bytes'"):
+            report_of(recording.method, cases=[VALID, "comment_after_id"])
+        assert recording.got == []
+
     def test_what_is_no_json_is_not_given_as_a_dict(self):
         told = "the case 'trailing_junk' cannot be tried with given='dict': it leaves no JSON to give; try it with given='bytes'"
         with pytest.raises(ConfigError, match=told):
@@ -803,6 +809,81 @@ class TestGenerated:
         assert report.rows == []
         assert set(report.excepted) <= set(names)
 
+    def test_but_an_excepted_case_excuses_no_other_bug_that_the_same_line_raises(self):
+        def refuse(why):
+            raise Refused(why)
+
+        def parse(body):
+            if b"data:image" in body:
+                refuse("a data url")
+            found = RIGHT.parse(body)
+            if "usage" not in json.loads(body):
+                refuse("no usage")
+            return found
+
+        options = {"cases": [UNUSUAL], "except_for": {UNUSUAL: "known"}, "from_response": PLAIN, "max_examples": 300}
+        with settings_of(derandomize=True):
+            report = report_of(parse, rejects_with=(Refused, ParserError), **options)
+        assert [row.happened for row in report.rows] == ["refused it with Refused: no usage"]
+        assert report.excepted == {UNUSUAL: "known"}
+
+    def test_the_bugs_behind_one_error_of_the_parsers_own_are_told_apart(self):
+        def wrapped(body):
+            try:
+                RIGHT.parse(body)
+                if b"data:image" in body:
+                    raise ValueError("a data url")
+                json.loads(body)["usage"]["total_tokens"]
+            except Exception as error:
+                try:
+                    raise KeyError("on the way")
+                except KeyError:
+                    raise Refused(f"bad answer: {error!r}") from error
+
+        try:
+            raise OSError("around the call")
+        except OSError:
+            report = report_of(wrapped, rejects_with=Refused, cases=[UNUSUAL, "usage_null", "usage_absent"])
+        assert [[row.happened for row in rows] for rows in report.ways] == [
+            ["refused it with Refused: bad answer: ValueError('a data url')"],
+            ["""refused it with Refused: bad answer: TypeError("'NoneType' object is not subscriptable")"""],
+            ["refused it with Refused: bad answer: KeyError('usage')"],
+        ]
+
+    def test_a_cause_that_was_never_raised_and_one_that_is_its_own_are_no_matter(self):
+        def never_raised(body):
+            raise Refused("no") from ValueError("never raised")
+
+        def in_a_circle(body):
+            error, other = Refused("no"), KeyError("other")
+            error.__cause__, other.__cause__ = other, error
+            raise error
+
+        for parse in (never_raised, in_a_circle):
+            [row] = report_of(parse, rejects_with=Refused, cases=[UNUSUAL]).rows
+            assert row.outcome.root == ""
+
+    def test_one_bug_that_loses_any_number_of_pictures_is_one_way(self):
+        def only_first(found):
+            return pictures(found)[:1]
+
+        with settings_of(derandomize=True):
+            report = report_of(RIGHT.parse, rejects_with=ParserError, pictures=only_first, max_examples=300)
+        [rows] = report.ways
+        assert {row.happened for row in rows} == {"accepted it with 1 of its 2 pictures"}
+        assert "generated" not in {row.trial.name for row in rows}
+
+    def test_and_one_that_only_what_is_generated_shows_is_shrunk(self):
+        with settings_of(derandomize=True):
+            report = report_of(
+                RIGHT.parse,
+                rejects_with=ParserError,
+                pictures=lambda found: pictures(found)[:1],
+                max_examples=300,
+                cases=[VALID],
+            )
+        assert [row.happened for row in report.rows] == ["accepted it with 1 of its 2 pictures"]
+
     def test_it_is_generated_around_the_response_that_was_given(self):
         created = set()
 
@@ -876,12 +957,16 @@ BAD = {
 }
 MORE = [
     ("parse", lambda body, strict: None, r"given='bytes' calls parse\(body\); .*<lambda> takes \(body, strict\)$"),
-    ("parse", lambda: 1, r"given='bytes' calls parse\(body\); .*<lambda> takes \(\)$"),
+    (
+        "parse",
+        lambda: 1,
+        r"given='bytes' calls parse\(body\); .*<lambda> takes \(\); if it asks for its answer itself, that is given=.http. \(--given http\)$",
+    ),
     (
         "parse",
         Parser.parse,
         r"given='bytes' calls parse\(body\); tests.parsers.Parser.parse takes \(self, body.*; it is a method: give that "
-        r"of an object, such as Shop\(\).parse",
+        r"of an object, such as Shop\(\).parse; on the command line that of an instance in the module, such as shop:shop.parse$",
     ),
     (
         "ignore_hosts",
@@ -900,6 +985,12 @@ MORE = [
     ("cases", [], r"got \[\]"),
     ("cases", ["no_such"], "cases names 'no_such', which is no edge case; `imgresponse cases` lists their names"),
     ("cases", ["trailing_jnuk"], r"which is no edge case; did you mean trailing_junk or "),
+    (
+        "cases",
+        ["plain"],
+        "cases names 'plain', which is no edge case but a plain answer: they are tried where no cases",
+    ),
+    ("cases", ["generated"], r"names 'generated', which is no .* draws: max_examples \(--max-examples\) says how many"),
     ("except_for", {"no_such": "why"}, "except_for names 'no_such', which is no edge case"),
     ("except_for", {"bom": " "}, "except_for gives no reason for 'bom': expected a sentence, got ' '"),
     ("except_for", {"bom": None}, "except_for gives no reason for 'bom': expected a sentence, got None"),

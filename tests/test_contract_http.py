@@ -9,6 +9,7 @@ import json
 import re
 import ssl
 from functools import partial
+from random import Random
 
 import aiohttp
 import httpx
@@ -27,9 +28,11 @@ from pytest_imgresponse import (
     check_parser,
     stub,
 )
-from pytest_imgresponse.contract.bases import fitting_answer
+from pytest_imgresponse.contract.fitting import fitting_answer
+from pytest_imgresponse.contract.trial import pictures_of
 from pytest_imgresponse.edge_cases.plain import plain_responses
 from pytest_imgresponse.images.make import make_picture
+from pytest_imgresponse.sse import events_of
 from tests import reports
 from tests.parsers import Parser, ParserError
 from tests.parsers import parse as right
@@ -193,6 +196,81 @@ def answer_of(body):
     return HTTPResponse(200, {"content-type": "application/json"}, body)
 
 
+def in_base64(n=3):
+    return pictures(parsed_answer({**ORDER, "n": n}))
+
+
+def at_urls(n=2):
+    answer = posted({"model": "dall-e-2", "prompt": "a fox", "n": n, "response_format": "url"})
+    links = [item["url"] for item in answer.json()["data"]]
+    with httpx.Client(verify=TLS) as client:
+        return [Parser().opened(client.get(link).content).data for link in links]
+
+
+def posted(order):
+    answer = httpx.post(URL, json=order, verify=TLS)
+    if answer.status_code >= 300:
+        raise ParserError(answer.status_code)
+    return answer
+
+
+def parsed_answer(order):
+    return right(posted(order).content)
+
+
+def first_of_stream():
+    found = right_stream(posted(STREAM).content)
+    first = json.loads(next(iter(events_of(posted(STREAM).content))).data)["b64_json"]
+    return [base64.b64decode(first) for _ in found]
+
+
+class TestWhichPicture:
+    """A program that gives the right number of pictures, and mixes them up, is found by the plain answer."""
+
+    @pytest.mark.parametrize("program", [in_base64, at_urls])
+    @pytest.mark.parametrize(
+        ("mixed", "told"),
+        [
+            (lambda found: found, ""),
+            (lambda found: found[::-1], "accepted it with another picture than its own"),
+            (lambda found: found[:1] * len(found), "accepted it with another picture than its own"),
+            (lambda found: found[:1], r"accepted it with 1 of its \d pictures"),
+        ],
+    )
+    def test_of_several(self, program, mixed, told):
+        def mixing():
+            try:
+                return mixed(program())
+            except (ValueError, KeyError, TypeError) as error:
+                raise ParserError("no answer") from error
+
+        report = report_of(mixing, rejects_with=ParserError, pictures=list)
+        rows = [row for row in report.rows if row.trial.name == "plain"]
+        assert [bool(re.fullmatch(told, row.happened)) for row in rows] == [True] * bool(told)
+        for row in rows:
+            names = {"parse": mixing, "pictures": list}
+            exec(report.preamble, names)
+            with pytest.raises(AssertionError, match=told):
+                exec(row.reproduce, names)
+
+    def test_of_a_stream(self):
+        report = report_of(first_of_stream, rejects_with=(ParserError, Exception), pictures=list)
+        [row] = [row for row in report.rows if row.trial.name == "plain"]
+        assert row.happened == "accepted it with another picture than its own"
+
+
+class TestGateway:
+    def test_a_program_that_insists_on_what_it_asked_a_gateway_for_gets_it(self):
+        def program():
+            found = parsed_answer({"model": "flux-pro", "prompt": "a fox", "n": 3, "size": "512x512", "seed": 7})
+            if {picture.size for picture in found} != {(512, 512)}:
+                raise ParserError("another size")
+            return found
+
+        report = report_of(program, cases=["trailing_newline", "c2pa_cabx", "trailing_junk"], rejects_with=ParserError)
+        assert (report.rows, report.accepted) == ([], 2)
+
+
 class TestPrograms:
     @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.__name__)
     def test_one_that_is_right_keeps_the_contract(self, program):
@@ -261,6 +339,29 @@ class TestPrograms:
         ):
             check_parser(program, given="http")
 
+    def test_one_that_fetches_a_url_of_its_own_making_is_told_that_it_is_none_of_the_answers(self):
+        def program():
+            httpx.get(f"{linked()[0]}&more=1", verify=TLS)
+
+        told = happened(program, "extra_id_and_model", rejects_with=ParserError)["extra_id_and_model"]
+        assert re.fullmatch(
+            r"raised UnstubbedRequestError: GET https://\S+ asks for a url that is none of the answer's at .*", told
+        )
+
+    def test_the_response_of_a_client_that_a_program_returns_is_its_own(self):
+        def over_requests():
+            answer = requests.post(URL, json=ORDER, stream=True)
+            parsed(answer.status_code, b"".join(answer.iter_content(100)))
+            return answer
+
+        def over_httpx():
+            with httpx.stream("POST", URL, json=ORDER, verify=TLS) as answer:
+                parsed(answer.status_code, b"".join(answer.iter_bytes()))
+            return answer
+
+        for program in (over_requests, over_httpx):
+            assert not happened(program, "c2pa_cabx", rejects_with=ParserError)
+
     def test_its_retries_do_not_sleep(self, client):
         report = report_of(
             lambda: client.images.generate(**ORDER), cases=["rate_limit_exceeded"], rejects_with=openai.RateLimitError
@@ -315,7 +416,7 @@ class TestFittingAnswer:
     def test_it_is_what_was_asked_for_and_the_same_each_time(self, order):
         request = asking(order)
         answer = fitting_answer(request)
-        assert check(answer, request if "unsafe" not in order["prompt"] else None) == []
+        assert check(answer, request) == []
         assert answer == fitting_answer(request)
 
     def test_of_an_edit_too(self):
@@ -333,14 +434,31 @@ class TestFittingAnswer:
         assert check(answer, request) == []
 
     @pytest.mark.parametrize(
-        ("more", "number"),
-        [({}, 0), ({"stream": True}, 5), ({"response_format": "url"}, 2), ({"response_format": "b64_json"}, 0)],
+        "more",
+        [
+            {},
+            {"stream": True, "partial_images": 1},
+            {"response_format": "url", "n": 2},
+            {"response_format": "b64_json", "n": 3, "size": "512x768"},
+            {"n": 2, "size": "1536x864", "output_format": "webp", "quality": "high", "seed": 7},
+            {"size": "1344x768", "output_format": "jpeg", "background": "opaque", "stream": True},
+        ],
     )
-    def test_for_a_model_that_is_not_known_it_is_a_plain_one_of_the_right_kind(self, more, number):
-        assert fitting_answer(asking({"model": "flux-2", "prompt": "a fox", **more})) == plain_responses()[number][1]
+    @pytest.mark.parametrize("route", ["generations", "edits"])
+    def test_for_a_model_that_is_not_known_it_is_what_was_asked_for_too(self, more, route):
+        request = asking({"model": "flux-2", "prompt": "a fox", **more}, route)
+        answer = fitting_answer(request)
+        assert check(answer, request) == []
+        assert answer == fitting_answer(request)
 
-    def test_and_what_is_no_order_at_all_gets_the_plainest(self):
-        assert fitting_answer(asking(b"\xff")) == plain_responses()[0][1]
+    def test_what_no_model_takes_is_left_out(self):
+        request = asking({"model": "flux-2", "prompt": "a fox", "n": 40, "size": "8000x8000", "output_format": "webp"})
+        answer = fitting_answer(request).json()
+        assert (answer["size"], answer["output_format"], len(answer["data"])) == ("1024x1024", "webp", 1)
+
+    def test_and_what_is_no_order_at_all_gets_one_picture(self):
+        assert check(fitting_answer(asking(b"\xff"))) == []
+        assert len(pictures_of(fitting_answer(asking(b"\xff")))) == 1
 
 
 # -- the official client ----------------------------------------------------------------------------------------------
@@ -414,7 +532,18 @@ def test_a_recorded_answer_is_what_a_client_gets_and_what_is_bent():
         report = report_of(program, from_response=recorded, max_examples=20)
     assert recorded.body in seen[1:]
     assert not [body for body in seen[1:] if b"1780000000" in body]
-    assert "# from_response: as it was given" in report.preamble
+    names = {"parse": program}
+    exec(report.preamble, names)
+    assert names["from_response"] == recorded
+
+
+def test_of_a_long_one_the_preamble_says_what_to_make_it():
+    picture = base64.b64encode(bytes(Random(1).randbytes(20_000))).decode()
+    answer = answer_of(json.dumps({"created": 5, "data": [{"url": "/a.png"}], "note": picture}).encode())
+    [row] = (report := report_of(lambda: posted(ORDER), from_response=answer, cases=["trailing_junk"])).rows
+    assert "from_response" in row.reproduce
+    line = r"^# from_response = …: first the HTTPResponse that check_parser got, of \d{5} letters$"
+    assert re.search(line, report.preamble, re.MULTILINE)
 
 
 class settings_of:

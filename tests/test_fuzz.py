@@ -95,6 +95,8 @@ def asks_nothing():
     pass
 
 number = 5
+errors = (Refused, ValueError)
+mixed = (Refused, 5)
 '''
 CASES = ("--case", "c2pa_cabx", "--case", "trailing_junk")
 ROOT = Path(__file__).parents[1]
@@ -207,6 +209,10 @@ class TestRun:
             capfd, "shop:naive", "--pictures", "builtins:reversed", "--case", "sizes_differ_within_response"
         )
         assert (code, "accepted it with another picture than its own" in out) == (1, True)
+
+    def test_errors_may_be_a_tuple(self, capfd):
+        code, out, _ = fuzz(capfd, "shop:refuses", "--case", "trailing_junk", "--rejects-with", "shop:errors")
+        assert (code, out.splitlines()[0]) == (0, "shop.refuses keeps the contract of a parser")
 
     def test_what_hangs_or_dies_is_told(self, capfd):
         code, out, _ = fuzz(capfd, "shop:hangs", "--case", "c2pa_cabx", "--time-limit", "0.3")
@@ -442,6 +448,17 @@ class TestRefusals:
             (["broken:parse"], r"'broken:parse' cannot be imported from .*: SyntaxError: "),
             (["exits:parse"], r"'exits:parse' cannot be imported from .*: SystemExit: bye"),
             (["shop:no_such"], "'shop:no_such': shop has no no_such"),
+            (["shop:niave"], r"'shop:niave': shop has no niave; did you mean naive\?$"),
+            (
+                ["shop:program"],
+                r"given='bytes' calls parse\(body\); shop.program takes \(\); .* \(--given http\)$",
+            ),
+            (
+                ["shop:naive", "--rejects-with", "shop:mixed"],
+                "expected each --rejects-with to be an exception class or a tuple of them; got 5",
+            ),
+            (["shop:naive", "--rejects-with", "shop:number"], "expected each --rejects-with to be .*; got 5$"),
+            (["shop:naive", "--case", "plain"], "--case names 'plain', which is no edge case but a plain answer"),
             (["shop:Shop.no_such"], "'shop:Shop.no_such': shop has no Shop.no_such"),
             (["shop:number"], "'shop:number' is 5, which cannot be called"),
             (

@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
@@ -99,7 +100,7 @@ def _run(arguments: argparse.Namespace) -> int:
 def _report(arguments: argparse.Namespace) -> Report:
     sys.path.insert(0, str(Path.cwd()))
     parse = _imported(arguments.target)
-    errors = tuple(_imported(name, "--rejects-with: ") for name in arguments.rejects_with)
+    errors = tuple(error for name in arguments.rejects_with for error in _errors(name))
     pictures = _imported(arguments.pictures, "--pictures: ") if arguments.pictures is not None else None
 
     from pytest_imgresponse.contract import arguments as checked
@@ -165,6 +166,20 @@ def _exception(text: str) -> tuple[str, str]:
 
 def _imported(name: str, option: str = "") -> Any:
     """What a module has under a name, which can be called. Raises `ConfigError` for all else, of this option."""
+    found = _named(name, option)
+    if not callable(found):
+        raise ConfigError(f"{option}{name!r} is {found!r}, which cannot be called")
+    return found
+
+
+def _errors(name: str) -> tuple[Any, ...]:
+    """What a module has under a name: an exception class, or a tuple of them."""
+    found = _named(name, "--rejects-with: ")
+    return found if isinstance(found, tuple) else (found,)
+
+
+def _named(name: str, option: str) -> Any:
+    """What a module has under a name. Raises `ConfigError` where there is none."""
     module, _, path = name.partition(":")
     if not path or not re.fullmatch(r"\w+(\.\w+)*", module) or module.endswith(".py"):
         raise ConfigError(f"{option}expected MODULE:NAME, such as {_such_as(name)}; got {name!r}")
@@ -175,10 +190,9 @@ def _imported(name: str, option: str = "") -> Any:
         raise ConfigError(f"{option}{name!r} cannot be imported from {Path.cwd()}: {told}") from error
     for part in path.split("."):
         if not hasattr(found, part):
-            raise ConfigError(f"{option}{name!r}: {module} has no {path}")
+            near = " or ".join(get_close_matches(part, dir(found)))
+            raise ConfigError(f"{option}{name!r}: {module} has no {path}{f'; did you mean {near}?' if near else ''}")
         found = getattr(found, part)
-    if not callable(found):
-        raise ConfigError(f"{option}{name!r} is {found!r}, which cannot be called")
     return found
 
 

@@ -43,7 +43,7 @@ def page_of(report: Report) -> str:
     template, style, script = (
         (folder / name).read_text(encoding="utf-8") for name in ("page.html.jinja", "page.css", "page.js")
     )
-    ways = {rows[0].cause: number for number, rows in enumerate(report.ways, 1)}
+    ways = report.way_of
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     page = environment.from_string(template).render(
         report=report,

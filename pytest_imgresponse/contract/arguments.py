@@ -53,11 +53,22 @@ def _require_callable_so(caller: Caller) -> None:
     try:
         signature.bind(*taken)
     except TypeError:
-        unbound = inspect.isfunction(caller.parse) and next(iter(signature.parameters), "") == "self"
-        way_out = "; it is a method: give that of an object, such as Shop().parse" if unbound else ""
         raise ConfigError(
-            f"given={caller.given!r} calls parse({', '.join(taken)}); {caller.name} takes {signature}{way_out}"
+            f"given={caller.given!r} calls parse({', '.join(taken)}); {caller.name} takes {signature}"
+            f"{_way_out(caller, signature)}"
         ) from None
+
+
+def _way_out(caller: Caller, signature: inspect.Signature) -> str:
+    """What a parser of this signature may be, as the end of an error."""
+    if not signature.parameters:
+        return "; if it asks for its answer itself, that is given='http' (--given http)"
+    if inspect.isfunction(caller.parse) and next(iter(signature.parameters)) == "self":
+        return (
+            "; it is a method: give that of an object, such as Shop().parse; on the command line that of an instance "
+            "in the module, such as shop:shop.parse"
+        )
+    return ""
 
 
 def _hosts_of(value: Any, given: Given) -> tuple[str, ...]:
@@ -79,7 +90,16 @@ def cases_of(names: Any, *, called: str = "cases") -> list[EdgeCase] | None:
     return [_case(name, called) for name in names]
 
 
+_NO_CASES = {
+    "plain": "is no edge case but a plain answer: they are tried where no cases are named",
+    "generated": "is no edge case but an answer that Hypothesis draws: max_examples (--max-examples) says how many",
+}
+"""What stands among the cases of a report, and cannot be asked for by name."""
+
+
 def _case(name: Any, called: str) -> EdgeCase:
+    if isinstance(name, str) and name in _NO_CASES:
+        raise ConfigError(f"{called} names {name!r}, which {_NO_CASES[name]}")
     if not isinstance(name, str) or name not in EDGE_CASES:
         raise ConfigError(f"{called} names {name!r}, which is no edge case{hint(name)}")
     return EDGE_CASES[name]

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
-from urllib.parse import urlsplit
+from typing import Any, NamedTuple
 
 from pytest_imgresponse.cassette.answered import is_images_route
-from pytest_imgresponse.checks.asked import asked_by
+from pytest_imgresponse.checks import check
 from pytest_imgresponse.contract.behind_urls import inlined, served_by, urls_of
+from pytest_imgresponse.contract.fitting import fitting_answer
 from pytest_imgresponse.contract.outcome import Outcome, told
 from pytest_imgresponse.contract.pasting import packed
-from pytest_imgresponse.contract.trial import Given, Trial, trial_of
+from pytest_imgresponse.contract.trial import Given, Trial, pictures_of, trial_of
 from pytest_imgresponse.edge_cases import EDGE_CASES, EdgeCase
-from pytest_imgresponse.edge_cases.bending import map_pictures, redrawn
 from pytest_imgresponse.edge_cases.plain import plain_responses
-from pytest_imgresponse.edge_cases.subjects import url_answer
-from pytest_imgresponse.endpoint.routes import Desk, answer
 from pytest_imgresponse.errors import ConfigError
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
-
-_CREATED = 1_780_000_000
-"""When the answers to clients were made, in Unix seconds: in May 2026."""
 
 Call = Callable[[Trial], Outcome]
 
@@ -93,7 +87,7 @@ def bases_of(call: Call, given: Given, from_response: HTTPResponse | None) -> li
             definition=f"answer = {packed(fitting)}",
             request=request,
             asked=request,
-            owed=True,
+            owed=not check(fitting, request),
         )
         others = (replace(base, request=request, request_source="", asked=request) for base in errors)
         return [_with_fetched(own, call), *others]
@@ -105,9 +99,8 @@ def _with_fetched(base: Base, call: Call) -> Base:
     """The base, with its pictures inline where the client fetches them; found by letting it do so once."""
     if base.asked is None or not urls_of(base.response):
         return base
-    trial = trial_of("plain", base.response, "http")
-    assert trial is not None, "a whole response is visible to a client"
-    fetches = any(not is_images_route(request.url) for request in call(trial).asked)
+    outcome = call(_visible("plain", base.response, "http"))
+    fetches = any(not is_images_route(request.url) for request in outcome.asked)
     return replace(base, inline=inlined(base.response)) if fetches else base
 
 
@@ -116,11 +109,31 @@ def trials_of(
 ) -> Iterator[tuple[str, Trial | Untried]]:
     """The plain answers, then each edge case on the first of them that it applies to; of named cases, these alone."""
     for base in bases if cases is None else ():
-        trial = trial_of("plain", base.response, given, request=base.asked, source=base.source, owed=base.owed)
-        assert trial is not None, "the plain answers are of the form that is given"
-        yield trial.name, trial
+        yield "plain", _plain(base, given)
     for case in EDGE_CASES.values() if cases is None else cases:
         yield case.name, _bent(bases, case, given)
+
+
+def _plain(base: Base, given: Given) -> Trial:
+    """The base as it is; where its pictures are fetched, they are those to find."""
+    trial = _visible("plain", base.response, given, request=base.asked, source=base.source, owed=base.owed)
+    served = served_by(base.response, base.inline) if base.inline else {}
+    if not served or base.inline is None:
+        return trial
+    return replace(
+        trial,
+        pictures=tuple(pictures_of(base.inline)),
+        elsewhere=False,
+        served=served,
+        pictured=f"inlined({base.source})",
+    )
+
+
+def _visible(name: str, response: HTTPResponse, given: Given, **more: Any) -> Trial:
+    """The trial of a response that can be seen: plain answers are of the form that is given, a client sees any."""
+    trial = trial_of(name, response, given, **more)
+    assert trial is not None
+    return trial
 
 
 def _bent(bases: Sequence[Base], case: EdgeCase, given: Given) -> Trial | Untried:
@@ -169,8 +182,7 @@ def _bent_at_urls(base: Base, case: EdgeCase) -> Trial | None:
     served = served_by(base.response, bent)
     if served in ({}, served_by(base.response, base.inline)):
         return None
-    trial = trial_of(case.name, bent, "http", case=case, source=base.source)
-    assert trial is not None, "a whole response is visible to a client"
+    trial = _visible(case.name, bent, "http", case=case, source=base.source)
     return replace(
         trial,
         response=base.response,
@@ -188,9 +200,7 @@ def _source(case: EdgeCase, base: Base) -> str:
 
 def _asked(call: Call) -> HTTPRequest:
     """The first request that the client makes on an images route, found by letting it ask once."""
-    trial = trial_of("plain", plain_responses()[0][1], "http")
-    assert trial is not None, "a whole response is visible to a client"
-    outcome = call(trial)
+    outcome = call(_visible("plain", plain_responses()[0][1], "http"))
     if outcome.asked:
         return outcome.asked[0]
     did = "returned" if outcome.kind == "accepted" else told(outcome)
@@ -198,25 +208,3 @@ def _asked(call: Call) -> HTTPRequest:
         f"given='http': parse() asked nothing of an images route ({did}); it must make its request in the call, "
         "with a client that stub() knows; what it asks other hosts for passes by with ignore_hosts (--ignore-host)"
     )
-
-
-def fitting_answer(request: HTTPRequest) -> HTTPResponse:
-    """What the API would answer to a request, with flat pictures; to one that it would refuse, a plain answer.
-
-    It refuses models that it does not know: a gateway may have them.
-    """
-    kept: dict[str, bytes] = {}
-    desk = Desk(None, "org-local", b"local", lambda: _CREATED, kept.__setitem__, kept.get, lambda: None)
-    headers = [pair for pair in request.headers if pair[0].lower() != "authorization"]
-    headers.append(("authorization", "Bearer sk-local"))
-    operation = urlsplit(request.url).path.rstrip("/").rpartition("/")[2]
-    url = f"https://api.openai.com/v1/images/{operation}"
-    response = answer(HTTPRequest(request.method, url, headers, request.body), desk)
-    if response.status == 200:  # the same each time, and no longer than it has to be: it stands in reports
-        headers = [("content-type", response.header("content-type") or ""), ("x-request-id", "req_local")]
-        return map_pictures(HTTPResponse(200, headers, response.body), redrawn)
-    asked = asked_by(request)
-    plain = [response for _, response in plain_responses()]
-    if asked.stream:
-        return next(response for response in plain if response.is_stream)
-    return next(filter(url_answer, plain)) if asked.response_format == "url" else plain[0]

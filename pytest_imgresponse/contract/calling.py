@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sys
 import sysconfig
 import time
 from collections.abc import Callable, Iterable
@@ -16,10 +17,11 @@ from traceback import walk_tb
 from types import MethodType
 from typing import Any
 
+from pytest_imgresponse.contract.behind_urls import urls_of
 from pytest_imgresponse.contract.draining import drained, is_lazy
-from pytest_imgresponse.contract.outcome import Kind, Outcome
+from pytest_imgresponse.contract.outcome import Kind, Loss, Outcome
 from pytest_imgresponse.contract.trial import Given, Trial
-from pytest_imgresponse.errors import ImgResponseError
+from pytest_imgresponse.errors import ImgResponseError, UnstubbedRequestError
 
 Pictures = Callable[[Any], Iterable[bytes]]
 _TOLD = 160
@@ -73,7 +75,7 @@ class Caller:
 
     def _outcome(self, trial: Trial) -> Outcome:
         arguments = self._arguments(trial)
-        lazy = False
+        lazy, around = False, sys.exception()
         began = time.perf_counter()
         try:
             result = self.parse(*arguments)
@@ -82,9 +84,10 @@ class Caller:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - a parser may raise anything, SystemExit too
-            outcome = Outcome(self._kind(error), _told(error), _where(error))
+            outcome = Outcome(self._kind(error), _told_of(trial, error), _where(error), _root(error, around))
         else:
-            outcome = Outcome("accepted", lost=self._lost(trial, result))
+            loss, lost = self._lost(trial, result)
+            outcome = Outcome("accepted", loss=loss, lost=lost)
         return replace(outcome, seconds=time.perf_counter() - began, lazy=lazy)
 
     def _arguments(self, trial: Trial) -> tuple[Any, ...]:
@@ -99,19 +102,28 @@ class Caller:
             return "out of memory"
         return "refused" if isinstance(error, self.rejects_with) else "raised"
 
-    def _lost(self, trial: Trial, result: Any) -> str:
+    def _lost(self, trial: Trial, result: Any) -> tuple[Loss, str]:
         if self.pictures is None or trial.elsewhere or trial.verdict not in ("valid", "unusual"):
-            return ""
+            return "", ""
         try:
             given = [bytes(data) for data in self.pictures(result)]
         except Exception as error:  # noqa: BLE001 - the user's own function; it may raise anything
-            return f"accepted it, and pictures(…) raised {_told(error)} at {_where(error)}"
+            return "no pictures", f"accepted it, and pictures(…) raised {_told(error)} at {_where(error)}"
         wanted = [data for data in trial.pictures if data is not None]
         if given == wanted:
-            return ""
+            return "", ""
         if len(given) != len(wanted):
-            return f"accepted it with {len(given)} of its {len(wanted)} pictures"
-        return "accepted it with another picture than its own"
+            loss: Loss = "fewer pictures" if len(given) < len(wanted) else "more pictures"
+            return loss, f"accepted it with {len(given)} of its {len(wanted)} pictures"
+        return "other pictures", "accepted it with another picture than its own"
+
+
+def _told_of(trial: Trial, error: BaseException) -> str:
+    """What was raised; of a url that is not the answer's, not how a stub would serve it: nothing is there."""
+    text = _told(error)
+    if isinstance(error, UnstubbedRequestError) and urls_of(trial.response):
+        return f"{text.partition(' is not stubbed')[0]} asks for a url that is none of the answer's"
+    return text
 
 
 def _told(error: BaseException) -> str:
@@ -123,6 +135,20 @@ def _told(error: BaseException) -> str:
     if len(text) > _TOLD and not isinstance(error, ImgResponseError):  # ours say the way out at their end
         text = f"{text[:_TOLD]}…"
     return f"{name}: {text}" if text else name
+
+
+def _root(error: BaseException, around: BaseException | None) -> str:
+    """Type and line of the exception that this one began with, empty where that is itself.
+
+    What was being handled `around` the call is none of the parser's.
+    """
+    root, met = error, {id(error), id(around)}
+    before = error.__cause__ or error.__context__
+    while before is not None and id(before) not in met:
+        met.add(id(before))
+        root = root if before.__traceback__ is None else before  # one that was never raised has no line
+        before = before.__cause__ or before.__context__
+    return "" if root is error else f"{type(root).__name__} at {_where(root)}"
 
 
 def _where(error: BaseException) -> str:

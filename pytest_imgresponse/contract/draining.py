@@ -45,6 +45,9 @@ def _iterated(result: Any) -> Any:
 def _iterates(result: object, kind: Any) -> bool:
     """Whether a result makes its items when it is iterated.
 
-    What has a length has them already, a model iterates over its own fields, and a file is the caller's to read.
+    What has a length has them already, a model iterates over its own fields, and a file or the response of a client is
+    the caller's to read.
     """
-    return isinstance(result, kind) and not isinstance(result, Sized | BaseModel) and not hasattr(result, "read")
+    if isinstance(result, Sized | BaseModel) or hasattr(result, "read") or hasattr(result, "iter_content"):
+        return False
+    return isinstance(result, kind)

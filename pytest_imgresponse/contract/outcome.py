@@ -10,6 +10,8 @@ from pytest_imgresponse.contract.trial import Trial
 from pytest_imgresponse.http import HTTPRequest
 
 Kind = Literal["accepted", "refused", "raised", "hung", "out of memory", "ended"]
+Loss = Literal["", "fewer pictures", "more pictures", "other pictures", "no pictures"]
+"""What is wrong with the pictures that a parser gave; with the last, `pictures` raised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,15 +19,18 @@ class Outcome:
     """What a parser did.
 
     `refused`: it raised one of `rejects_with`; `raised`: another exception; `hung` and `ended` (the whole process):
-    only in isolation. `error` is the exception with its message, `where` the line that raised it, `lost` what is
-    wrong with the pictures that it gave, `asked` its requests under `stub`; `lazy` says that what it returned had to be
-    run to its end.
+    only in isolation. `error` is the exception with its message, `where` the line that raised it, and `root` the type
+    and the line of the one that it began with, where it is another's cause. `loss` is what is wrong with the pictures
+    that it gave, told in `lost`; `asked` are its requests under `stub`; `lazy` says that what it returned had to be run
+    to its end.
     """
 
     kind: Kind
     error: str = ""
     where: str = ""
+    root: str = ""
     seconds: float = 0.0
+    loss: Loss = ""
     lost: str = ""
     asked: tuple[HTTPRequest, ...] = ()
     lazy: bool = False
@@ -58,10 +63,21 @@ def failure_of(trial: Trial, outcome: Outcome) -> str | None:
 
 
 def cause_of(trial: Trial, outcome: Outcome) -> tuple[str, ...]:
-    """What makes two failures one: the same exception from the same line, or the same field taken as it is."""
+    """What makes two failures one: the same exceptions from the same lines, or the same field taken as it is.
+
+    A parser that turns whatever goes wrong into one error of its own has its bugs told apart by what that began with.
+    """
     if outcome.kind == "accepted":
-        return ("accepted", outcome.lost or f"{trial.level} {_field(trial.path)}")
-    return (outcome.kind, outcome.error.partition(":")[0], outcome.where)
+        return ("accepted", outcome.loss or f"{trial.level} {_field(trial.path)}")
+    return (outcome.kind, outcome.error.partition(":")[0], outcome.where, outcome.root)
+
+
+def excuse_of(trial: Trial, outcome: Outcome) -> tuple[str, ...]:
+    """What makes a generated failure that of a case which may fail: one cause, told in the same words.
+
+    A cause alone would excuse too much: one line may raise all that a parser refuses.
+    """
+    return (*cause_of(trial, outcome), outcome.error or outcome.lost)
 
 
 def _field(path: str) -> str:

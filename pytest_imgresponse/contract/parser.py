@@ -15,7 +15,7 @@ from pytest_imgresponse.contract.arguments import (
     seconds_of,
 )
 from pytest_imgresponse.contract.calling import Pictures
-from pytest_imgresponse.contract.pasting import defining
+from pytest_imgresponse.contract.pasting import defining, holding
 from pytest_imgresponse.contract.report import Report
 from pytest_imgresponse.contract.run import run_contract
 from pytest_imgresponse.contract.trial import Given
@@ -67,15 +67,16 @@ def check_parser(
     __tracebackhide__ = True  # the report says it all
     limits = (seconds_of(time_limit), count_of(memory_limit, "memory_limit", 1))
     caller = caller_of(parse, given, rejects_with, pictures, ignore_hosts)
+    base = response_of(from_response, caller.given)
     report = run_contract(
         caller,
         cases_of(cases),
         definitions={
             "parse": defining("parse", parse),
             "pictures": defining("pictures", pictures),
-            "from_response": "# from_response: as it was given",
+            "from_response": holding("from_response", base),
         },
-        from_response=response_of(from_response, caller.given),
+        from_response=base,
         except_for=exceptions_of(except_for),
         max_examples=None if max_examples is None else count_of(max_examples, "max_examples", 0),
         limits=limits if isolate else None,

@@ -29,6 +29,8 @@ _HOMES = {
 """Where the names that lines use are imported from."""
 _REPR = reprlib.Repr()
 _REPR.maxother = 200
+_LONGEST = 20_000
+"""Letters of a response that is packed into the preamble."""
 
 
 def line_of(trial: Trial, given: Given, outcome: Outcome, ignore_hosts: Sequence[str] = ()) -> str:
@@ -86,6 +88,16 @@ def defining(name: str, value: Any) -> str:
         if found is value or (isinstance(value, MethodType) and found == value):
             return importing(name, module, path)
     return f"# {name}: your {' '.join(_REPR.repr(value).split())}"
+
+
+def holding(name: str, response: HTTPResponse | None) -> str:
+    """The line that makes `name` this response; of one that is long a comment, for nobody pastes that much."""
+    line = f"{name} = {packed(response)}" if response is not None else ""
+    return (
+        line
+        if len(line) <= _LONGEST
+        else f"# {name} = …: first the HTTPResponse that check_parser got, of {len(line)} letters"
+    )
 
 
 def packed(response: HTTPResponse) -> str:

@@ -67,10 +67,12 @@ class Report:
     """What `check_parser` found.
 
     `tried` counts the plain answers and edge cases, and `accepted` those that the parser took; `generated` the answers
-    that were generated, those of shrinking included. `rows` are all trials that broke the contract. `excepted` are the
-    failing cases of `except_for` with the reasons given, `unneeded` its others with why they need not be there,
-    `not_tried` the cases that were left out, with why. `stopped` says why the run ended before its end. `preamble` are
-    the lines of Python that stand before each line to paste. `slowest` is the name of a trial, and its seconds.
+    that were generated, those of shrinking included. `rows` are the trials that broke the contract: the plain answers
+    and edge cases but those excepted, and of what was generated the smallest of each way that these do not show.
+    `excepted` are the failing cases of `except_for` with the reasons given, `unneeded` its others with why they need
+    not be there, `not_tried` the cases that were left out, with why. `stopped` says why the run ended before its end.
+    `preamble` are the lines of Python that stand before each line to paste. `slowest` is the name of a trial, and its
+    seconds.
     """
 
     parser: str
@@ -93,6 +95,11 @@ class Report:
         for row in self.rows:
             found.setdefault(row.cause, []).append(row)
         return [sorted(rows, key=lambda row: row.size) for rows in found.values()]
+
+    @property
+    def way_of(self) -> dict[tuple[str, ...], int]:
+        """The number of the way to break the contract that a cause is, from 1."""
+        return {rows[0].cause: number for number, rows in enumerate(self.ways, 1)}
 
     @property
     def headline(self) -> str:
@@ -119,7 +126,7 @@ class Report:
 
     def as_json(self) -> dict[str, Any]:
         """The report for machines; each finding with the number of its way to break the contract, from 1."""
-        numbers = {rows[0].cause: number for number, rows in enumerate(self.ways, 1)}
+        numbers = self.way_of
         return {
             "parser": self.parser,
             "given": self.given,

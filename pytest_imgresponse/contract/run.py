@@ -15,7 +15,7 @@ from pytest_imgresponse.checks import VERDICTS
 from pytest_imgresponse.contract.bases import Base, Call, Untried, bases_of, trials_of
 from pytest_imgresponse.contract.calling import Caller
 from pytest_imgresponse.contract.isolation import IsolatedCaller
-from pytest_imgresponse.contract.outcome import Outcome, cause_of, failure_of, told
+from pytest_imgresponse.contract.outcome import Outcome, cause_of, excuse_of, failure_of, told
 from pytest_imgresponse.contract.pasting import line_of, preamble_of
 from pytest_imgresponse.contract.report import Report, Row
 from pytest_imgresponse.contract.trial import Given, Trial, trial_of
@@ -107,6 +107,7 @@ class _Run:
         self._rows: list[Row] = []
         self._found: dict[tuple[str, ...], Row] = {}
         self._known: set[tuple[str, ...]] = set()
+        self._excuses: set[tuple[str, ...]] = set()
         self._excepted: dict[str, str] = {}
         self._not_tried: dict[str, str] = {}
         self._slowest = ("", 0.0)
@@ -118,16 +119,13 @@ class _Run:
         self.stopped = ""
 
     def take_all(self, trials: Iterable[tuple[str, Trial | Untried]], *, is_whole: bool) -> None:
-        """Tries what can be tried. Raises `ConfigError` for a case that cannot, where it was named."""
+        """Tries what can be tried. Where cases are named, raises `ConfigError` for one that cannot, and tries none."""
+        if not is_whole:
+            trials = [self._tryable(name, trial) for name, trial in trials]
         first: tuple[Trial, Outcome] | None = None
         lost = acceptable = 0
         for name, trial in trials:
             if isinstance(trial, Untried):
-                if not is_whole:
-                    raise ConfigError(
-                        f"the case {name!r} cannot be tried with given={self._caller.given!r}: it {trial.why}; "
-                        f"try it with {trial.way_out}"
-                    )
                 self._not_tried[name] = trial.why
                 continue
             outcome = self._call(trial)
@@ -141,6 +139,14 @@ class _Run:
         if is_whole and first is not None and not self._accepted:
             self._keep_refusal_of_all(*first, acceptable)
 
+    def _tryable(self, name: str, trial: Trial | Untried) -> tuple[str, Trial]:
+        if isinstance(trial, Untried):
+            raise ConfigError(
+                f"the case {name!r} cannot be tried with given={self._caller.given!r}: it {trial.why}; "
+                f"try it with {trial.way_out}"
+            )
+        return name, trial
+
     def _take(self, trial: Trial, outcome: Outcome) -> None:
         """Judges what a parser did with an edge case or a plain answer."""
         self._count += 1
@@ -149,10 +155,11 @@ class _Run:
         happened = self._judged(trial, outcome)
         if happened is None:
             return
-        self._known.add(cause_of(trial, outcome))
         if trial.name in self._except_for:
             self._excepted[trial.name] = self._except_for[trial.name]
+            self._excuses.add(excuse_of(trial, outcome))
         else:
+            self._known.add(cause_of(trial, outcome))
             self._rows.append(self._row(trial, outcome, happened))
 
     def _keep_refusal_of_all(self, trial: Trial, outcome: Outcome, count: int) -> None:
@@ -211,7 +218,9 @@ class _Run:
             self._hung = outcome.kind == "hung"
             happened = self._judged(trial, outcome)
             cause = cause_of(trial, outcome)
-            if happened is None or cause in self._known or (len(self._found) >= _MOST and cause not in self._found):
+            if happened is None or cause in self._known or excuse_of(trial, outcome) in self._excuses:
+                return
+            if len(self._found) >= _MOST and cause not in self._found:
                 return
             self._found[cause] = self._row(trial, outcome, happened)  # Hypothesis ends with the smallest of each
             if outcome.kind in ("hung", "out of memory", "ended"):
