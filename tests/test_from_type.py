@@ -9,12 +9,16 @@ import os
 import subprocess
 import sys
 import warnings
+from collections.abc import Hashable
+from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import openai.types
+import pydantic
 import pytest
-from hypothesis import Phase, find, given, settings
+from hypothesis import Phase, find, given, seed, settings
 from hypothesis import strategies as st
 from openai.types import images_response
 
@@ -83,6 +87,52 @@ def test_every_model_is_known():
             assert isinstance(getattr(importlib.import_module(module), name), type)
 
 
+QUICK = settings(phases=[Phase.generate], database=None)
+
+
+@runtime_checkable
+class Answers(Protocol):
+    def json(self): ...
+
+
+@dataclass(frozen=True)
+class Fixed:
+    def json(self):
+        return {}
+
+
+@pytest.fixture
+def answering():
+    """A type of somebody else's that answers too."""
+    st.register_type_strategy(Fixed, st.builds(Fixed))
+
+
+# Each is a supertype of some that are registered here.
+SUPERTYPES = [object, Hashable, dict[Hashable, int], Answers, pydantic.BaseModel, openai.BaseModel, models.Model]
+
+
+@pytest.mark.parametrize("kind", SUPERTYPES, ids=lambda kind: getattr(kind, "__qualname__", str(kind)))
+@pytest.mark.parametrize("number", range(5))
+@pytest.mark.filterwarnings("ignore::hypothesis.errors.SmallSearchSpaceWarning")  # of a model without fields
+def test_a_supertype_is_drawn_as_without_us(kind, number, answering):
+    drawn = []
+
+    @seed(number)
+    @settings(QUICK, max_examples=50)
+    @given(st.from_type(kind))
+    def draws(value):
+        drawn.append(value)
+
+    draws()
+    assert not {type(value) for value in drawn} & {*TYPES, HTTPResponse, HTTPRequest}
+
+
+@pytest.mark.parametrize("kind", [int | Usage, Usage | None], ids=str)
+def test_a_union_has_both(kind):
+    assert find(st.from_type(kind), lambda drawn: isinstance(drawn, Usage), settings=QUICK)
+    assert not isinstance(find(st.from_type(kind), lambda drawn: not isinstance(drawn, Usage), settings=QUICK), Usage)
+
+
 @settings(max_examples=20)
 @given(st.from_type(HTTPResponse), st.from_type(HTTPRequest))
 def test_a_message_is_one_of_the_api(response, request):
@@ -125,9 +175,6 @@ def test_a_response_has_pictures(response):
 def test_a_response_of_openai_is_as_ours(response):
     fields = response.model_dump(mode="json", exclude_unset=True)
     assert ImagesResponse.from_json(fields).model_dump(mode="json", exclude_unset=True) == fields
-
-
-QUICK = settings(phases=[Phase.generate], database=None)
 
 
 @pytest.mark.parametrize("index", [0, 1, 2])
