@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import openai.types
-import pydantic
 import pytest
 from hypothesis import Phase, find, given, seed, settings
 from hypothesis import strategies as st
@@ -107,12 +106,12 @@ def answering():
     st.register_type_strategy(Fixed, st.builds(Fixed))
 
 
-# Each is a supertype of some that are registered here.
-SUPERTYPES = [object, Hashable, dict[Hashable, int], Answers, pydantic.BaseModel, openai.BaseModel, models.Model]
+# Each is a supertype of some that are registered here. (BaseModel of pydantic is another, and it refuses to be made.)
+SUPERTYPES = [object, Hashable, dict[Hashable, int], Answers, openai.BaseModel, models.Model]
 
 
 @pytest.mark.parametrize("kind", SUPERTYPES, ids=lambda kind: getattr(kind, "__qualname__", str(kind)))
-@pytest.mark.parametrize("number", range(5))
+@pytest.mark.parametrize("number", range(3))
 @pytest.mark.filterwarnings("ignore::hypothesis.errors.SmallSearchSpaceWarning")  # of a model without fields
 def test_a_supertype_is_drawn_as_without_us(kind, number, answering):
     drawn = []
