@@ -142,9 +142,9 @@ def test_a_message_is_one_of_the_api(response, request):
 @pytest.mark.parametrize(
     ("strategy", "shown"),
     [
-        (st.from_type(Image), "Image(b64_json=<8288 letters: 'iVBORw0KGgoAAAAN'…>"),
+        (st.from_type(Image), "Image(b64_json=<8304 letters: 'iVBORw0KGgoAAAAN'…>"),
         (st.from_type(Usage), "Usage(input_tokens=1, output_tokens=1, total_tokens=2, "),
-        (st.from_type(PartialImageEvent), "PartialImageEvent(b64_json=<8292 letters"),
+        (st.from_type(PartialImageEvent), "PartialImageEvent(b64_json=<8304 letters"),
         (image_files(), "picture_of(output_format='png', size='1024x1024', transparent=False, seed=0)"),
         (base64_payloads(), "payload_of(output_format='png', size='1024x1024', transparent=False, seed=0)"),
     ],
