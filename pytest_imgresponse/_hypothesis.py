@@ -31,7 +31,15 @@ def _register_types(module: ModuleType) -> None:
 
     for name, strategy in _TYPES[module.__name__].items():
         if isinstance(found := getattr(module, name, None), type):  # another version may not have it
-            st.register_type_strategy(found, strategy)
+            st.register_type_strategy(found, _for_itself(found, strategy))
+
+
+def _for_itself(kind: type, strategy: Callable[[Any], SearchStrategy[Any]]) -> Callable[[Any], Any]:
+    """The strategy for one class alone. Its supertypes (`object`, a protocol) stay what they are without this package.
+
+    Of a type that it does not know Hypothesis asks all subtypes it knows, with the type that was asked for.
+    """
+    return lambda asked: strategy(kind) if asked is kind else NotImplemented
 
 
 class _Finder:
@@ -72,7 +80,7 @@ class _Loader:
 
 
 def _drawn(name: str, **arguments: Any) -> Callable[[Any], SearchStrategy[Any]]:
-    """What a strategy of `strategies.by_type` draws, as the type that is asked for."""
+    """What a strategy of `strategies.by_type` draws, as a given type: ours, or that of openai."""
 
     def strategy(kind: Any) -> SearchStrategy[Any]:
         from pytest_imgresponse.strategies import by_type

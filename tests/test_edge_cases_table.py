@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -136,3 +140,34 @@ def test_a_case_that_does_not_explain_itself_is_refused(
     with pytest.raises(ValueError, match=f"^the edge case teapot has no {missing}$"):
         edge_case("unusual", "http", seen=seen, applies=applies)(teapot)
     assert not empty_table
+
+
+@pytest.mark.parametrize(
+    ("arguments", "start"),
+    [
+        (["-c", "import pytest_imgresponse.strategies"], "pytest_imgresponse.errors.ConfigError: "),
+        (["-c", "from pytest_imgresponse.cli import main; main(['cases'])"], "imgresponse cases: "),
+    ],
+    ids=["strategies", "command"],
+)
+@pytest.mark.parametrize("optimize", ["", "1", "2"])
+def test_python_without_docstrings_is_refused_by_name(
+    arguments: list[str], start: str, optimize: str, tmp_path: Path
+) -> None:
+    environment = {**os.environ, "PYTHONOPTIMIZE": optimize, "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        [sys.executable, *arguments], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    said = done.stderr.strip().rpartition("\n")[2]
+    refusal = (
+        f"{start}edge cases are described by their docstrings, which python -OO (PYTHONOPTIMIZE=2) leaves out; "
+        "run Python with -O, or without"
+    )
+    assert said == (refusal if optimize == "2" else "")
+
+
+def test_a_case_is_equal_to_itself_alone() -> None:
+    words = ("own", "unusual", "http", "Odd", "run", "any", False)
+    one, other = (EdgeCase(*words, lambda *_: True, lambda response, _: response) for _ in range(2))
+    assert one != other
+    assert len({one, other, one}) == 2

@@ -9,12 +9,15 @@ import os
 import subprocess
 import sys
 import warnings
+from collections.abc import Hashable
+from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import openai.types
 import pytest
-from hypothesis import Phase, find, given, settings
+from hypothesis import Phase, find, given, seed, settings
 from hypothesis import strategies as st
 from openai.types import images_response
 
@@ -83,6 +86,52 @@ def test_every_model_is_known():
             assert isinstance(getattr(importlib.import_module(module), name), type)
 
 
+QUICK = settings(phases=[Phase.generate], database=None)
+
+
+@runtime_checkable
+class Answers(Protocol):
+    def json(self): ...
+
+
+@dataclass(frozen=True)
+class Fixed:
+    def json(self):
+        return {}
+
+
+@pytest.fixture
+def answering():
+    """A type of somebody else's that answers too."""
+    st.register_type_strategy(Fixed, st.builds(Fixed))
+
+
+# Each is a supertype of some that are registered here. (BaseModel of pydantic is another, and it refuses to be made.)
+SUPERTYPES = [object, Hashable, dict[Hashable, int], Answers, openai.BaseModel, models.Model]
+
+
+@pytest.mark.parametrize("kind", SUPERTYPES, ids=lambda kind: getattr(kind, "__qualname__", str(kind)))
+@pytest.mark.parametrize("number", range(3))
+@pytest.mark.filterwarnings("ignore::hypothesis.errors.SmallSearchSpaceWarning")  # of a model without fields
+def test_a_supertype_is_drawn_as_without_us(kind, number, answering):
+    drawn = []
+
+    @seed(number)
+    @settings(QUICK, max_examples=50)
+    @given(st.from_type(kind))
+    def draws(value):
+        drawn.append(value)
+
+    draws()
+    assert not {type(value) for value in drawn} & {*TYPES, HTTPResponse, HTTPRequest}
+
+
+@pytest.mark.parametrize("kind", [int | Usage, Usage | None], ids=str)
+def test_a_union_has_both(kind):
+    assert find(st.from_type(kind), lambda drawn: isinstance(drawn, Usage), settings=QUICK)
+    assert not isinstance(find(st.from_type(kind), lambda drawn: not isinstance(drawn, Usage), settings=QUICK), Usage)
+
+
 @settings(max_examples=20)
 @given(st.from_type(HTTPResponse), st.from_type(HTTPRequest))
 def test_a_message_is_one_of_the_api(response, request):
@@ -93,9 +142,9 @@ def test_a_message_is_one_of_the_api(response, request):
 @pytest.mark.parametrize(
     ("strategy", "shown"),
     [
-        (st.from_type(Image), "Image(b64_json=<8288 letters: 'iVBORw0KGgoAAAAN'…>"),
+        (st.from_type(Image), "Image(b64_json=<8304 letters: 'iVBORw0KGgoAAAAN'…>"),
         (st.from_type(Usage), "Usage(input_tokens=1, output_tokens=1, total_tokens=2, "),
-        (st.from_type(PartialImageEvent), "PartialImageEvent(b64_json=<8292 letters"),
+        (st.from_type(PartialImageEvent), "PartialImageEvent(b64_json=<8304 letters"),
         (image_files(), "picture_of(output_format='png', size='1024x1024', transparent=False, seed=0)"),
         (base64_payloads(), "payload_of(output_format='png', size='1024x1024', transparent=False, seed=0)"),
     ],
@@ -125,9 +174,6 @@ def test_a_response_has_pictures(response):
 def test_a_response_of_openai_is_as_ours(response):
     fields = response.model_dump(mode="json", exclude_unset=True)
     assert ImagesResponse.from_json(fields).model_dump(mode="json", exclude_unset=True) == fields
-
-
-QUICK = settings(phases=[Phase.generate], database=None)
 
 
 @pytest.mark.parametrize("index", [0, 1, 2])

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import warnings
 from email.utils import parsedate_to_datetime
 from functools import cache
@@ -37,6 +40,9 @@ from pytest_imgresponse.strategies import (
     variants,
 )
 from pytest_imgresponse.strategies.asking import Wanted
+from pytest_imgresponse.strategies.flat_png import flat_png
+from pytest_imgresponse.strategies.flat_webp import flat_webp
+from pytest_imgresponse.strategies.pictures import LOOKS, picture_of
 from pytest_imgresponse.strategies.responses import draw_choice
 from pytest_imgresponse.strategies.streams import draw_stream, http_stream, request_for_stream
 from pytest_imgresponse.strategies.telling import http_answer, request_for
@@ -487,6 +493,77 @@ def test_no_health_check_fires(strategy):
         pass
 
     draws()
+
+
+DRAW = """
+from hypothesis import Phase, given, seed, settings
+from pytest_imgresponse.strategies import *
+
+@seed(1)
+@settings(settings.get_profile("default"), database=None, max_examples=20, phases=[Phase.generate])
+@given({})
+def draws(drawn):
+    pass
+
+draws()
+"""
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        "images_responses(n=10)",
+        "images_responses(size='2160x3840', n=10, output_format='webp')",
+        "images_responses(size='2160x3840', n=10, output_format='webp', background='transparent')",
+        "images_responses(size='2160x3840', n=10, output_format='gif')",
+        "images_responses(size='2160x3840', n=10, output_format='jpeg')",
+        "images_responses(size='2160x3840', n=10, output_format='png')",
+        "stream_responses(size='2160x3840', partial_images=3, output_format='webp')",
+        "image_files(size='3840x3840')",
+        "image_files(size='3840x3840', output_format='webp')",
+    ],
+)
+def test_no_health_check_fires_for_many_and_large_pictures_in_a_new_process(strategy):
+    """Where no picture was made before."""
+    environment = {name: value for name, value in os.environ.items() if name != "CI"}
+    done = subprocess.run(
+        [sys.executable, "-c", DRAW.format(strategy)], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@settings(quick, max_examples=200)
+@given(
+    width=st.integers(8, 300),
+    height=st.integers(8, 300),
+    levels=st.lists(st.integers(0, 255) | st.integers(0, 40), min_size=6, max_size=6),
+    clear=st.booleans(),
+)
+@pytest.mark.parametrize("flat", [flat_png, flat_webp], ids=lambda flat: flat.__name__)
+def test_a_picture_put_together_is_the_rectangle_that_pillow_draws(flat, width, height, levels, clear):
+    ink, ground = tuple(levels[:3]), tuple(levels[3:])
+    if clear:
+        ink, ground = (*ink, 255), (*ground, 0)
+    drawn = Pillow.new("RGBA" if clear else "RGB", (width, height), ground)
+    drawn.paste(ink, (width // 4, height // 4, width - width // 4, height - height // 4))
+    with Pillow.open(BytesIO(flat(width, height, ink, ground))) as picture:
+        assert (picture.mode, picture.tobytes()) == (drawn.mode, drawn.tobytes())
+
+
+@pytest.mark.parametrize("size", ["2160x3840", "3840x8", "8x3840"])
+def test_a_large_webp_is_the_rectangle_too(size):
+    """Of runs longer than one copy takes."""
+    width, height = map(int, size.split("x"))
+    with Pillow.open(BytesIO(flat_webp(width, height, (1, 2, 3), (200, 20, 2)))) as picture:
+        colours = {colour: count for count, colour in picture.convert("RGB").getcolors()}
+    inside = (width - 2 * (width // 4)) * (height - 2 * (height // 4))
+    assert colours == {(1, 2, 3): inside, (200, 20, 2): width * height - inside}
+
+
+@pytest.mark.parametrize("output_format", OUTPUT_FORMATS)
+@pytest.mark.parametrize("transparent", [False, True])
+def test_pictures_of_an_answer_differ_in_their_colours(output_format, transparent):
+    assert len({picture_of(output_format, "64x48", transparent, number) for number in range(LOOKS)}) == LOOKS
 
 
 def test_no_health_check_fires_for_variants():

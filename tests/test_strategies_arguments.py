@@ -77,6 +77,7 @@ BAD = [
     ("edge_cases", {"cases": ["data_url_prefx"]}, "got 'data_url_prefx'; did you mean data_url_prefix"),
     ("edge_cases", {"cases": ["qqqq"]}, "`imgresponse cases` lists their names"),
     ("edge_cases", {"cases": [None]}, "the name of one; got None"),
+    ("edge_cases", {"cases": [3]}, "the name of one; got 3"),
     ("edge_cases", {"cases": "data_url_prefix"}, "expected cases to be a collection of edge cases or their names"),
     ("edge_cases", {"cases": []}, "got cases=[]"),
     (

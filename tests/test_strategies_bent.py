@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import Phase, find, given, seed, settings
 from hypothesis import strategies as st
 
 from pytest_imgresponse.checks import check
 from pytest_imgresponse.checks.finding import LEVELS, VERDICTS
-from pytest_imgresponse.edge_cases import EDGE_CASES
-from pytest_imgresponse.edge_cases.table import EdgeCase
-from pytest_imgresponse.strategies import bent, edge_cases, http_responses
+from pytest_imgresponse.edge_cases import EDGE_CASES, EdgeCase, edge_case
+from pytest_imgresponse.strategies import bent, edge_cases, http_responses, variants
 from pytest_imgresponse.strategies.bases import bend
 from pytest_imgresponse.strategies.telling import Choice, Tokens, http_answer, tokens_by_table
 
@@ -115,11 +116,66 @@ def test_the_table_can_be_narrowed(verdict, level):
     assert {drawn.case.name for drawn in draws(edge_cases(verdicts=[verdict], levels=[level]))} == wanted
 
 
-def test_an_edge_case_of_your_own():
+def test_an_edge_case_that_is_not_in_the_table():
     own = EdgeCase("own", "unusual", "json", "Odd", "run", "any", False, lambda *_: True, lambda it, _: it)
     (first, *_) = draws(edge_cases(cases=[own, "data_url_prefix"]), 5)
     assert first.case is own
     assert first.bent == first.response
+
+
+def test_two_edge_cases_described_in_the_same_words_are_two():
+    words = ("own", "unusual", "http", "Odd", "run", "any", False, lambda *_: True)
+    found = {
+        drawn.bent.status
+        for status in (202, 203)
+        for drawn in draws(
+            edge_cases(cases=[EdgeCase(*words, lambda it, _, status=status: replace(it, status=status))]), 5
+        )
+    }
+    assert found == {202, 203}
+
+
+def test_an_edge_case_of_your_own_is_drawn_while_it_is_in_the_table():
+    def names():
+        response = plainest(http_responses())
+        near = [drawn.status for drawn in draws(variants(response), 1000)]
+        return {drawn.case.name for drawn in draws(edge_cases(levels=["http"]))}, 299 in near
+
+    assert names()[1] is False
+
+    @edge_case("unusual", "http", seen="my gateway", applies=always)
+    def my_own(response):
+        """The status is one of ours."""
+        return replace(response, status=299)
+
+    try:
+        drawn, near = names()
+        assert "my_own" in drawn
+        assert near
+        assert plainest(edge_cases(cases=["my_own"])).bent.status == 299
+    finally:
+        del EDGE_CASES["my_own"]
+    assert "my_own" not in names()[0]
+
+
+def always(response):
+    """Any response."""
+    return True
+
+
+@pytest.mark.parametrize("strategy", [edge_cases, http_responses], ids=lambda strategy: strategy.__name__)
+def test_cases_of_a_set_come_in_the_order_of_the_table(strategy):
+    names = [name for name, case in EDGE_CASES.items() if case.level == "base64"]
+    own = EdgeCase("own", "unusual", "json", "Odd", "run", "any", False, lambda *_: True, lambda it, _: it)
+    shuffled = [own, *reversed(names)]
+    assert draws(strategy(cases={*shuffled}), 30) == draws(strategy(cases=[*names, own]), 30)
+    assert draws(strategy(cases=shuffled), 30) != draws(strategy(cases=[*names, own]), 30)
+
+
+def test_the_order_of_verdicts_and_levels_is_nothing():
+    assert draws(edge_cases(verdicts=["invalid", "valid"], levels=["json", "http"]), 30) == draws(
+        edge_cases(verdicts={"valid", "invalid"}, levels={"http", "json"}), 30
+    )
 
 
 def test_a_case_that_no_longer_applies_bends_the_plain_response_instead():

@@ -1,6 +1,6 @@
 """Every way in which an answer can be odd or wrong: a table, each row a function of a few lines.
 
-A row is entered by `@edge_case` in the module of its level. Importing this package fills the table.
+A row is entered by `@edge_case`, in the module of its level or in one of yours. Importing this package fills the table.
 """
 
 from pytest_imgresponse.checks.finding import LEVELS, VERDICTS
@@ -21,9 +21,9 @@ from pytest_imgresponse.edge_cases import (  # noqa: F401 - each fills the table
     usage,
     webp_gif,
 )
-from pytest_imgresponse.edge_cases.table import EDGE_CASES, EdgeCase
+from pytest_imgresponse.edge_cases.table import EDGE_CASES, EdgeCase, edge_case, edge_case_as_asked
 
-__all__ = ["EDGE_CASES", "EdgeCase"]
+__all__ = ["EDGE_CASES", "EdgeCase", "edge_case", "edge_case_as_asked"]
 
 # From the outermost level to the innermost, and within a level from what is right to what is wrong.
 for _case in sorted(EDGE_CASES.values(), key=lambda case: (LEVELS.index(case.level), VERDICTS.index(case.verdict))):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Protocol
 
 from pytest_imgresponse.checks.finding import Level, Verdict
+from pytest_imgresponse.errors import ConfigError
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 
 
@@ -36,9 +38,11 @@ Applies = Callable[[HTTPResponse], bool]
 AppliesAsAsked = Callable[[HTTPResponse, HTTPRequest], bool]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class EdgeCase:
     """One way in which an answer can be odd or wrong; called with a response, it gives the changed one.
+
+    Equal to itself alone: two that are described in the same words may do different things.
 
     `reason` says what it is, `seen` where it was seen: an issue, a standard, a recording, or a run of a named
     version. `level` is where it bites. One that departs from what was asked for `needs_request`.
@@ -51,8 +55,8 @@ class EdgeCase:
     seen: str
     applies_to: str
     needs_request: bool
-    _applies: Callable[[HTTPResponse, HTTPRequest | None], bool] = field(repr=False, compare=False)
-    _bend: Callable[[HTTPResponse, HTTPRequest | None], HTTPResponse] = field(repr=False, compare=False)
+    _applies: Callable[[HTTPResponse, HTTPRequest | None], bool] = field(repr=False)
+    _bend: Callable[[HTTPResponse, HTTPRequest | None], HTTPResponse] = field(repr=False)
 
     def applies(self, response: HTTPResponse, request: HTTPRequest | None = None) -> bool:
         """Whether it makes sense for this response; False where it needs a request and there is none."""
@@ -66,12 +70,14 @@ class EdgeCase:
 
 
 EDGE_CASES: dict[str, EdgeCase] = {}
-"""All edge cases by name, from the outermost level to the innermost."""
+"""All edge cases by name, from the outermost level to the innermost; after them any that were entered later."""
 
 
 def hint(name: object, known: Collection[str] = EDGE_CASES) -> str:
     """The end of an error about a name that no edge case has: those near to it, or how to see them all."""
-    near = get_close_matches(str(name), known, n=3) or [each for each in known if str(name) in each][:3]
+    if not isinstance(name, str):
+        return ""
+    near = get_close_matches(name, known, n=3) or [each for each in known if name in each][:3]
     return f"; did you mean {' or '.join(near)}?" if near else "; `imgresponse cases` lists their names"
 
 
@@ -79,7 +85,7 @@ def edge_case(verdict: Verdict, level: Level, *, seen: str, applies: Applies) ->
     """Enter a function into the table: its name is the case's, its docstring the reason.
 
     `applies` is a predicate whose docstring says to what it applies. Raises `ValueError` for a second case of
-    one name, and for one without a reason or a source.
+    one name, and for one without a reason or a source, and `ConfigError` where Python leaves docstrings out (`-OO`).
     """
 
     def enter(bend: Bend) -> Bend:
@@ -121,7 +127,12 @@ def edge_case_as_asked(
 
 
 def _named(bend: Bend | BendAsAsked, applies: Applies | AppliesAsAsked, seen: str) -> tuple[str, str, str]:
-    """The name of a case, its reason, and to what it applies. Raises `ValueError`."""
+    """The name of a case, its reason, and to what it applies. Raises `ValueError` and `ConfigError`."""
+    if sys.flags.optimize > 1:
+        raise ConfigError(
+            "edge cases are described by their docstrings, which python -OO (PYTHONOPTIMIZE=2) leaves out; run Python "
+            "with -O, or without"
+        )
     name, reason, where = bend.__name__, _sentence(bend), _sentence(applies)
     if (there := EDGE_CASES.get(name)) is not None:
         raise ValueError(f"two edge cases are called {name}: {there.reason!r} and {reason!r}")

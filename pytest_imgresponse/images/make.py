@@ -10,12 +10,17 @@ from PIL import Image, ImageDraw
 
 from pytest_imgresponse.families import OutputFormat
 
+Colour = tuple[int, int, int]
+"""Levels from 0 to 255: red, green, blue."""
+
 # The fastest settings: what is drawn is flat, and small under any.
 _SAVING = {
     "png": {"compress_level": 1},
     "webp": {"lossless": True, "quality": 0, "method": 0},
     "jpeg": {"quality": 60},
 }
+_PALETTE = b"paints"
+"""Stands for the ground and the ink of a GIF in its tables of colours."""
 
 
 @lru_cache(maxsize=1024)
@@ -27,13 +32,13 @@ def make_picture(
     `width` and `height` are in pixels. `transparent` makes the ground clear, in formats that can. A GIF has two
     frames, as the API sends no still ones.
     """
-    ink, ground = _colour(seed, 0.8), _colour(seed + 5, 0.25)
+    ink, ground = colours_of(seed)
     # The first row is ground at any size, or a small picture could not be clear.
     box = (width // 4, max(1, height // 4), width - width // 4 - 1, max(1, height - height // 4 - 1))
     if file_format == "svg":
         return _svg(width, height, box, hex_colour(ink), None if transparent else hex_colour(ground))
     if file_format == "gif":
-        return _gif(width, height, box, ink, ground, transparent)
+        return _gif(width, height, box, transparent).replace(_PALETTE, bytes((*ground, *ink)))
     clear = transparent and file_format != "jpeg"
     picture = Image.new("RGBA" if clear else "RGB", (width, height), (*ground, 0) if clear else ground)
     ImageDraw.Draw(picture).rectangle(box, (*ink, 255) if clear else ink)
@@ -47,13 +52,13 @@ def saved(picture: Image.Image, file_format: str, **options: object) -> bytes:
     return out.getvalue()
 
 
-def _gif(
-    width: int, height: int, box: tuple[int, int, int, int], ink: tuple[int, ...], ground: tuple[int, ...], clear: bool
-) -> bytes:
+@lru_cache(maxsize=64)
+def _gif(width: int, height: int, box: tuple[int, int, int, int], clear: bool) -> bytes:
+    """With `_PALETTE` for its colours: encoded once for all of them, since a large one takes its time."""
     frames = []
     for more in (0, 1):
         frame = Image.new("P", (width, height))
-        frame.putpalette([*ground, *ink])
+        frame.putpalette(_PALETTE)
         ImageDraw.Draw(frame).rectangle((box[0], box[1], box[2], max(box[1], box[3] - more)), 1)
         frames.append(frame)
     options = {"transparency": 0, "disposal": 2} if clear else {}
@@ -69,7 +74,12 @@ def _svg(width: int, height: int, box: tuple[int, int, int, int], ink: str, grou
     return f"{head}{back}{front}</svg>\n".encode()
 
 
-def _colour(seed: int, saturation: float) -> tuple[int, int, int]:
+def colours_of(seed: int) -> tuple[Colour, Colour]:
+    """The ink and the ground of a picture; 24 seeds have others."""
+    return _colour(seed, 0.8), _colour(seed + 5, 0.25)
+
+
+def _colour(seed: int, saturation: float) -> Colour:
     red, green, blue = colorsys.hsv_to_rgb(seed * 7 % 24 / 24, saturation, 0.9)
     return round(red * 255), round(green * 255), round(blue * 255)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Set
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -62,11 +62,14 @@ def edge_cases(
     Mostly each case comes once, so that few draws go through the whole table, and always on the same response: where it
     applies to one, an answer of gpt-image-1 (a PNG, a WebP, a JPEG or a transparent PNG). Else it comes on any to which
     it applies: JSON answers of all kinds of models where it can, else streams, else errors.
-    `verdicts` and `levels` narrow the table, `cases` names rows of it (or holds them, or edge cases of your own).
+    `verdicts` and `levels` narrow the table, `cases` names rows of it (or holds them). Edge cases of your own, which
+    `pytest_imgresponse.edge_cases.edge_case` enters into the table, are drawn as all others.
 
     Shrinks to the first case of the table, on the response where it comes once.
     """
-    return draw(_bent_by(_names("verdicts", verdicts, VERDICTS), _names("levels", levels, LEVELS), _rows(cases)))
+    return draw(
+        _bent(_matching(_names("verdicts", verdicts, VERDICTS), _names("levels", levels, LEVELS), _rows(cases)))
+    )
 
 
 @st.composite
@@ -85,8 +88,8 @@ def http_responses(
     - with other `verdicts` the edge cases of these come; `valid` among them stands for its cases and plain responses.
       None is for all four;
     - with `levels` edge cases come alone: those of the `verdicts` that bite at one of these levels;
-    - with `cases`, which names them (or holds them), these come alone. To name a case is to name its verdict:
-      `verdicts` is not asked.
+    - with `cases`, which names them (or holds them), these come alone; where there are `levels` too, those of them that
+      bite there. To name a case is to name its verdict: `verdicts` is not asked.
 
     All answer a request for JSON, but for cases of streams, which are drawn where `levels` has `stream`, and for
     cases that are named. `stream_responses` and `error_responses` have the plain ones of those.
@@ -96,19 +99,22 @@ def http_responses(
     wanted = _names("verdicts", verdicts, VERDICTS) or VERDICTS
     bitten, rows = _names("levels", levels, LEVELS), _rows(cases)
     if rows is not None:
-        return draw(_bent_by(None, bitten, rows)).bent
+        return draw(_bent(_matching(None, bitten, rows))).bent
     if bitten is not None or "valid" not in wanted:
-        return draw(_bent_by(wanted, bitten, None, for_json=True)).bent
+        return draw(_bent(_matching(wanted, bitten, None, for_json=True))).bent
     way = draw(_ways) if {*wanted} > {*_PLAIN} else "plain"
     if way == "bent":
-        return draw(_bent_by(wanted, None, None, for_json=True)).bent
+        return draw(_bent(_matching(wanted, None, None, for_json=True))).bent
     if way == "plainest":  # it takes the fewest draws, so that whatever else fails shrinks to it
         return http_answer(Choice())
     return http_answer(draw_choice(draw, Wanted()), draw(entropies))
 
 
 def _names(name: str, values: object, allowed: tuple[str, ...]) -> tuple[str, ...] | None:
-    """The values of an argument that takes several names; None where it is not given. Raises `InvalidArgument`."""
+    """The names that an argument holds, in the order of `allowed`; None where it is not given.
+
+    Raises `InvalidArgument`.
+    """
     if values is None:
         return None
     if isinstance(values, str) or not isinstance(values, Collection) or not values:
@@ -119,16 +125,23 @@ def _names(name: str, values: object, allowed: tuple[str, ...]) -> tuple[str, ..
             raise InvalidArgument(
                 f"expected each of {name} to be one of {expected}; got {value!r} in {name}={values!r}"
             )
-    return tuple(values)
+    return tuple(name for name in allowed if name in values)
 
 
 def _rows(cases: object) -> tuple[EdgeCase, ...] | None:
-    """The edge cases of an argument that takes them or their names. Raises `InvalidArgument`."""
+    """The edge cases of an argument that takes them or their names. Raises `InvalidArgument`.
+
+    Those of a set in the order of the table: that of a set is another in each run, and no example would be replayed.
+    """
     if cases is None:
         return None
     if isinstance(cases, str) or not isinstance(cases, Collection) or not cases:
         raise InvalidArgument(f"expected cases to be a collection of edge cases or their names; got cases={cases!r}")
-    return tuple(map(_row, cases))
+    rows = tuple(map(_row, cases))
+    if not isinstance(cases, Set):
+        return rows
+    places = {name: place for place, name in enumerate(EDGE_CASES)}
+    return tuple(sorted(rows, key=lambda case: (places.get(case.name, len(places)), case.name)))
 
 
 def _row(case: object) -> EdgeCase:
@@ -139,15 +152,14 @@ def _row(case: object) -> EdgeCase:
     raise InvalidArgument(f"expected each of cases to be an edge case or the name of one; got {case!r}{hint(case)}")
 
 
-@lru_cache(maxsize=256)
-def _bent_by(
+def _matching(
     verdicts: tuple[str, ...] | None,
     levels: tuple[str, ...] | None,
     rows: tuple[EdgeCase, ...] | None,
     *,
     for_json: bool = False,
-) -> st.SearchStrategy[Bent]:
-    """What the edge cases that match make; `for_json` those alone that a request for JSON can meet."""
+) -> tuple[EdgeCase, ...]:
+    """The edge cases that match; `for_json` those alone that a request for JSON can meet. Raises `InvalidArgument`."""
     found = [
         case
         for case in (EDGE_CASES.values() if rows is None else rows)
@@ -161,11 +173,12 @@ def _bent_by(
         given = {"verdicts": verdicts, "levels": levels, "cases": names}
         told = ", ".join(f"{name}={value!r}" for name, value in given.items() if value is not None)
         raise InvalidArgument(f"no edge case matches {told}")
-    return _bent(found)
+    return tuple(found)
 
 
+@lru_cache(maxsize=256)
 @st.composite
-def _bent(draw: st.DrawFn, found: list[EdgeCase]) -> Bent:
+def _bent(draw: st.DrawFn, found: tuple[EdgeCase, ...]) -> Bent:
     """What these cases make of responses.
 
     Hypothesis draws nothing twice: a case with nothing more to draw comes once, and then the others have their turn.

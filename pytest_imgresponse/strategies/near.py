@@ -78,7 +78,7 @@ def variants(draw: st.DrawFn, response: HTTPResponse, request: HTTPRequest | Non
         raise InvalidArgument(f"expected response to be an HTTPResponse; got {response!r}")
     if request is not None and not isinstance(request, HTTPRequest):
         raise InvalidArgument(f"expected request to be an HTTPRequest or None; got {request!r}")
-    near = _near(response, request)
+    near = _near(response, request, tuple(EDGE_CASES.values()))
     way = draw(near.ways)
     if way == "bent":
         for case, bent in composed(response, request, draw(near.cases)):
@@ -89,8 +89,8 @@ def variants(draw: st.DrawFn, response: HTTPResponse, request: HTTPRequest | Non
 
 
 @lru_cache(maxsize=4)
-def _near(response: HTTPResponse, request: HTTPRequest | None) -> _Near:
-    cases = [case for case in EDGE_CASES.values() if case.applies(response, request)]
+def _near(response: HTTPResponse, request: HTTPRequest | None, table: tuple[EdgeCase, ...]) -> _Near:
+    cases = [case for case in table if case.applies(response, request)]
     documents = _documents(response)
     places = [path for number, document in enumerate(documents) for path in _places((number,), document)]
     if any(len(path) > DEEPEST for path in places):

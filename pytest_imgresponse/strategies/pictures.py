@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import colorsys
 from functools import lru_cache
 from typing import Any, cast
 
@@ -12,9 +11,10 @@ from hypothesis.errors import InvalidArgument
 from PIL import GifImagePlugin, JpegImagePlugin, WebPImagePlugin
 
 from pytest_imgresponse.families import OUTPUT_FORMATS, OutputFormat
-from pytest_imgresponse.images.make import make_picture
+from pytest_imgresponse.images.make import colours_of, make_picture
 from pytest_imgresponse.strategies.asking import edges_of, require_one_of
 from pytest_imgresponse.strategies.flat_png import flat_png
+from pytest_imgresponse.strategies.flat_webp import flat_webp
 
 # Pillow imports them, and more, when it first needs one: not while Hypothesis takes the time of a draw. Named, or the
 # import would be taken for one that nobody needs.
@@ -39,14 +39,14 @@ def payload_of(output_format: str, size: str, transparent: bool, seed: int) -> s
 def picture_of(output_format: str, size: str, transparent: bool, seed: int) -> bytes:
     """A picture as a file; `seed` chooses among `LOOKS` pictures of this format, size and ground."""
     width, height = edges_of(size)
-    if output_format != "png":
+    if output_format not in _FLAT:
         return make_picture(cast(OutputFormat, output_format), width, height, transparent=transparent, seed=seed)
-    ink, ground = _colour(seed, 0.8), _colour(seed, 0.1)
-    return flat_png(width, height, (*ink, 255), (*ground, 0)) if transparent else flat_png(width, height, ink, ground)
+    flat, (ink, ground) = _FLAT[output_format], colours_of(seed)
+    return flat(width, height, (*ink, 255), (*ground, 0)) if transparent else flat(width, height, ink, ground)
 
 
-def _colour(seed: int, saturation: float) -> tuple[int, ...]:
-    return tuple(round(level * 255) for level in colorsys.hsv_to_rgb(seed / LOOKS, saturation, 0.95))
+_FLAT = {"png": flat_png, "webp": flat_webp}
+"""What is made here: the encoders of these take longest."""
 
 
 @st.composite
