@@ -20,7 +20,11 @@ _SHOWN = 400
 _MOST_SHOWN = 4000
 """Letters of a longer body that are shown when long runs of base64 are left out: its JSON, or all events. As many of
 the headers, and of a URL."""
-_BASE64_RUN = re.compile(rb"[A-Za-z0-9+/_-]{200,}={0,2}")
+# In one line, or in lines of 60 letters or more (RFC 2045, section 6.8, has 76), whose ends JSON may have escaped.
+_BASE64_RUN = re.compile(
+    rb"(?<![A-Za-z0-9+/_-])"
+    rb"(?:[A-Za-z0-9+/_-]{200,}+|(?:[A-Za-z0-9+/_-]{60,}+(?:\\[rn]|[\r\n])++){3,}+[A-Za-z0-9+/_-]*+)={0,2}"
+)
 _KINDS = {int: "an int", str: "a str", bytes: "bytes"}
 
 
