@@ -54,9 +54,14 @@ class Model(BaseModel):
             raise ResponseError(f"{source} is no {cls.__name__}: {_complaints(error)}") from None
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
-        """The fields, of a long text its beginning: pytest and Hypothesis print them, and payloads are megabytes."""
+        """The fields that were set, of long texts the beginning.
+
+        pytest and Hypothesis print them, and payloads are megabytes. A field that was sent as null is None, one that
+        was not sent is not shown.
+        """
         for name, value in super().__repr_args__():
-            yield name, _Long(value) if isinstance(value, str) and len(value) > _SHOWN_LETTERS else value
+            if name in self.model_fields_set:
+                yield str(_shown(name)), _shown(value)
 
 
 class _Long:
@@ -67,6 +72,15 @@ class _Long:
 
     def __repr__(self) -> str:
         return f"<{len(self._text)} letters: {self._text[:_SHOWN_BEGINNING]!r}…>"
+
+
+def _shown(value: object) -> object:
+    """A value of JSON with its long texts, names among them, shortened; models shorten their own."""
+    if isinstance(value, dict):
+        return {_shown(name): _shown(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_shown(inner) for inner in value]
+    return _Long(value) if isinstance(value, str) and len(value) > _SHOWN_LETTERS else value
 
 
 def loaded(body: bytes | str | dict[str, Any], source: str) -> Any:

@@ -18,8 +18,13 @@ Headers = Mapping[str, str] | Sequence[tuple[str, str]]
 _SHOWN = 400
 """Bytes of a body that a repr shows whole: pytest and Hypothesis print it, and two megabytes are no help."""
 _MOST_SHOWN = 4000
-"""Bytes of a longer body that are shown when long runs of base64 are left out: its JSON, or all events."""
-_BASE64_RUN = re.compile(rb"[A-Za-z0-9+/_-]{200,}={0,2}")
+"""Letters of a longer body that are shown when long runs of base64 are left out: its JSON, or all events. As many of
+the headers, and of a URL."""
+# In one line, or in lines of 60 letters or more (RFC 2045, section 6.8, has 76), whose ends JSON may have escaped.
+_BASE64_RUN = re.compile(
+    rb"(?<![A-Za-z0-9+/_-])"
+    rb"(?:[A-Za-z0-9+/_-]{200,}+|(?:[A-Za-z0-9+/_-]{60,}+(?:\\[rn]|[\r\n])++){3,}+[A-Za-z0-9+/_-]*+)={0,2}"
+)
 _KINDS = {int: "an int", str: "a str", bytes: "bytes"}
 
 
@@ -54,9 +59,10 @@ class _Message:
         object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
-        """What tells one message from another; of a long body its length, and no base64."""
+        """What tells one message from another; of a long body its length, and no base64; of all no more than fits."""
         start = [repr(getattr(self, name)) for name in ("status", "method", "url") if hasattr(self, name)]
-        return f"{type(self).__name__}({', '.join([*start, repr(list(self.headers)), shortened(self.body)])})"
+        head = [_cut(text, _MOST_SHOWN) for text in (*start, repr(list(self.headers)))]
+        return f"{type(self).__name__}({', '.join([*head, shortened(self.body)])})"
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         """The same for Hypothesis and IPython, which print every field of a dataclass otherwise."""
@@ -108,10 +114,14 @@ class HTTPRequest(_Message):
 
 
 def shortened(body: bytes, most: int = _MOST_SHOWN) -> str:
-    """A body as Python writes it; a long one without its base64, up to `most` bytes, and then no Python any more."""
+    """A body as Python writes it; a long one without its base64, up to `most` letters, and then no Python any more."""
     if len(body) <= _SHOWN:
         return repr(body)
-    return f"{_BASE64_RUN.sub(_told, body)[:most]!r}…{len(body)} bytes"
+    return f"{repr(_BASE64_RUN.sub(_told, body)[:most])[:most]}…{len(body)} bytes"
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[:most]}…{len(text)} letters"
 
 
 def _told(run: re.Match[bytes]) -> bytes:

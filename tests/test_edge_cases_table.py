@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import os
+import pickle
 import subprocess
 import sys
 from collections import Counter
@@ -164,6 +166,17 @@ def test_python_without_docstrings_is_refused_by_name(
         "run Python with -O, or without"
     )
     assert said == (refusal if optimize == "2" else "")
+
+
+def test_a_case_of_the_table_is_pickled_by_its_name() -> None:
+    case = EDGE_CASES["data_url_prefix"]
+    assert pickle.loads(pickle.dumps(case)) is copy.deepcopy(case) is case
+
+
+def test_a_case_of_nowhere_is_copied() -> None:
+    case = EdgeCase("own", "unusual", "http", "Odd", "run", "any", False, lambda *_: True, lambda response, _: response)
+    assert copy.copy(case)(ANSWER) == ANSWER
+    assert copy.copy(case) is not case
 
 
 def test_a_case_is_equal_to_itself_alone() -> None:

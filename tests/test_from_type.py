@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import inspect
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -32,6 +33,7 @@ from pytest_imgresponse import (
     _hypothesis,
     check,
     models,
+    strategies,
 )
 from pytest_imgresponse.strategies import base64_payloads, image_files
 
@@ -161,6 +163,22 @@ def test_a_failing_test_shows_the_value_in_few_letters(strategy, shown):
     notes = "".join("".join(raised.value.__notes__).split())
     assert "drawn=" + shown.replace(" ", "") in notes.replace(",)", ")")
     assert len(notes) < 500
+
+
+@pytest.mark.parametrize("strategy", [image_files(), base64_payloads()], ids=["image_files", "base64_payloads"])
+def test_what_is_printed_of_a_picture_makes_it_again(strategy):
+    drawn = []
+
+    @settings(database=None, derandomize=True, max_examples=5)
+    @given(strategy)
+    def fails(value):
+        drawn.append(value)
+        raise AssertionError
+
+    with pytest.raises(AssertionError) as raised:
+        fails()
+    call = re.search(r"value=(p\w+_of\(.*?\))", "".join(raised.value.__notes__), re.DOTALL)[1]
+    assert eval(call, vars(strategies)) == drawn[-1]
 
 
 @settings(max_examples=20)

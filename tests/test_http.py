@@ -36,6 +36,29 @@ def test_of_a_body_with_pictures_all_but_these_is_shown():
         ast.parse(shown)
 
 
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", rb"\n", rb"\r\n"])
+def test_of_base64_in_lines_all_but_these_is_shown(end):
+    body = b'{"b64_json": "' + (b"A" * 76 + end) * 50 + b'AAA=", "size": "1024x1024"}'
+    assert '"b64_json": "<' in repr(HTTPResponse(200, [TYPE], body))
+    assert """: AAAAAAAA...>", "size": "1024x1024"}'""" in repr(HTTPResponse(200, [TYPE], body))
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        HTTPResponse(200, [TYPE], '{"b64_json": "iVBOR"}'.encode("utf-16") * 5_000),
+        HTTPResponse(200, [TYPE], b"iVBORw0KGgo\n" * 9_000),
+        HTTPResponse(200, [TYPE], bytes(100_000)),
+        HTTPResponse(200, [TYPE, ("x-prompt", "a" * 5_000_000)], b"{}"),
+        HTTPResponse(200, [("x-prompt", "\x00" * 900)] * 9, b"{}"),
+        HTTPRequest("GET", "data:image/png;base64," + "A" * 5_000_000),
+    ],
+    ids=["utf-16", "lines", "escapes", "header", "escapes in headers", "url"],
+)
+def test_no_message_is_shown_at_length(message):
+    assert 4000 < len(repr(message)) < 4200
+
+
 def test_hypothesis_shows_it_so_too(recwarn: pytest.WarningsRecorder):
     """It warns of what is larger than 30,000 letters, which many a suite takes for an error."""
     find(st.builds(HTTPResponse, st.just(200), st.just({}), st.just(b"a" * 100_000)), lambda response: True)

@@ -613,6 +613,25 @@ def test_a_narrower_list_of_values_and_a_field_that_is_gone_are_named():
 
 def test_a_long_payload_is_shown_by_its_beginning():
     image = Image(b64_json="A" * 2_000_000, revised_prompt="a fox")
-    assert repr(image) == "Image(b64_json=<2000000 letters: 'AAAAAAAAAAAAAAAA'…>, url=None, revised_prompt='a fox')"
+    assert repr(image) == "Image(b64_json=<2000000 letters: 'AAAAAAAAAAAAAAAA'…>, revised_prompt='a fox')"
     with pytest.raises(SyntaxError):
         ast.parse(repr(image))
+
+
+def test_a_long_text_is_shown_by_its_beginning_wherever_it_is():
+    long, many = "A" * 30_000, "n" * 90
+    answer = ImagesResponse.from_json({"created": 1, "images": [{"b64": long, "url": "x"}], many: {many: long}})
+    shown = "<30000 letters: 'AAAAAAAAAAAAAAAA'…>"
+    name = "<90 letters: 'nnnnnnnnnnnnnnnn'…>"
+    assert repr(answer) == (
+        f"ImagesResponse(created=1, images=[{{'b64': {shown}, 'url': 'x'}}], {name}={{{name}: {shown}}})"
+    )
+    error = ErrorBody(message="no", type="t", moderation_details={"category": long})
+    assert repr(error) == f"ErrorBody(message='no', type='t', moderation_details={{'category': {shown}}})"
+
+
+def test_what_was_not_sent_is_not_shown_and_null_is():
+    answer = ImagesResponse.from_json({"created": 1, "data": [{"url": "x", "b64_json": None}], "new": None})
+    assert repr(answer) == "ImagesResponse(created=1, data=[Image(b64_json=None, url='x')], new=None)"
+    again = eval(repr(answer))
+    assert again.model_dump(exclude_unset=True) == answer.model_dump(exclude_unset=True)

@@ -68,6 +68,7 @@ BAD = [
     ("image_files", {"size": "7x7"}, "got size='7x7'"),
     ("image_files", {"transparent": 1}, "expected transparent to be True, False or None; got transparent=1"),
     ("image_files", {"transparent": True, "output_format": "jpeg"}, "a jpeg cannot be transparent"),
+    ("base64_payloads", {"size": "4000x8"}, "got size='4000x8'"),
     ("base64_payloads", {"output_format": "tiff"}, "got output_format='tiff'"),
     ("edge_cases", {"verdicts": ("wrong",)}, "expected each of verdicts to be one of valid, unusual, tolerated, inv"),
     ("edge_cases", {"verdicts": "invalid"}, "expected verdicts to be a collection of valid, unusual"),
@@ -133,3 +134,8 @@ def test_the_words_are_those_of_the_table():
     assert {case.verdict for case in EDGE_CASES.values()} <= set(VERDICTS)
     assert {case.level for case in EDGE_CASES.values()} <= set(LEVELS)
     assert drawn(edge_cases(verdicts=VERDICTS, levels=LEVELS)).case in EDGE_CASES.values()
+
+
+def test_a_picture_of_no_such_format_is_refused():
+    with pytest.raises(InvalidArgument, match="expected output_format to be one of png, webp, .*; got output_format="):
+        strategies.picture_of("bmp", "8x8", False, 0)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 import time
 import warnings
 from random import Random
@@ -17,7 +19,7 @@ from pytest_imgresponse.checks import check
 from pytest_imgresponse.edge_cases import EDGE_CASES
 from pytest_imgresponse.edge_cases.plain import plain_responses
 from pytest_imgresponse.sse import events_of
-from pytest_imgresponse.strategies import stream_responses, variants
+from pytest_imgresponse.strategies import near, stream_responses, variants
 from pytest_imgresponse.strategies.near import BORDERS, composed
 from tests.benchmarks.planted import changed, leaves
 from tests.real import images_answers
@@ -201,6 +203,72 @@ def test_a_failing_test_prints_what_was_changed():
 
     assert "changed $.created: dropped" in notes(lambda drawn: "created" not in (fields_of(drawn) or FULL))
     assert "bent by bom: The JSON begins with" in notes(lambda drawn: drawn.body.startswith(b"\xef\xbb\xbf"))
+
+
+def noted(response, number=3000):
+    """The changes that were noted, with the variant of each draw."""
+    found, notes = [], []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(near, "note", notes.append)
+
+        @settings(quick, max_examples=number)
+        @given(variants(response))
+        def collect(drawn):
+            found.append(([text for text in notes if text.startswith("changed ")], drawn))
+            notes.clear()
+
+        collect()
+    return found
+
+
+LINKS = HTTPResponse(200, JSON, b'{"created":1e3,"size":null,"data":[{"url":"a"},{"url":"b"},{"url":"c"}]}')
+
+
+def test_each_change_that_is_noted_was_made_and_there_are_no_others():
+    """Each path is one of the response as it was."""
+    several = 0
+    for notes, drawn in noted(LINKS):
+        if notes:
+            told = dict(text.removeprefix("changed ").split(": ", 1) for text in notes)
+            assert len(told) == len(notes)
+            assert replayed(LINKS.json(), told) == drawn.json()
+            assert json.dumps(drawn.json()) != json.dumps(LINKS.json())
+            several += len(notes) > 1
+    assert several > 100
+
+
+def replayed(value, told):
+    """The JSON with the noted changes made, each path of the JSON as it was."""
+    gone = object()
+    for path, now in told.items():
+        *above, last = [int(step) if step.isdigit() else step for step in re.findall(r"\w+", path)]
+        place = value
+        for step in above:
+            place = place[step]
+        place[last] = gone if now == "dropped" else ast.literal_eval(now.removeprefix("now "))
+
+    def without(inner):
+        if isinstance(inner, dict):
+            return {name: without(each) for name, each in inner.items() if each is not gone}
+        if isinstance(inner, list):
+            return [without(each) for each in inner if each is not gone]
+        return inner
+
+    return without(value)
+
+
+def test_a_change_to_what_is_there_is_none():
+    """The JSON is not written anew for it either."""
+    nothing = HTTPResponse(200, JSON, b'{"size": null }')
+    written = [drawn.body for _, drawn in noted(nothing, 1000)]
+    assert b'{"size": null}' not in written
+    assert nothing.body in written
+
+
+def test_a_name_is_noted_so_that_it_can_be_printed():
+    odd = HTTPResponse(200, JSON, json.dumps({"\x1b[31m": 1, "a b": 2, "n" * 500: 3}).encode())
+    paths = {text.removeprefix("changed ").split(": ")[0] for notes, _ in noted(odd, 500) for text in notes}
+    assert paths == {'$["\\\\x1b[31m"]', '$["a b"]', '$["' + "n" * 40 + '\\u2026"]'}
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Protocol
+from typing import Any, Protocol, SupportsIndex
 
 from pytest_imgresponse.checks.finding import Level, Verdict
 from pytest_imgresponse.errors import ConfigError
@@ -68,9 +68,17 @@ class EdgeCase:
             raise ValueError(f"{self.name} applies to {self.applies_to}, and not to this response")
         return self._bend(response, request)
 
+    def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
+        """By its name where it is in the table: pickle knows no functions that were made within others."""
+        return (_entered, (self.name,)) if EDGE_CASES.get(self.name) is self else object.__reduce_ex__(self, protocol)
+
 
 EDGE_CASES: dict[str, EdgeCase] = {}
 """All edge cases by name, from the outermost level to the innermost; after them any that were entered later."""
+
+
+def _entered(name: str) -> EdgeCase:
+    return EDGE_CASES[name]
 
 
 def hint(name: object, known: Collection[str] = EDGE_CASES) -> str:

@@ -89,11 +89,11 @@ _GPT = Choice(model="gpt-image-1", echo=True)
 _NEWEST = Choice(model="gpt-image-2.5-sunburst", echo=True)
 _APART = Tokens(told_apart=True)
 
-Kind = Literal["answer", "stream", "error"]
+Form = Literal["answer", "stream", "error"]
 _FULL = 4
 """Answers of one image with all that gpt-image-1 tells: no missing field hides what a case hits, no second image."""
-# The most telling first, in each kind.
-_BASES: dict[Kind, tuple[Base, ...]] = {
+# The most telling first, in each form.
+_BASES: dict[Form, tuple[Base, ...]] = {
     "answer": (
         partial(_answer, _GPT),
         partial(_answer, _GPT._replace(output_format="webp", size="1536x1024", tokens=_APART)),
@@ -127,9 +127,9 @@ def _fits(case: EdgeCase, base: Base) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def kind_of(case: EdgeCase) -> Kind | None:
-    """What kind of response a case bends: answers if it can, else streams, else errors; None for none drawn here."""
-    return next((kind for kind, bases in _BASES.items() if any(_fits(case, base) for base in bases)), None)
+def form_of(case: EdgeCase) -> Form | None:
+    """What form of response a case bends: answers if it can, else streams, else errors; None for none drawn here."""
+    return next((form for form, bases in _BASES.items() if any(_fits(case, base) for base in bases)), None)
 
 
 @lru_cache(maxsize=1024)
@@ -142,10 +142,10 @@ def _first(case: EdgeCase) -> Base:
 
 def _bases_of(case: EdgeCase) -> tuple[Base, ...]:
     """Raises `InvalidArgument` for a case that applies to nothing that is drawn here."""
-    kind = kind_of(case)
-    if kind is None:
+    form = form_of(case)
+    if form is None:
         raise InvalidArgument(f"the edge case {case.name} applies to {case.applies_to}, and no such response is drawn")
-    return _BASES[kind]
+    return _BASES[form]
 
 
 def bend(case: EdgeCase, number: int | None = None, turned: Knobs = _UNTURNED) -> tuple[Exchange, HTTPResponse]:

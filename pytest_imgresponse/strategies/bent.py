@@ -15,7 +15,7 @@ from pytest_imgresponse.edge_cases import EDGE_CASES, EdgeCase
 from pytest_imgresponse.edge_cases.table import hint
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse, shortened
 from pytest_imgresponse.strategies.asking import Wanted
-from pytest_imgresponse.strategies.bases import bend, kind_of, turned_by
+from pytest_imgresponse.strategies.bases import bend, form_of, turned_by
 from pytest_imgresponse.strategies.responses import draw_choice, entropies
 from pytest_imgresponse.strategies.telling import Choice, http_answer
 
@@ -166,8 +166,8 @@ def _matching(
         if case.verdict in (verdicts or VERDICTS) and case.level in (levels or LEVELS)
     ]
     if for_json:
-        kinds = ("answer", "stream") if "stream" in (levels or ()) else ("answer",)
-        found = [case for case in found if kind_of(case) in kinds]
+        forms = ("answer", "stream") if "stream" in (levels or ()) else ("answer",)
+        found = [case for case in found if form_of(case) in forms]
     if not found:
         names = None if rows is None else [case.name for case in rows]
         given = {"verdicts": verdicts, "levels": levels, "cases": names}

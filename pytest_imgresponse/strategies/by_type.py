@@ -1,6 +1,6 @@
 """What `st.from_type` draws of our types, and of openai's by way of ours; `_hypothesis` registers it.
 
-Each is a composite: a failing test shows the value that was drawn.
+Each is a composite: a failing test shows the value that was drawn. Models of openai it shows with all their base64.
 """
 
 from __future__ import annotations

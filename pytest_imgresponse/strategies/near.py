@@ -14,6 +14,7 @@ from hypothesis.errors import InvalidArgument
 from pytest_imgresponse._model import DEEPEST
 from pytest_imgresponse.answers import pretty
 from pytest_imgresponse.checks.finding import LEVELS
+from pytest_imgresponse.checks.wording import key_path
 from pytest_imgresponse.edge_cases import EDGE_CASES, EdgeCase
 from pytest_imgresponse.edge_cases.bending import bend_events, with_body
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
@@ -163,7 +164,10 @@ def composed(
 
 def _with_changes(response: HTTPResponse, documents: tuple[Any, ...], changes: Sequence[_Change]) -> HTTPResponse:
     values: Any = list(documents)
-    for change in changes:
+    made = _made(changes, documents)
+    if not made:
+        return response
+    for change in made:
         note(f"changed {_words(change, documents)}")
         values = _changed(values, change.path, change.value)
     if not response.is_stream:
@@ -179,10 +183,30 @@ def _with_changes(response: HTTPResponse, documents: tuple[Any, ...], changes: S
     return bend_events(response, put)
 
 
+def _made(changes: Sequence[_Change], documents: tuple[Any, ...]) -> list[_Change]:
+    """The changes that can be seen: not those within another, nor the second of one place, nor what is there already.
+
+    What goes goes last, and of a list from its end, so that each path means the same place as before the changes.
+    """
+    by_path = {change.path: change for change in changes if not _is_there(change, documents)}
+    seen = [each for path, each in by_path.items() if not any(path[:length] in by_path for length in range(len(path)))]
+    dropped = [change for change in seen if change.value is _DROP]
+    others = [change for change in seen if change.value is not _DROP]
+    return others + sorted(dropped, key=lambda change: change.path, reverse=True)
+
+
+def _is_there(change: _Change, documents: tuple[Any, ...]) -> bool:
+    """Whether a place has the new value already, to the letter: to Python `1`, `1.0` and `true` are equal."""
+    old = _at(documents, change.path)
+    return bool(change.value == old) and json.dumps(change.value) == json.dumps(old)
+
+
 def _words(change: _Change, documents: tuple[Any, ...]) -> str:
     """A change for a person: where, and what is there now."""
     number, *steps = change.path
-    where = "$" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
+    where = "$"
+    for step in steps:
+        where = f"{where}[{step}]" if isinstance(step, int) else key_path(where, step)
     event = f" of event {number}" if len(documents) > 1 else ""
     return f"{where}{event}: " + ("dropped" if change.value is _DROP else f"now {change.value!r}")
 
@@ -197,11 +221,8 @@ def _as_before(body: bytes, value: Any) -> bytes:
 
 
 def _changed(value: Any, path: Path, new: Any) -> Any:
-    """A copy with one place changed; the same where an earlier change took the place away."""
+    """A copy with one place changed."""
     step, rest = path[0], path[1:]
-    there = step in value if isinstance(value, dict) else isinstance(value, list) and step in range(len(value))
-    if not there:
-        return value
     copy = value.copy()
     if rest:
         copy[step] = _changed(value[step], rest, new)

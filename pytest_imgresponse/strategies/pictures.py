@@ -31,13 +31,18 @@ _FILE_SIZES = ("1024x1024", "256x256", "512x512", "8x8", "1536x1024", "1024x1536
 
 @lru_cache(maxsize=1024)
 def payload_of(output_format: str, size: str, transparent: bool, seed: int) -> str:
-    """A picture as a payload; `seed` chooses among `LOOKS` pictures of this format, size and ground."""
+    """The base64 of what `picture_of` returns for the same arguments: how Hypothesis prints what it drew."""
     return pybase64.b64encode(picture_of(output_format, size, transparent, seed)).decode()
 
 
 @lru_cache(maxsize=1024)
 def picture_of(output_format: str, size: str, transparent: bool, seed: int) -> bytes:
-    """A picture as a file; `seed` chooses among `LOOKS` pictures of this format, size and ground."""
+    """A picture as a file: how Hypothesis prints what `image_files` drew.
+
+    `seed` chooses among 12 pictures of this format, size and ground. Raises `InvalidArgument` for another format or
+    size than `image_files` takes.
+    """
+    require_one_of("output_format", output_format, OUTPUT_FORMATS)
     width, height = edges_of(size)
     if output_format not in _FLAT:
         return make_picture(cast(OutputFormat, output_format), width, height, transparent=transparent, seed=seed)
@@ -61,7 +66,7 @@ def image_files(
 
     All can be decoded, but for SVG, which is no raster. `output_format` is one of `png`, `webp`, `jpeg`, `gif` and
     `svg`; `size` is `WIDTHxHEIGHT` in pixels, edges from 8 to 3840; `transparent` says whether the ground is clear,
-    which no JPEG can be.
+    which no JPEG can be. Hypothesis prints a picture as `picture_of(…)`.
 
     Shrinks to an opaque PNG of 1024x1024.
     """
@@ -78,7 +83,10 @@ def base64_payloads(
 ) -> str:
     """Generates payloads: the base64 texts (RFC 4648, section 4) of what `image_files` generates, on one line.
 
-    The arguments are those of `image_files`. Shrinks to an opaque PNG of 1024x1024.
+    The arguments are those of `image_files`. Hypothesis prints a payload as `payload_of(…)`, which is short, and what a
+    `.map()` makes of one in full.
+
+    Shrinks to an opaque PNG of 1024x1024.
     """
     return draw(st.builds(payload_of, **draw(_looks(output_format, size, transparent))))
 
