@@ -129,8 +129,7 @@ def trials_of(
 def _plain(base: Base, given: Given) -> Trial:
     """The base as it is; where its pictures are fetched, they are those to find."""
     trial = _visible("plain", base.response, given, request=base.asked, source=base.source, owed=base.owed)
-    served = served_by(base.response, base.inline) if base.inline else {}
-    if not served or base.inline is None:
+    if base.inline is None or not (served := served_by(base.response, base.inline)):
         return trial
     return replace(
         trial,
