@@ -456,7 +456,8 @@ class TestPictures:
 
 REPORT = """\
 tests.test_contract.refuses breaks the contract of a parser in 1 way
-  tried: 4 plain answers and edge cases, of which it accepted 0; 0 generated answers (given='bytes'); slowest: SLOWEST ms
+  tried: 4 plain answers and edge cases, of which it accepted 0; 0 generated answers (given='bytes')
+  slowest: SLOWEST ms
   excepted: c2pa_cabx (not ours)
   except_for names bom, which holds: take it out
 
@@ -470,8 +471,11 @@ tests.test_contract.refuses breaks the contract of a parser in 1 way
     from pytest_imgresponse.edge_cases.plain import plain_responses
     from tests.test_contract import refuses as parse
 
-  usage_huge: {usage_huge_reason} (seen: {usage_huge_seen})
-    200 application/json: {{ "created": 1780000000, "background": "opaque", "data": [ {{ "b64_json": "iVBORw0KGgoAAAANSUhEUgAA…" }} ], "output_format": "png", "quality": "low", "size": "64x64", "usage": {{ "input_tokens": 12, "input_tokens_details": {{ "image_tokens": 0,… (736 bytes)
+  usage_huge: The output tokens are more than a double holds exactly: 2**53 + 1 (seen: RFC 8259, section 6 (integers are
+    exact up to 2**53))
+    200 application/json: { "created": 1780000000, "background": "opaque", "data": [ { "b64_json":
+      "iVBORw0KGgoAAAANSUhEUgAA…" } ], "output_format": "png", "quality": "low", "size": "64x64", "usage": {
+      "input_tokens": 12, "input_tokens_details": { "image_tokens": 0,… (736 bytes)
     parse(EDGE_CASES["usage_huge"](plain_responses()[0][1]).body)
     and 1 more: data_url_prefix"""
 
@@ -483,8 +487,26 @@ class TestReport:
         with pytest.raises(ContractError) as caught:
             check_parser(refuses, cases=cases, rejects_with=Refused, except_for=excepted)
         text = re.sub(r"slowest: \S+, \d+ ms", "slowest: SLOWEST ms", str(caught.value))
-        facts = {f"{name}_{what}": getattr(EDGE_CASES[name], what) for name in cases for what in ("reason", "seen")}
-        assert text == REPORT.format(**facts)
+        assert text == REPORT
+
+    def test_its_lines_fit_a_terminal_but_for_those_to_paste(self):
+        def parse(body):
+            raise Refused("a long story " * 12)
+
+        def accepts_all(body):
+            return None
+
+        for report in (report_of(parse, rejects_with=Refused), report_of(accepts_all), report_of(parse)):
+            pasted = [row.reproduce for row in report.rows] + report.preamble.splitlines()
+            lines = [line for line in str(report).splitlines()[1:] if line.strip() not in pasted]
+            # A word is never broken, and what a terminal would obey is longer when it is escaped.
+            assert max(len(line) for line in lines if max(map(len, line.split() or [""])) < 80) <= 126
+        table, details = str(report).split("\n\n  The smallest")
+        assert table.count("a long story") < 6
+        assert table.count("…") == 1
+        assert (
+            details.replace("\n      ", " ").count(f"raised Refused: {'a long story ' * 12}at test_contract.py:") == 1
+        )
 
     def test_a_broken_contract_fails_a_test_and_is_an_error_of_this_package(self):
         with pytest.raises(AssertionError) as caught:
@@ -548,9 +570,8 @@ class TestReport:
         assert report.not_tried["usage_fractional"] == "needs an answer that is no stream"
         assert report.not_tried["completed_only"] == "needs a stream with a partial picture and a completed event"
         report = report_of(accepts, from_response=PLAIN)
-        assert re.search(
-            r"\n  \d+ not tried: needs a stream \(\d+\), .* \(\d+\), .* \(\d+\), others \(\d+\)\n", str(report)
-        )
+        text = str(report).replace("\n    ", " ")
+        assert re.search(r"\n  \d+ not tried: needs a stream \(\d+\), .* \(\d+\), .* \(\d+\), others \(\d+\)\n", text)
         assert report.not_tried["more_images_than_n"] == "departs from what was asked for, which is not known"
 
     def test_what_has_one_cause_is_one_way_with_all_its_cases_named(self):

@@ -370,7 +370,7 @@ class TestPrograms:
         assert report.slowest[1] < 0.4
 
 
-class TestAskingNothing:
+class TestAsking:
     @pytest.mark.parametrize(
         ("program", "did"),
         [
@@ -379,9 +379,28 @@ class TestAskingNothing:
             (lambda: httpx.get("https://api.example/v1/models", verify=TLS), "raised UnstubbedRequestError: GET .*"),
         ],
     )
-    def test_is_refused_with_what_it_did(self, program, did):
+    def test_nothing_is_refused_with_what_it_did(self, program, did):
         with pytest.raises(ConfigError, match=rf"parse\(\) asked nothing of an images route \({did}\); it must make"):
             check_parser(program, given="http")
+
+    def test_for_both_kinds_of_answers_is_refused(self):
+        def program():
+            posted({**ORDER, "user": "a"})
+            posted(ORDER)
+            posted(STREAM)
+
+        told = rf"parse\(\) asks for JSON from {URL}, then JSON from {URL}, then a stream from {URL}, and each of its "
+        with pytest.raises(ConfigError, match=told):
+            check_parser(program, given="http")
+
+    def test_again_for_what_did_not_come_is_fine(self):
+        def program():
+            answer = posted(STREAM)
+            if not answer.headers["content-type"].startswith("text/event-stream"):
+                return right(posted(ORDER).content)
+            return right_stream(answer.content)
+
+        assert not happened(program, "comment_after_id", rejects_with=ParserError)
 
 
 def test_a_host_to_ignore_that_is_none_is_refused():

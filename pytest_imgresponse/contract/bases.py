@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from pytest_imgresponse.cassette.answered import is_images_route
 from pytest_imgresponse.checks import check
+from pytest_imgresponse.checks.asked import asked_by
 from pytest_imgresponse.contract.behind_urls import inlined, served_by, urls_of
 from pytest_imgresponse.contract.fitting import fitting_answer
 from pytest_imgresponse.contract.outcome import Outcome, told
@@ -96,11 +97,22 @@ def bases_of(call: Call, given: Given, from_response: HTTPResponse | None) -> li
 
 
 def _with_fetched(base: Base, call: Call) -> Base:
-    """The base, with its pictures inline where the client fetches them; found by letting it do so once."""
-    if base.asked is None or not urls_of(base.response):
+    """The base, with its pictures inline where the client fetches them; found by letting it do so once.
+
+    Raises `ConfigError` for a client that goes on to ask for something of another kind, which this answer is not.
+    """
+    if base.asked is None:
         return base
-    outcome = call(_visible("plain", base.response, "http"))
-    fetches = any(not is_images_route(request.url) for request in outcome.asked)
+    made = call(_visible("plain", base.response, "http")).asked
+    orders = [request for request in made if is_images_route(request.url)]
+    kinds = ["a stream" if asked_by(order).stream else "JSON" for order in orders]
+    if len(set(kinds)) > 1:
+        told = ", then ".join(f"{kind} from {order.url}" for kind, order in zip(kinds, orders, strict=True))
+        raise ConfigError(
+            f"given='http': parse() asks for {told}, and each of its requests gets the same answer; give the parts of "
+            "it that ask for one kind alone"
+        )
+    fetches = len(orders) < len(made) and urls_of(base.response)
     return replace(base, inline=inlined(base.response)) if fetches else base
 
 
@@ -117,8 +129,7 @@ def trials_of(
 def _plain(base: Base, given: Given) -> Trial:
     """The base as it is; where its pictures are fetched, they are those to find."""
     trial = _visible("plain", base.response, given, request=base.asked, source=base.source, owed=base.owed)
-    served = served_by(base.response, base.inline) if base.inline else {}
-    if not served or base.inline is None:
+    if base.inline is None or not (served := served_by(base.response, base.inline)):
         return trial
     return replace(
         trial,

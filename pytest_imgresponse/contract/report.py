@@ -17,8 +17,9 @@ from pytest_imgresponse.http import HTTPResponse
 
 _SHOWN = 240
 """Letters of a body that a row shows."""
-_WIDTH = 116
-"""Letters of a line of names."""
+_WIDTH = 120
+"""Letters of a line, but for those to paste."""
+_COUNTED = len(" (and 100 more)")
 _REASONS = 3
 """Of those for which cases were not tried, in the one line that tells them; the report holds them all."""
 _PAYLOAD = re.compile(r"([A-Za-z0-9+/_-]{24})[A-Za-z0-9+/=_-]{40,}")
@@ -149,40 +150,63 @@ class Report:
 
     def _lines(self) -> Iterator[str]:
         yield self.headline
-        name, seconds = self.slowest
-        slowest = f"; slowest: {name}, {seconds * 1000:.0f} ms" if name else ""
-        yield (
+        yield from _wrapped(
             f"  tried: {self.tried} plain answers and edge cases, of which it accepted {self.accepted}; "
-            f"{self.generated} generated answers (given={self.given!r}){slowest}"
+            f"{self.generated} generated answers (given={self.given!r})"
         )
-        yield from (f"  {note}" for note in self.notes)
+        name, seconds = self.slowest
+        yield from (f"  slowest: {name}, {seconds * 1000:.0f} ms",) if name else ()
+        for note in self.notes:
+            yield from _wrapped(f"  {note}")
         if self.rows:
-            yield from self._table()
+            width = max(len(rows[0].trial.name) for rows in self.ways)
+            room = _WIDTH - _COUNTED - len(_columns("", width, None, ""))
+            yield from self._table(width, room)
             yield from ("", "  The smallest test case of each, and the line that shows it again, after", "")
             yield from (f"    {line}" for line in self.preamble.splitlines())
             for rows in self.ways:
                 yield ""
-                yield from _details(rows)
+                yield from _details(rows, room)
 
-    def _table(self) -> Iterator[str]:
-        firsts = [(rows[0].trial, rows[0].happened, len(rows)) for rows in self.ways]
-        width = max(len(trial.name) for trial, _, _ in firsts)
-        yield from ("", f"  {'case':<{width}}  level   verdict    what happened")
-        yield f"  {'-' * width}  ------  ---------  -------------"
-        for trial, happened, count in firsts:
-            others = f" (and {count - 1} more)" if count > 1 else ""
-            yield f"  {trial.name:<{width}}  {trial.level or '':<6}  {trial.verdict:<9}  {happened}{others}"
+    def _table(self, width: int, room: int) -> Iterator[str]:
+        """The first row of each way, its name in so many letters, and what happened in so many."""
+        yield from ("", f"{_columns('case', width, 'level', 'verdict')}what happened")
+        yield f"{_columns('-' * width, width, '------', '---------')}-------------"
+        for first, *others in self.ways:
+            columns = _columns(first.trial.name, width, first.trial.level, first.trial.verdict)
+            yield f"{columns}{_cut(first.happened, room)}{f' (and {len(others)} more)' if others else ''}"
 
 
-def _details(rows: Sequence[Row]) -> Iterator[str]:
-    """The smallest test case of one way to break the contract, and the names of its others."""
+def _columns(name: str, width: int, level: str | None, verdict: str) -> str:
+    return f"  {name:<{width}}  {level or '':<6}  {verdict:<9}  "
+
+
+def _details(rows: Sequence[Row], room: int) -> Iterator[str]:
+    """The smallest test case of one way to break the contract, what the table cut, and the names of its others."""
     smallest, *others = rows
     trial = smallest.trial
-    yield f"  {trial.name}: {trial.reason}{f' (seen: {trial.seen})' if trial.seen else ''}"
-    yield f"    {shortened(trial.response)}"
+    yield from _wrapped(f"  {trial.name}: {trial.reason}{f' (seen: {trial.seen})' if trial.seen else ''}")
+    yield from _wrapped(f"    {smallest.happened}") if len(smallest.happened) > room else ()
+    yield from _wrapped(f"    {shortened(trial.response)}")
     yield f"    {smallest.reproduce}"
-    names = f"and {len(others)} more: {', '.join(row.trial.name for row in others)}"
-    yield from (f"    {line}" for line in wrap(names, _WIDTH)) if others else ()
+    yield from _wrapped(f"    and {len(others)} more: {', '.join(row.trial.name for row in others)}") if others else ()
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _wrapped(line: str) -> list[str]:
+    """A line that begins with spaces, in lines; further ones begin with two more."""
+    indent = " " * (len(line) - len(line.lstrip()))
+    return wrap(
+        line.lstrip(),
+        _WIDTH,
+        initial_indent=indent,
+        subsequent_indent=f"{indent}  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def shortened(response: HTTPResponse) -> str:
