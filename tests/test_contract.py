@@ -183,6 +183,11 @@ class TestForms:
     def test_what_is_written_in_c_has_a_name_too(self):
         assert report_of(bytes.decode, cases=[VALID]).parser == "builtins.bytes.decode"
 
+    def test_the_order_of_a_set_does_not_depend_on_hashes(self):
+        names = {"usage_list", "answer_null", "data_null", "status_201", "size_list", "url_object"}
+        found = report_of(lambda body, *, fails=KeyError: fails.missing, cases=names)
+        assert [row.trial.name for row in found.rows] == sorted(names)
+
     @pytest.mark.parametrize("given", ["bytes", "dict", "response"])
     def test_it_gets_what_it_takes(self, given):
         recording = Recording()

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pytest_imgresponse._config import Layer, settings_from
@@ -87,7 +87,8 @@ def cases_of(names: Any, *, called: str = "cases") -> list[EdgeCase] | None:
         return None
     if isinstance(names, str) or not isinstance(names, Collection) or not names:
         raise ConfigError(f"expected {called} to be a list of names of edge cases; got {names!r}")
-    return [_case(name, called) for name in names]
+    in_order = names if isinstance(names, Sequence) else sorted(names, key=str)
+    return [_case(name, called) for name in in_order]
 
 
 _NO_CASES = {
