@@ -12,7 +12,7 @@ from typing import Any
 import pybase64
 import pytest
 
-from pytest_imgresponse import answers, blobs
+from pytest_imgresponse import ConfigError, answers, blobs
 from pytest_imgresponse.checks import check
 from pytest_imgresponse.checks import http as level_http
 from pytest_imgresponse.families import OUTPUT_FORMATS
@@ -411,3 +411,17 @@ def test_a_large_answer_is_inflated_as_far_as_its_size_allows() -> None:
     large = gzip.compress(b" " * 17_000_000 + noise)
     assert marks(encoded(large, "gzip")) == [UNUSUAL_ENCODING, ("json", "$", "invalid")]
     assert level_http.INFLATED_LIMIT >= 10 * 4 / 3 * 8_294_400
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((None,), "check() expected an HTTPResponse as response; got None"),
+        ((b"{}",), "check() expected an HTTPResponse as response; got b'{}'"),
+        ((HTTPResponse(200, {}, b""), {}), "check() expected an HTTPRequest or None as request; got {}"),
+    ],
+)
+def test_what_is_no_response_is_refused_by_name(arguments: tuple[Any, ...], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        check(*arguments)
+    assert str(caught.value) == message

@@ -798,6 +798,7 @@ class TestErrors:
                 "content_policy_violation, invalid_api_key, invalid_model, moderation_blocked, organization_unverified, "
                 f"rate_limit_exceeded, server_error, unknown_parameter, or a wire fault: {', '.join(FAULTS)}",
             ),
+            (["server_error"], {}, "expected the name of an error or of a wire fault; got ['server_error']"),
             ("server_error", {"color": 1}, "'server_error' has no detail 'color'; it takes none"),
             (
                 "rate_limit_exceeded",

@@ -14,7 +14,7 @@ import pytest
 
 from pytest_imgresponse import replay
 from pytest_imgresponse.cassette.interaction import Request, Response
-from pytest_imgresponse.cassette.redact import REDACTED, Redactor
+from pytest_imgresponse.cassette.redact import REDACTED, Redactor, shown_url
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 
 KEY = "sk-proj-PLANTEDkey0123456789abcdef"
@@ -327,3 +327,16 @@ def test_headers_are_kept_by_an_allow_list():
     assert [name for name, _ in kept.headers] == sorted(names)
     asked = Request.of(HTTPRequest("GET", "http://a/", [("Accept", "a"), ("Host", "b"), ("Content-Type", "c")]))
     assert [name for name, _ in Redactor().request(asked).headers] == ["Accept", "Content-Type"]
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://127.0.0.1:8080/v1?key=s3cret-0123456789", "http://127.0.0.1:8080/v1?key=REDACTED"),
+        ("http://127.0.0.1/v1", "http://127.0.0.1/v1"),
+        ("https://a.example:8443/v1", "https://a.example:8443/v1"),
+        ("http://a:b/", "http://a:b/"),
+    ],
+)
+def test_a_url_in_an_error_keeps_its_port(url, shown):
+    assert shown_url(url) == shown

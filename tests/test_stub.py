@@ -1,6 +1,7 @@
 """`stub`: what each client gets, what is served at urls, what is refused and what passes."""
 
 import asyncio
+import contextvars
 import gzip
 import http.client
 import io
@@ -325,6 +326,11 @@ class TestResponses:
     def test_the_official_client_need_not_be_there(self, monkeypatch):
         monkeypatch.delitem(sys.modules, "openai")
         with stub(RESPONSES["our model"]):
+            assert HTTPX.post(URL).json() == CONTENT
+
+    def test_nor_urllib3(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "urllib3", None)
+        with stub(CONTENT):
             assert HTTPX.post(URL).json() == CONTENT
 
     def test_no_response_at_all_is_refused(self):
@@ -1103,7 +1109,7 @@ class TestTraps:
                     return (await client.post(URL, json=ORDER)).json()
 
         with ExitStack() as stack, asyncio.Runner() as runner:
-            runner.run(set_up(stack))
+            runner.run(set_up(stack), context=contextvars.Context())
             assert runner.run(test()) == {"created": 2}
 
     @pytest.mark.parametrize("kind", ["error", "keepalive"])
