@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hypothesis import settings
+
 from pytest_imgresponse import ContractError, check_parser
 
 
@@ -17,3 +19,17 @@ def happened(parse, *cases, **options):
     """What the report says of each of these cases that broke the contract; of all, where none is named."""
     report = report_of(parse, **({"cases": cases} if cases else {}), **options)
     return {row.trial.name: row.happened for row in report.rows}
+
+
+class settings_of:
+    """Hypothesis' profile, for a while."""
+
+    def __init__(self, **options):
+        settings.register_profile("contract", **options)
+        self.before = settings.get_current_profile_name()
+
+    def __enter__(self):
+        settings.load_profile("contract")
+
+    def __exit__(self, *error):
+        settings.load_profile(self.before)

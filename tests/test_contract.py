@@ -26,7 +26,7 @@ from pytest_imgresponse import (
 )
 from pytest_imgresponse.edge_cases.plain import plain_responses
 from tests.parsers import PLANTED, Parser, ParserError, StreamParser
-from tests.reports import happened, report_of
+from tests.reports import happened, report_of, settings_of
 
 PLAIN = plain_responses()[0][1]
 STREAM = plain_responses()[5][1]
@@ -752,20 +752,6 @@ def raised_by(line, preamble, parse, from_response=None):
     except BaseException as error:
         return f"{type(error).__name__}: {error}"
     return None
-
-
-class settings_of:
-    """Hypothesis' profile, for a while."""
-
-    def __init__(self, **options):
-        settings.register_profile("contract", **options)
-        self.before = settings.get_current_profile_name()
-
-    def __enter__(self):
-        settings.load_profile("contract")
-
-    def __exit__(self, *error):
-        settings.load_profile(self.before)
 
 
 # -- what is generated ------------------------------------------------------------------------------------------------

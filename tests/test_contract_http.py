@@ -17,7 +17,6 @@ import openai
 import pytest
 import requests
 import urllib3
-from hypothesis import settings
 from PIL import Image
 
 from pytest_imgresponse import (
@@ -37,6 +36,7 @@ from tests import reports
 from tests.parsers import Parser, ParserError
 from tests.parsers import parse as right
 from tests.parsers import parse_stream as right_stream
+from tests.reports import settings_of
 
 URL = "https://api.example/v1/images/generations"
 ORDER = {"model": "gpt-image-1.5", "prompt": "a red fox", "size": "1024x1024"}
@@ -563,18 +563,6 @@ def test_of_a_long_one_the_preamble_says_what_to_make_it():
     assert "from_response" in row.reproduce
     line = r"^# from_response = …: first the HTTPResponse that check_parser got, of \d{5} letters$"
     assert re.search(line, report.preamble, re.MULTILINE)
-
-
-class settings_of:
-    def __init__(self, **options):
-        settings.register_profile("contract", **options)
-        self.before = settings.get_current_profile_name()
-
-    def __enter__(self):
-        settings.load_profile("contract")
-
-    def __exit__(self, *error):
-        settings.load_profile(self.before)
 
 
 def odd_one():
