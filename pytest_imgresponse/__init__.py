@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from pytest_imgresponse.cassette.persister import ImagePersister as ImagePersister
     from pytest_imgresponse.cassette.recorder import ImgResponse as ImgResponse
     from pytest_imgresponse.cassette.recorder import replay as replay
-    from pytest_imgresponse.cassette.stub import Stubbed as Stubbed
-    from pytest_imgresponse.cassette.stub import stub as stub
     from pytest_imgresponse.checks import Finding as Finding
     from pytest_imgresponse.checks import check as check
     from pytest_imgresponse.contract import Report as Report
@@ -49,6 +47,8 @@ if TYPE_CHECKING:
     from pytest_imgresponse.models import PartialImageEvent as PartialImageEvent
     from pytest_imgresponse.models import SvgUsage as SvgUsage
     from pytest_imgresponse.models import Usage as Usage
+    from pytest_imgresponse.stubs.stub import Stubbed as Stubbed
+    from pytest_imgresponse.stubs.stub import stub as stub
 
 _ROOMS = {
     "cassette.persister": ("ImagePersister",),

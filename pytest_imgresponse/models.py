@@ -31,7 +31,7 @@ from pytest_imgresponse.images import FORMATS, open_image, suffix_of
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
 
-    from pytest_imgresponse.families import OutputFormat
+    from pytest_imgresponse.api.families import OutputFormat
 
 _NO_BASE64 = re.compile("[^A-Za-z0-9+/]")
 

@@ -22,7 +22,7 @@ import pytest
 from pytest_imgresponse._config import MARKER_OPTIONS, Layer, settings_from
 from pytest_imgresponse._options import add_options
 from pytest_imgresponse._paths import cassette_of_test, inside, named_cassette
-from pytest_imgresponse._report import Tally
+from pytest_imgresponse._summary import Tally
 from pytest_imgresponse.errors import CassetteInUseError, ConfigError, ImgResponseError, UnplayedError
 
 if TYPE_CHECKING:

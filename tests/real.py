@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from pytest_imgresponse.answers import pretty
+from pytest_imgresponse.api.answers import pretty
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 from tests.conftest import RECORDINGS
 

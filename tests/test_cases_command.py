@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from pytest_imgresponse import HTTPRequest, HTTPResponse, ImagesResponse
+from pytest_imgresponse.api.samples import plain_responses
 from pytest_imgresponse.checks import LEVELS, VERDICTS, check
 from pytest_imgresponse.cli import main
 from pytest_imgresponse.edge_cases import EDGE_CASES, EdgeCase
-from pytest_imgresponse.edge_cases.bending import with_body, with_header
-from pytest_imgresponse.edge_cases.plain import plain_responses
-from pytest_imgresponse.edge_cases.subjects import any_response
+from pytest_imgresponse.edge_cases.mutators import with_body, with_header
+from pytest_imgresponse.edge_cases.predicates import any_response
 
 HEADING = ["NAME", "LEVEL", "VERDICT", "WHAT", "IT", "IS", "(WHERE", "IT", "WAS", "SEEN)"]
 

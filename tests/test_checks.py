@@ -12,10 +12,11 @@ from typing import Any
 import pybase64
 import pytest
 
-from pytest_imgresponse import ConfigError, answers, blobs
+from pytest_imgresponse import ConfigError
+from pytest_imgresponse.api import answers, blob_store
+from pytest_imgresponse.api.families import OUTPUT_FORMATS
 from pytest_imgresponse.checks import check
-from pytest_imgresponse.checks import http as level_http
-from pytest_imgresponse.families import OUTPUT_FORMATS
+from pytest_imgresponse.checks import http_level as level_http
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 from pytest_imgresponse.images.make import make_picture
 
@@ -163,8 +164,8 @@ def test_an_error_that_claims_to_be_json_is_judged_as_json() -> None:
 
 
 def test_a_blob_store_that_refuses_is_unusual() -> None:
-    query = blobs.signed_query(b"key", "/a.png", 1.0)
-    expired = blobs.blob(b"key", "/a.png", query, 1.0 + blobs.LINK_SECONDS, b"")
+    query = blob_store.signed_query(b"key", "/a.png", 1.0)
+    expired = blob_store.blob(b"key", "/a.png", query, 1.0 + blob_store.LINK_SECONDS, b"")
     level, path, verdict, message = only(expired)
     assert (level, path, verdict) == ("http", "body", "unusual")
     assert message == "status 403 with the XML of a blob store (AuthenticationFailed)"

@@ -8,7 +8,7 @@ import pytest
 
 from pytest_imgresponse import LocalEndpoint
 from pytest_imgresponse.checks import check
-from pytest_imgresponse.checks.asked import Asked, asked_by
+from pytest_imgresponse.checks.comparison import Asked, asked_by
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 from tests.test_checks import JSON_TYPE, answer, error, marks, only, payload, plain, request, stream
 from tests.test_checks_stream import completed, partial

@@ -16,7 +16,7 @@ import pytest
 from pytest_imgresponse.checks import check
 from pytest_imgresponse.checks.pictures import PIXEL_BUDGET
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
-from pytest_imgresponse.images import PIXEL_LIMIT_WORDS, odd_webp
+from pytest_imgresponse.images import PIXEL_LIMIT_WORDS, webp_builder
 from tests.test_checks import JSON_TYPE, STREAM_TYPE, answer, payload, plain, request
 from tests.test_checks_anything import holds
 
@@ -129,7 +129,7 @@ def sent(*pictures: bytes) -> HTTPResponse:
 
 def test_small_files_of_many_pixels_take_no_long_time() -> None:
     """A still that is over the limit, and animations of a few hundred bytes each."""
-    animations = [odd_webp.animated(4100, 4100, *[(n, each, 1) for n in range(8)]) for each in range(16)]
+    animations = [webp_builder.animated(4100, 4100, *[(n, each, 1) for n in range(8)]) for each in range(16)]
     response = sent(*animations)
     assert len(response.body) < 10_000
     start = time.process_time()

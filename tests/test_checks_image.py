@@ -12,15 +12,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
-from pytest_imgresponse.checks import VERDICTS, Finding, image
-from pytest_imgresponse.families import OUTPUT_FORMATS
+from pytest_imgresponse.api.families import OUTPUT_FORMATS
+from pytest_imgresponse.checks import VERDICTS, Finding, pictures
 from pytest_imgresponse.images.judge import judged
 from pytest_imgresponse.images.make import make_picture, saved
 from tests.real import all_recorded
 
 
 def image_findings(data, path, **declared):
-    return image.image_findings(judged(data), path, **declared)
+    return pictures.image_findings(judged(data), path, **declared)
 
 
 PATH = "$.data[0].b64_json"

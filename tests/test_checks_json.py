@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from pytest_imgresponse import answers
+from pytest_imgresponse.api import answers
 from pytest_imgresponse.checks import check
 from pytest_imgresponse.http import HTTPResponse
 from tests.test_checks import JSON_TYPE, answer, error, marks, only, payload, plain

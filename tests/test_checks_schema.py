@@ -10,8 +10,8 @@ import pytest
 from openai.types import images_response
 
 from pytest_imgresponse import HTTPResponse, ResponseError, models
-from pytest_imgresponse.answers import FAILURES
-from pytest_imgresponse.checks import check, schema
+from pytest_imgresponse.api.answers import FAILURES
+from pytest_imgresponse.checks import check, schema_level
 from pytest_imgresponse.models import ErrorBody
 from tests.test_checks import answer, error, marks, only, payload, plain, usage
 
@@ -28,18 +28,18 @@ def of(path: str, verdict: str) -> list[tuple[str, str, str]]:
 @pytest.mark.parametrize(
     ("table", "model"),
     [
-        (schema.RESPONSE, models.ImagesResponse),
-        (schema.IMAGE, models.Image),
-        (schema.USAGE, models.Usage),
-        (schema.INPUT_DETAILS, models.InputTokensDetails),
-        (schema.OUTPUT_DETAILS, models.OutputTokensDetails),
-        (schema.SVG_USAGE, models.SvgUsage),
-        (schema.COMPLETED, models.CompletedEvent),
-        (schema.PARTIAL, models.PartialImageEvent),
-        (schema.ERROR, models.ErrorBody),
+        (schema_level.RESPONSE, models.ImagesResponse),
+        (schema_level.IMAGE, models.Image),
+        (schema_level.USAGE, models.Usage),
+        (schema_level.INPUT_DETAILS, models.InputTokensDetails),
+        (schema_level.OUTPUT_DETAILS, models.OutputTokensDetails),
+        (schema_level.SVG_USAGE, models.SvgUsage),
+        (schema_level.COMPLETED, models.CompletedEvent),
+        (schema_level.PARTIAL, models.PartialImageEvent),
+        (schema_level.ERROR, models.ErrorBody),
     ],
 )
-def test_each_table_has_the_fields_of_its_model(table: schema.Table, model: type[models.ImagesResponse]) -> None:
+def test_each_table_has_the_fields_of_its_model(table: schema_level.Table, model: type[models.ImagesResponse]) -> None:
     assert set(table) == set(model.model_fields)
 
 
@@ -49,7 +49,7 @@ def test_each_table_has_the_fields_of_its_model(table: schema.Table, model: type
 def test_each_enumeration_is_that_of_the_official_types(name: str, field: str) -> None:
     annotation = str(images_response.ImagesResponse.model_fields[field].annotation)
     for value in re.findall(r"'(\w+)'", annotation):
-        assert list(schema.RESPONSE[name].judge(value, "$")) == []
+        assert list(schema_level.RESPONSE[name].judge(value, "$")) == []
 
 
 # --- created ---
@@ -193,7 +193,7 @@ def test_a_field_of_another_type_is_invalid(name: str, value: object) -> None:
     assert marks(answer(plain(**{name: value}))) == of(f"$.{name}", "invalid")
 
 
-@pytest.mark.parametrize("name", [name for name in schema.RESPONSE if name not in ("created", "data")])
+@pytest.mark.parametrize("name", [name for name in schema_level.RESPONSE if name not in ("created", "data")])
 def test_each_field_but_created_may_be_missing_and_is_unusual_when_null(name: str) -> None:
     assert check(answer(plain(**{name: ...}))) == []
     assert marks(answer(plain(**{name: None}))) == of(f"$.{name}", "unusual")

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from pytest_imgresponse.answers import event
+from pytest_imgresponse.api.answers import event
 from pytest_imgresponse.checks import check
-from pytest_imgresponse.checks import schema as level_schema
+from pytest_imgresponse.checks import schema_level as level_schema
 from pytest_imgresponse.http import HTTPResponse
 from tests.test_checks import STREAM_TYPE, answer, error, marks, only, payload, plain, request, stream, usage
 

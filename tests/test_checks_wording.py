@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_imgresponse.checks.wording import key_path, listed, shortened, shown
+from pytest_imgresponse.checks.finding import key_path, listed, shortened, shown
 
 
 @pytest.mark.parametrize(

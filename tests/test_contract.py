@@ -24,7 +24,7 @@ from pytest_imgresponse import (
     ImgResponseError,
     check_parser,
 )
-from pytest_imgresponse.edge_cases.plain import plain_responses
+from pytest_imgresponse.api.samples import plain_responses
 from tests.parsers import PLANTED, Parser, ParserError, StreamParser
 from tests.reports import happened, report_of, settings_of
 
@@ -473,7 +473,7 @@ tests.test_contract.refuses breaks the contract of a parser in 1 way
   The smallest test case of each, and the line that shows it again, after
 
     from pytest_imgresponse import EDGE_CASES
-    from pytest_imgresponse.edge_cases.plain import plain_responses
+    from pytest_imgresponse.api.samples import plain_responses
     from tests.test_contract import refuses as parse
 
   usage_huge: The output tokens are more than a double holds exactly: 2**53 + 1 (seen: RFC 8259, section 6 (integers are
@@ -637,7 +637,7 @@ class TestReport:
             "stopped": "",
             "ways": 1,
             "preamble": "from pytest_imgresponse import EDGE_CASES\n"
-            "from pytest_imgresponse.edge_cases.plain import plain_responses\n"
+            "from pytest_imgresponse.api.samples import plain_responses\n"
             "from tests.test_contract import refuses as parse",
         }
         assert base64.b64decode(row.pop("body")) == EDGE_CASES[UNUSUAL](PLAIN).body

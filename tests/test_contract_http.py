@@ -27,11 +27,11 @@ from pytest_imgresponse import (
     check_parser,
     stub,
 )
-from pytest_imgresponse.contract.fitting import fitting_answer
+from pytest_imgresponse.api.samples import plain_responses
+from pytest_imgresponse.api.sse import events_of
+from pytest_imgresponse.contract.default_response import fitting_answer
 from pytest_imgresponse.contract.trial import pictures_of
-from pytest_imgresponse.edge_cases.plain import plain_responses
 from pytest_imgresponse.images.make import make_picture
-from pytest_imgresponse.sse import events_of
 from tests import reports
 from tests.parsers import Parser, ParserError
 from tests.parsers import parse as right

@@ -19,8 +19,8 @@ import httpx
 import pytest
 
 from pytest_imgresponse import EDGE_CASES, ConfigError, check_parser
+from pytest_imgresponse.api.samples import plain_responses
 from pytest_imgresponse.contract import isolation
-from pytest_imgresponse.edge_cases.plain import plain_responses
 from tests import reports
 from tests.parsers import ParserError, parse
 

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_imgresponse.answers import event, failure, headers, pretty
+from pytest_imgresponse.api.answers import event, failure, headers, pretty
+from pytest_imgresponse.api.families import OutputFormat
 from pytest_imgresponse.checks import LEVELS, check
 from pytest_imgresponse.edge_cases import EDGE_CASES, EdgeCase
-from pytest_imgresponse.edge_cases.subjects import subject_of
-from pytest_imgresponse.families import OutputFormat
+from pytest_imgresponse.edge_cases.predicates import subject_of
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 from pytest_imgresponse.images.make import make_picture
 from tests.real import all_recorded

@@ -13,13 +13,13 @@ import pybase64
 import pytest
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
-from pytest_imgresponse.answers import event
+from pytest_imgresponse.api.answers import event
+from pytest_imgresponse.api.families import OutputFormat
 from pytest_imgresponse.edge_cases import EDGE_CASES
-from pytest_imgresponse.edge_cases.bending import swap_pictures
-from pytest_imgresponse.edge_cases.subjects import sized_picture
-from pytest_imgresponse.families import OutputFormat
+from pytest_imgresponse.edge_cases.mutators import swap_pictures
+from pytest_imgresponse.edge_cases.predicates import sized_picture
 from pytest_imgresponse.http import HTTPResponse
-from pytest_imgresponse.images import odd, odd_jpeg, odd_webp
+from pytest_imgresponse.images import jpeg_builder, png_builder, webp_builder
 from pytest_imgresponse.images.make import make_picture
 
 SIZE = (64, 48)
@@ -244,11 +244,11 @@ def test_one_pixel_too_is_not_opaque_where_transparency_is_the_point(name: str) 
 
 
 def chunks(name: str) -> list[bytes]:
-    return [kind for kind, _ in odd.split(bent(name))]
+    return [kind for kind, _ in png_builder.split(bent(name))]
 
 
 def test_pixels_over_several_chunks_are_the_same_pixels() -> None:
-    parts = [data for kind, data in odd.split(bent("png_split_idat")) if kind == b"IDAT"]
+    parts = [data for kind, data in png_builder.split(bent("png_split_idat")) if kind == b"IDAT"]
     assert [len(part) for part in parts[:3]] == [2, 0, 3]
     assert opened(bent("png_split_idat")).tobytes() == opened(bent("c2pa_cabx")).tobytes()
 
@@ -289,7 +289,7 @@ def test_chunks_that_are_added() -> None:
 
 
 def test_the_manifest_store_is_one_box_with_its_description_in_it() -> None:
-    store = dict(odd.split(bent("c2pa_cabx")))[b"caBX"]
+    store = dict(png_builder.split(bent("c2pa_cabx")))[b"caBX"]
     assert store in bent("jpeg_app11_c2pa")
     assert (int.from_bytes(store[:4]), store[4:8]) == (len(store), b"jumb")
     assert (int.from_bytes(store[8:12]), store[12:16]) == (len(store) - 8, b"jumd")
@@ -341,7 +341,7 @@ def test_which_crc_is_wrong(name: str, wrong: list[bytes]) -> None:
 
 
 def inflated(name: str, size: tuple[int, int] = SIZE) -> bytes:
-    return zlib.decompress(dict(odd.split(bent(name, size)))[b"IDAT"])
+    return zlib.decompress(dict(png_builder.split(bent(name, size)))[b"IDAT"])
 
 
 LINE = 1 + 3 * SIZE[0]
@@ -361,12 +361,12 @@ def test_the_pixels_are_too_few_too_many_or_of_no_filter() -> None:
 
 def test_pillow_shows_half_the_lines_and_black() -> None:
     image = opened(bent("png_short_data"))
-    assert image.getpixel((0, 0)) == odd.GROUND
+    assert image.getpixel((0, 0)) == png_builder.GROUND
     assert image.crop((0, SIZE[1] // 2, *SIZE)).getextrema() == ((0, 0),) * 3
 
 
 def test_indices_are_beyond_the_palette() -> None:
-    assert len(dict(odd.split(bent("png_index_out_of_range")))[b"PLTE"]) == 2 * 3
+    assert len(dict(png_builder.split(bent("png_index_out_of_range")))[b"PLTE"]) == 2 * 3
     assert opened(bent("png_index_out_of_range")).getextrema() == (0, 255)
 
 
@@ -383,7 +383,7 @@ def test_a_bomb_is_small_and_a_header_alone_has_no_pixels() -> None:
 
 def test_the_bomb_has_all_its_lines() -> None:
     lines = zlib.decompressobj()
-    data = dict(odd.split(bent("bomb_180_megapixels")))[b"IDAT"]
+    data = dict(png_builder.split(bent("bomb_180_megapixels")))[b"IDAT"]
     total = 0
     while data:
         total += len(lines.decompress(data, 2**20))
@@ -411,7 +411,7 @@ def test_half_a_jpeg_passes_verify() -> None:
 
 def test_what_is_missing_at_the_end() -> None:
     assert bent("gif_no_trailer") + b";" == bent("gif_animated")
-    assert opened(bent("jpeg_no_eoi") + odd_jpeg.EOI).size == SIZE
+    assert opened(bent("jpeg_no_eoi") + jpeg_builder.EOI).size == SIZE
 
 
 @pytest.mark.parametrize(
@@ -475,7 +475,7 @@ def test_arithmetic_coding_decodes_to_an_even_gray_to_the_last_pixel(size: tuple
 def test_12_bits_a_sample_and_12_bits_of_codes_a_unit(size: tuple[int, int], units: int) -> None:
     jpeg = bent("jpeg_12_bit", size)
     assert b"\xff\xc1\x00\x11\x0c" + struct.pack(">HH", *size[::-1]) in jpeg  # SOF1, 17 bytes, 12 bits, the size
-    start, end = odd_jpeg.scan_of(jpeg)
+    start, end = jpeg_builder.scan_of(jpeg)
     assert end - start == -(-12 * units // 8)
     assert jpeg[start:end].rstrip(b"\x0f").strip(b"\0") == b""
 
@@ -528,9 +528,9 @@ def test_the_first_chunk_of_a_webp(name: str, kind: bytes) -> None:
 
 @pytest.mark.parametrize("size", [(1, 1), (7, 5), (40, 30)], ids=str)
 def test_a_flat_webp_is_of_its_colour_and_32_bytes(size: tuple[int, int]) -> None:
-    webp = odd_webp.riff(odd_webp.flat(*size, odd.INK))
+    webp = webp_builder.riff(webp_builder.flat(*size, png_builder.INK))
     assert (len(webp), opened(webp).size) == (32, size)
-    assert opened(webp).getcolors() == [(size[0] * size[1], odd.INK)]
+    assert opened(webp).getcolors() == [(size[0] * size[1], png_builder.INK)]
 
 
 def test_the_size_that_the_riff_header_tells() -> None:
@@ -702,7 +702,7 @@ def test_a_stream_has_no_gif_and_no_svg_and_no_answer_with_two_pictures() -> Non
 
 
 def test_a_picture_whose_size_cannot_be_read_or_drawn_stays() -> None:
-    unreadable, wide = bent("png_eight_bytes"), odd.png(16_384, 1, odd.Form(1, 0, (0,), (1,)))
+    unreadable, wide = bent("png_eight_bytes"), png_builder.png(16_384, 1, png_builder.Form(1, 0, (0,), (1,)))
     for left in (unreadable, wide, bent("bomb_180_megapixels"), bent("png_ztxt_over_1_mib")):
         assert not sized_picture(answer(left))
     both = EDGE_CASES["jpeg_gray"](answer(unreadable, make_picture("png", *SIZE)))

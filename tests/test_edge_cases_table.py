@@ -14,7 +14,7 @@ import pytest
 
 from pytest_imgresponse.checks import LEVELS, VERDICTS
 from pytest_imgresponse.edge_cases import EDGE_CASES, table
-from pytest_imgresponse.edge_cases.subjects import any_response, success
+from pytest_imgresponse.edge_cases.predicates import any_response, success
 from pytest_imgresponse.edge_cases.table import EdgeCase, edge_case, edge_case_as_asked
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 

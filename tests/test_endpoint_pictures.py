@@ -23,7 +23,7 @@ from pytest_imgresponse.endpoint.drawing import (
     vary,
     vector,
 )
-from pytest_imgresponse.endpoint.figures import COLOURS, FIGURES, scene
+from pytest_imgresponse.endpoint.shapes import COLOURS, FIGURES, scene
 
 
 def distance(one, other):

@@ -25,9 +25,9 @@ from hypothesis.errors import InvalidArgument
 
 from pytest_imgresponse import ConfigError, HTTPRequest, HTTPResponse, LocalEndpoint
 from pytest_imgresponse.endpoint.delivery import Delivery
-from pytest_imgresponse.endpoint.performing import script_of, stored_brotli
+from pytest_imgresponse.endpoint.fault_scripts import script_of, stored_brotli
 from pytest_imgresponse.faults import FAULT_VERDICTS, FAULTS, Fault
-from pytest_imgresponse.strategies.faults import wire_faults
+from pytest_imgresponse.strategies.wire_faults import wire_faults
 
 CONTENT = {"created": 1, "data": [{"b64_json": "iVBORw0K" * 500}]}
 BODY = json.dumps(CONTENT).encode() + b"\n"

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from pytest_imgresponse import LocalEndpoint
+from pytest_imgresponse.api.samples import plain_responses
 from pytest_imgresponse.cli import main
-from pytest_imgresponse.edge_cases.plain import plain_responses
 
 SHOP = '''
 """A parser to fuzz."""

@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageFile
 
-from pytest_imgresponse import ResponseError, families
-from pytest_imgresponse.families import OUTPUT_FORMATS
-from pytest_imgresponse.images import FORMATS, PIXEL_LIMIT_WORDS, judge, odd_webp, open_image, suffix_of
+from pytest_imgresponse import ResponseError
+from pytest_imgresponse.api import families
+from pytest_imgresponse.api.families import OUTPUT_FORMATS
+from pytest_imgresponse.images import FORMATS, PIXEL_LIMIT_WORDS, judge, open_image, suffix_of, webp_builder
 from pytest_imgresponse.images.judge import Judgement, judged
 from pytest_imgresponse.images.make import make_picture, saved
 
@@ -668,8 +669,8 @@ def test_a_picture_over_the_pixel_limit_gets_that_one_remark(name):
 def test_the_cost_of_a_picture_is_the_pixels_that_are_decoded():
     assert judged(make_picture("png", 200, 100)).cost == 20_000
     assert judged(make_picture("webp", 3, 4)).cost == 10_000
-    assert judged(odd_webp.animated(200, 100, (1, 1, 1), (2, 2, 2))).cost == 40_000
-    assert judged(odd_webp.animated(4000, 4000, *[(n, 1, 1) for n in range(9)])).cost == 34_000_000
+    assert judged(webp_builder.animated(200, 100, (1, 1, 1), (2, 2, 2))).cost == 40_000
+    assert judged(webp_builder.animated(4000, 4000, *[(n, 1, 1) for n in range(9)])).cost == 34_000_000
     assert judged(make_picture("svg", 200, 100)).cost == judged(b"fox").cost == 0
 
 

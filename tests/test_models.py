@@ -17,11 +17,11 @@ from openai.types import images_response
 
 from pytest_imgresponse import CompletedEvent, Image, ImagesResponse, PartialImageEvent, ResponseError, Usage, models
 from pytest_imgresponse._model import DEEPEST, Model
+from pytest_imgresponse.api.samples import plain_responses
+from pytest_imgresponse.api.sse import events_of
 from pytest_imgresponse.edge_cases import EDGE_CASES
-from pytest_imgresponse.edge_cases.plain import plain_responses
 from pytest_imgresponse.images.make import make_picture
 from pytest_imgresponse.models import ErrorBody, InputTokensDetails, OutputTokensDetails, SvgUsage, event_from
-from pytest_imgresponse.sse import events_of
 from tests.real import images_answers
 
 FOX = make_picture("png", 16, 16)

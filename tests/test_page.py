@@ -14,7 +14,7 @@ from PIL import Image
 
 from pytest_imgresponse import HTTPResponse, check_parser
 from pytest_imgresponse.cli.page import page_of
-from pytest_imgresponse.contract.outcome import Outcome
+from pytest_imgresponse.contract.calling import Outcome
 from pytest_imgresponse.contract.report import Report, Row
 from pytest_imgresponse.contract.trial import trial_of
 from pytest_imgresponse.images.make import make_picture

@@ -7,8 +7,8 @@ from hypothesis import Phase, given, settings
 
 from pytest_imgresponse.edge_cases import EDGE_CASES
 from pytest_imgresponse.strategies import edge_cases, images_responses
-from pytest_imgresponse.strategies.bases import bend
-from pytest_imgresponse.strategies.bent import Bent
+from pytest_imgresponse.strategies.mutated import Bent
+from pytest_imgresponse.strategies.originals import bend
 from tests.benchmarks.planted import (
     FITTING,
     WITHIN,

@@ -14,7 +14,7 @@ import pytest
 
 from pytest_imgresponse import replay
 from pytest_imgresponse.cassette.interaction import Request, Response
-from pytest_imgresponse.cassette.redact import REDACTED, Redactor, shown_url
+from pytest_imgresponse.cassette.redaction import REDACTED, Redactor, shown_url
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 
 KEY = "sk-proj-PLANTEDkey0123456789abcdef"

@@ -19,9 +19,9 @@ import openai
 import pytest
 
 from pytest_imgresponse import LocalEndpoint, replay
+from pytest_imgresponse.api.samples import plain_responses
 from pytest_imgresponse.cli import _served_cases, main
 from pytest_imgresponse.edge_cases import EDGE_CASES
-from pytest_imgresponse.edge_cases.plain import plain_responses
 from pytest_imgresponse.faults import FAULTS
 from tests.test_recordings import exchanges_of
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_imgresponse.sse import ServerSentEvent, events_of
+from pytest_imgresponse.api.sse import ServerSentEvent, events_of
 
 
 def told(body: bytes) -> list[tuple[str, str]]:

@@ -23,11 +23,13 @@ from hypothesis.errors import HypothesisWarning
 from PIL import Image as Pillow
 
 from pytest_imgresponse import HTTPResponse, ImagesResponse, Usage, strategies
-from pytest_imgresponse.answers import FAILURES, pretty
+from pytest_imgresponse.api.answers import FAILURES, pretty
+from pytest_imgresponse.api.families import FAMILIES, OUTPUT_FORMATS, QUALITIES
+from pytest_imgresponse.api.sse import events_of
 from pytest_imgresponse.checks import check
-from pytest_imgresponse.families import FAMILIES, OUTPUT_FORMATS, QUALITIES
 from pytest_imgresponse.images import suffix_of
-from pytest_imgresponse.sse import events_of
+from pytest_imgresponse.images.png_builder import flat_png
+from pytest_imgresponse.images.webp_builder import flat_webp
 from pytest_imgresponse.strategies import (
     base64_payloads,
     edge_cases,
@@ -40,9 +42,7 @@ from pytest_imgresponse.strategies import (
     variants,
 )
 from pytest_imgresponse.strategies.asking import Wanted
-from pytest_imgresponse.strategies.flat_png import flat_png
-from pytest_imgresponse.strategies.flat_webp import flat_webp
-from pytest_imgresponse.strategies.pictures import LOOKS, picture_of
+from pytest_imgresponse.strategies.picture_files import LOOKS, picture_of
 from pytest_imgresponse.strategies.responses import draw_choice
 from pytest_imgresponse.strategies.streams import draw_stream, http_stream, request_for_stream
 from pytest_imgresponse.strategies.telling import http_answer, request_for

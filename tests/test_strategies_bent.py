@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from pytest_imgresponse.checks import check
 from pytest_imgresponse.checks.finding import LEVELS, VERDICTS
 from pytest_imgresponse.edge_cases import EDGE_CASES, EdgeCase, edge_case
-from pytest_imgresponse.strategies import bent, edge_cases, http_responses, variants
-from pytest_imgresponse.strategies.bases import bend
+from pytest_imgresponse.strategies import edge_cases, http_responses, mutated, variants
+from pytest_imgresponse.strategies.originals import bend
 from pytest_imgresponse.strategies.telling import Choice, Tokens, http_answer, tokens_by_table
 
 quick = settings(database=None, max_examples=200, deadline=None, phases=[Phase.generate])
@@ -60,10 +60,10 @@ def test_each_edge_case_is_drawn_within_500():
 @quick
 @given(edge_cases())
 def test_what_is_bent_is_judged_as_its_case_says(drawn):
-    case, request, response, bent = drawn
-    assert bent == case(response, request) != response
+    case, request, response, mutated = drawn
+    assert mutated == case(response, request) != response
     assert check(response, request) == []
-    invalid = [finding.level for finding in check(bent, request) if finding.verdict == "invalid"]
+    invalid = [finding.level for finding in check(mutated, request) if finding.verdict == "invalid"]
     assert invalid[:1] == [case.level] * (case.verdict == "invalid")
 
 
@@ -95,18 +95,18 @@ def test_what_fails_for_some_kinds_of_responses_shrinks_to_the_plainest_of_those
 
 
 def test_a_bent_response_is_shown_short():
-    bent = plainest(edge_cases(cases=["data_url_prefix"]))
-    assert repr(bent).startswith("<data_url_prefix (unusual, base64) of application/json: b'{")
-    assert len(repr(bent)) < 500
+    mutated = plainest(edge_cases(cases=["data_url_prefix"]))
+    assert repr(mutated).startswith("<data_url_prefix (unusual, base64) of application/json: b'{")
+    assert len(repr(mutated)) < 500
 
     @settings(database=None, max_examples=1, phases=[Phase.generate])
-    @given(st.just(bent))
+    @given(st.just(mutated))
     def fails(drawn):
         raise AssertionError
 
     with pytest.raises(AssertionError) as raised:
         fails()
-    assert repr(bent) in "".join(raised.value.__notes__)
+    assert repr(mutated) in "".join(raised.value.__notes__)
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -222,7 +222,7 @@ def test_about_half_of_a_hundred_are_bent_and_valid_cases_are_among_them(verdict
         names.append(case.name)
         return bend(case, *arguments)
 
-    monkeypatch.setattr(bent, "bend", noted)
+    monkeypatch.setattr(mutated, "bend", noted)
 
     @seed(chosen)
     @settings(quick, max_examples=100)

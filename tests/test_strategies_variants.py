@@ -14,13 +14,13 @@ from hypothesis import Phase, find, given, settings
 from hypothesis.errors import HypothesisWarning
 
 from pytest_imgresponse import HTTPRequest, HTTPResponse
-from pytest_imgresponse.answers import pretty
+from pytest_imgresponse.api.answers import pretty
+from pytest_imgresponse.api.samples import plain_responses
+from pytest_imgresponse.api.sse import events_of
 from pytest_imgresponse.checks import check
 from pytest_imgresponse.edge_cases import EDGE_CASES
-from pytest_imgresponse.edge_cases.plain import plain_responses
-from pytest_imgresponse.sse import events_of
-from pytest_imgresponse.strategies import near, stream_responses, variants
-from pytest_imgresponse.strategies.near import BORDERS, composed
+from pytest_imgresponse.strategies import stream_responses, variants
+from pytest_imgresponse.strategies.variants import BORDERS, composed
 from tests.benchmarks.planted import changed, leaves
 from tests.real import images_answers
 
@@ -209,7 +209,7 @@ def noted(response, number=3000):
     """The changes that were noted, with the variant of each draw."""
     found, notes = [], []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(near, "note", notes.append)
+        patch.setattr(variants, "note", notes.append)
 
         @settings(quick, max_examples=number)
         @given(variants(response))

@@ -44,8 +44,8 @@ from pytest_imgresponse import (
     replay,
     stub,
 )
-from pytest_imgresponse.answers import event
-from pytest_imgresponse.cassette.retries import retried_at_once
+from pytest_imgresponse.api.answers import event
+from pytest_imgresponse.clients.retries import retried_at_once
 from pytest_imgresponse.images.make import make_picture
 
 URL = "https://api.example/v1/images/generations"

@@ -47,7 +47,7 @@ from pytest_imgresponse.strategies import (
     variants,
     wire_faults,
 )
-from pytest_imgresponse.strategies.bent import Bent
+from pytest_imgresponse.strategies.mutated import Bent
 
 
 @pytest.fixture

@@ -1,1 +1,1 @@
-"""Cassettes: all that touches vcrpy or the disk."""
+"""Cassettes: what is on the disk, and the session that chooses, records and merges."""

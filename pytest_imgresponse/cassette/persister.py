@@ -10,9 +10,9 @@ from vcr.request import Request as VcrRequest
 
 from pytest_imgresponse.cassette.encodings import remove_encoding
 from pytest_imgresponse.cassette.interaction import Interaction, Request, Response
-from pytest_imgresponse.cassette.redact import Redactor
+from pytest_imgresponse.cassette.redaction import Redactor
 from pytest_imgresponse.cassette.store import Store
-from pytest_imgresponse.cassette.vcr_messages import from_vcr_request, from_vcr_response, to_vcr_response
+from pytest_imgresponse.clients.messages import from_vcr_request, from_vcr_response, to_vcr_response
 
 
 class ImagePersister:

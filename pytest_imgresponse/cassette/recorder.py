@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pytest_imgresponse._config import Images, Layer, Matcher, RecordMode, settings_from
-from pytest_imgresponse.cassette.answered import Answered
-from pytest_imgresponse.cassette.seam import opened
 from pytest_imgresponse.cassette.session import Session
+from pytest_imgresponse.clients.interception import opened
 from pytest_imgresponse.errors import ConfigError
+from pytest_imgresponse.exchanges import Answered
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 
 STAND_IN_KEY = "sk-imgresponse-stand-in"

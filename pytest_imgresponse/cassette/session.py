@@ -16,7 +16,7 @@ from pytest_imgresponse._config import Settings
 from pytest_imgresponse.cassette.encodings import remove_encoding
 from pytest_imgresponse.cassette.interaction import Interaction, Request, Response
 from pytest_imgresponse.cassette.matching import Facets, facets_of, key_of, nearest, passes_by
-from pytest_imgresponse.cassette.redact import Redactor
+from pytest_imgresponse.cassette.redaction import Redactor
 from pytest_imgresponse.cassette.runs import PROCESS, Run
 from pytest_imgresponse.cassette.store import Store
 from pytest_imgresponse.errors import (

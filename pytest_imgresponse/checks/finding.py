@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 Level = Literal["http", "stream", "json", "schema", "base64", "image"]
 LEVELS: tuple[Level, ...] = get_args(Level)
@@ -27,3 +29,38 @@ class Finding:
     path: str
     verdict: Verdict
     message: str
+
+
+_LONGEST, _LONGEST_ESCAPED = 40, 100
+_KEYS = 5
+_PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
+
+
+def shown(value: Any) -> str:
+    """A JSON value for a person: scalars as JSON writes them, shortened; of the others what they are."""
+    if isinstance(value, dict):
+        keys = ", ".join(map(shortened, list(value)[:_KEYS])) + (", …" if len(value) > _KEYS else "")
+        return f"an object with the keys {keys}" if value else "an empty object"
+    if isinstance(value, list):
+        return f"an array of {len(value)}" if value else "an empty array"
+    if isinstance(value, str):
+        start = json.dumps(value[:_LONGEST])
+        whole = len(value) <= _LONGEST and len(start) <= _LONGEST_ESCAPED
+        return start if whole else f"{start[:_LONGEST_ESCAPED]}… ({len(value)} characters)"
+    return shortened(json.dumps(value))
+
+
+def shortened(text: str) -> str:
+    """A text on one line, without its end where it is long; what cannot be printed is escaped."""
+    start = text[:_LONGEST].encode("unicode_escape").decode() if not text[:_LONGEST].isprintable() else text[:_LONGEST]
+    return start + ("…" if len(text) > _LONGEST else "")
+
+
+def key_path(path: str, key: str) -> str:
+    """The JSON path of a member of an object."""
+    return f"{path}.{key}" if _PLAIN_KEY.fullmatch(key) else f"{path}[{json.dumps(shortened(key))}]"
+
+
+def listed(names: list[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]

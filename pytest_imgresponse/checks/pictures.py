@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
-from pytest_imgresponse.checks import base64
-from pytest_imgresponse.checks.asked import Asked
-from pytest_imgresponse.checks.finding import Finding
-from pytest_imgresponse.checks.image import image_findings
-from pytest_imgresponse.checks.schema import images_of
+import pybase64
+
+from pytest_imgresponse.api.families import OUTPUT_FORMATS
+from pytest_imgresponse.base64_text import Reading, read, strictly
+from pytest_imgresponse.checks.comparison import Asked
+from pytest_imgresponse.checks.finding import Finding, Verdict, shown
+from pytest_imgresponse.checks.schema_level import images_of
+from pytest_imgresponse.checks.values import SIZE
 from pytest_imgresponse.images import PIXEL_LIMIT_WORDS
 from pytest_imgresponse.images.judge import Judgement, judged
 
@@ -54,7 +57,7 @@ class Pictures:
         text = image.get("b64_json")
         if not isinstance(text, str):
             return None
-        findings, data = base64.decoded(text, path)
+        findings, data = decoded(text, path)
         yield from findings
         self._count += data is not None
         if data is not None and self._count <= MOST_PICTURES:
@@ -91,3 +94,93 @@ class Pictures:
 def _told(value: Mapping[str, Any], name: str) -> str | None:
     told = value.get(name)
     return told if isinstance(told, str) and told != "auto" else None
+
+
+_Remark = tuple[Verdict, str]
+
+
+def decoded(text: str, path: str) -> tuple[list[Finding], bytes | None]:
+    """The bytes of a payload and what is odd about it; None where there is no decoding it (RFC 4648)."""
+    data, letters, remarks = strictly(text), text, list[_Remark]()
+    if data is None:
+        reading = read(text)
+        data, letters = reading.data, reading.letters + "=" * reading.needed
+        remarks = [*_oddities(text, reading)]
+        if data is None:
+            remarks.append(("invalid", _fault(text, reading)))
+    if data == b"":
+        remarks.append(("invalid", "the payload is empty; expected a picture in base64"))
+    elif data and (odd := len(data) % 3) and pybase64.b64encode(data[-odd:]).decode() != letters[-4:]:
+        told = f"the last letters {letters[-4:]} hold bits that belong to no byte (RFC 4648, section 3.5)"
+        remarks.append(("tolerated", told))
+    return [Finding("base64", path, verdict, message) for verdict, message in remarks], data or None
+
+
+def _oddities(text: str, reading: Reading) -> Iterator[_Remark]:
+    """What has to be undone to read it."""
+    if reading.no_prefix:
+        return
+    if reading.prefix:
+        yield "unusual", f"the payload starts with {shown(reading.prefix)}, as data URLs do"
+    if reading.white:
+        left = len(reading.letters) + reading.padding
+        yield "unusual", f"white space in the payload; {left} letters are left without it"
+    if reading.url_safe:
+        both = ", and that of plain base64 beside it" if reading.mixed else ""
+        verdict: Verdict = "tolerated" if reading.mixed else "unusual"
+        yield verdict, f"the url-safe alphabet is used (RFC 4648, section 5){both}"
+    if reading.data is not None and reading.padding != reading.needed:
+        told = f"padding characters at the end: {reading.padding}; expected {reading.needed} (RFC 4648, section 3.2)"
+        yield "unusual" if reading.padding < reading.needed else "tolerated", told
+
+
+def _fault(text: str, reading: Reading) -> str:
+    """Why there is no reading it."""
+    if reading.no_prefix:
+        return f"the payload starts with {shown(text)}; expected the base64 alone"
+    if reading.foreign:
+        at = text.index(reading.foreign[0], text.index(",") + 1 if reading.prefix else 0)
+        return f"no base64: {shown(reading.foreign)} at character {at}"
+    return f"no base64: {len(reading.letters)} letters, a number that no bytes give; it may be cut off"
+
+
+def image_findings(
+    judgement: Judgement,
+    path: str,
+    *,
+    output_format: str | None = None,
+    size: str | None = None,
+    background: str | None = None,
+) -> list[Finding]:
+    """What is odd or wrong with a picture that was judged; `path` is where it was.
+
+    `output_format`, `size` and `background` are what the response declares; what is None, or no value that
+    tells something of the picture (`auto`), is not compared.
+    """
+    findings = [Finding("image", path, remark.verdict, remark.message) for remark in judgement.remarks]
+    if any(finding.verdict == "invalid" for finding in findings):
+        return findings
+    departures = (_format(judgement, output_format), _size(judgement, size), _background(judgement, background))
+    return findings + [Finding("image", path, "unusual", message) for message in departures if message]
+
+
+def _format(judgement: Judgement, declared: str | None) -> str | None:
+    if judgement.file_format in (None, declared) or declared not in OUTPUT_FORMATS:
+        return None
+    return f"the picture is {judgement.file_format}; output_format says {declared}"
+
+
+def _size(judgement: Judgement, declared: str | None) -> str | None:
+    if judgement.size is None or declared is None or not SIZE.fullmatch(declared):
+        return None
+    actual = f"{judgement.size[0]}x{judgement.size[1]}"
+    return f"the picture has {actual} pixels; size says {declared}" if actual != declared else None
+
+
+def _background(judgement: Judgement, declared: str | None) -> str | None:
+    match declared, judgement.opaque:
+        case "transparent", True:
+            return "every pixel of the picture is opaque; background says transparent"
+        case "opaque", False:
+            return "the picture has pixels that are not opaque; background says opaque"
+    return None

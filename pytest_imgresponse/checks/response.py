@@ -5,13 +5,12 @@ from __future__ import annotations
 import reprlib
 from collections.abc import Iterator
 
-from pytest_imgresponse.checks import json, schema
-from pytest_imgresponse.checks.asked import Asked, asked_by
+from pytest_imgresponse.checks import json_level, schema_level
+from pytest_imgresponse.checks.comparison import Asked, asked_by
 from pytest_imgresponse.checks.finding import Finding
-from pytest_imgresponse.checks.http import opened
-from pytest_imgresponse.checks.image import image_findings
-from pytest_imgresponse.checks.pictures import Pictures
-from pytest_imgresponse.checks.stream import stream_findings
+from pytest_imgresponse.checks.http_level import opened
+from pytest_imgresponse.checks.pictures import Pictures, image_findings
+from pytest_imgresponse.checks.stream_level import stream_findings
 from pytest_imgresponse.errors import ConfigError
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 from pytest_imgresponse.images.judge import judged
@@ -51,19 +50,19 @@ def _findings(response: HTTPResponse, asked: Asked) -> Iterator[Finding]:
 
 
 def _error(body: bytes) -> Iterator[Finding]:
-    findings, value = json.loaded(body, "$")
+    findings, value = json_level.loaded(body, "$")
     yield from findings
-    if value is not json.UNREADABLE:
-        yield from schema.error_answer(value)
+    if value is not json_level.UNREADABLE:
+        yield from schema_level.error_answer(value)
 
 
 def _answer(body: bytes, asked: Asked) -> Iterator[Finding]:
-    findings, value = json.loaded(body, "$")
+    findings, value = json_level.loaded(body, "$")
     yield from findings
-    if value is json.UNREADABLE:
+    if value is json_level.UNREADABLE:
         return
     yield from asked.of_number(value)
-    yield from schema.answer(value)
+    yield from schema_level.answer(value)
     if isinstance(value, dict):
         yield from asked.of_json(value)
         yield from Pictures(asked).of_answer(value)

@@ -7,8 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from pytest_imgresponse.checks.finding import Finding, Verdict
-from pytest_imgresponse.checks.wording import shown
+from pytest_imgresponse.checks.finding import Finding, Verdict, shown
 
 Judge = Callable[[Any, str], Iterator[Finding]]
 """Judges a value that is not null; the text is its path."""

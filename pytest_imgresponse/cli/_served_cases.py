@@ -6,9 +6,9 @@ from html import escape
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
-from pytest_imgresponse import answers
+from pytest_imgresponse.api import answers
+from pytest_imgresponse.api.samples import plain_responses
 from pytest_imgresponse.edge_cases import EDGE_CASES, EdgeCase
-from pytest_imgresponse.edge_cases.plain import plain_responses
 from pytest_imgresponse.edge_cases.table import hint
 from pytest_imgresponse.endpoint.delivery import Delivery
 from pytest_imgresponse.errors import ConfigError

@@ -10,10 +10,10 @@ from pathlib import Path
 from threading import Lock
 from urllib.parse import SplitResult, urlsplit
 
-from pytest_imgresponse import answers
+from pytest_imgresponse.api import answers
 from pytest_imgresponse.cassette.interaction import Interaction, Request
 from pytest_imgresponse.cassette.matching import Facets, facets_of, key_of, nearest
-from pytest_imgresponse.cassette.redact import Redactor, shown_url
+from pytest_imgresponse.cassette.redaction import Redactor, shown_url
 from pytest_imgresponse.cassette.store import Store
 from pytest_imgresponse.endpoint.delivery import Delivery, deliverable, without
 from pytest_imgresponse.errors import CassetteDecodeError, CassetteMissingError, ConfigError, ImgResponseError

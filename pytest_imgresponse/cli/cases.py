@@ -164,7 +164,7 @@ def _named(name: str) -> EdgeCase:
 
 def _answer(case: EdgeCase) -> tuple[bytes, bytes]:
     """The head and the body of what it makes of the first plain response to which it applies."""
-    from pytest_imgresponse.edge_cases.plain import plain_responses
+    from pytest_imgresponse.api.samples import plain_responses
 
     for request, response in plain_responses():
         if case.applies(response, request):

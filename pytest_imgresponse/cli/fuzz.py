@@ -103,8 +103,8 @@ def _report(arguments: argparse.Namespace) -> Report:
     errors = tuple(error for name in arguments.rejects_with for error in _errors(name))
     pictures = _imported(arguments.pictures, "--pictures: ") if arguments.pictures is not None else None
 
-    from pytest_imgresponse.contract import arguments as checked
-    from pytest_imgresponse.contract.pasting import importing
+    from pytest_imgresponse.contract import parser as checked
+    from pytest_imgresponse.contract.reproduction import importing
     from pytest_imgresponse.contract.run import run_contract
 
     caller = checked.caller_of(
@@ -221,8 +221,8 @@ def response_in(name: str) -> HTTPResponse:
 
 
 def _recorded(path: Path) -> HTTPResponse:
-    from pytest_imgresponse.cassette.answered import is_images_route
     from pytest_imgresponse.cassette.store import Store
+    from pytest_imgresponse.exchanges import is_images_route
 
     answers = [found.response.http() for found in Store(path).load() if is_images_route(found.request.url)]
     for answer in answers:

@@ -18,7 +18,7 @@ from pytest_imgresponse.checks import LEVELS, VERDICTS
 from pytest_imgresponse.contract import Report
 from pytest_imgresponse.contract.report import Row, shortened
 from pytest_imgresponse.contract.trial import Trial
-from pytest_imgresponse.edge_cases.subjects import subject_of
+from pytest_imgresponse.edge_cases.predicates import subject_of
 from pytest_imgresponse.errors import ResponseError
 from pytest_imgresponse.images import open_image, suffix_of
 from pytest_imgresponse.images.make import saved

@@ -1,27 +1,149 @@
-"""Calling a parser with a trial, within this process."""
+"""What a parser did with a trial, and whether the contract allows it."""
 
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import os
+import re
 import sys
 import sysconfig
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sized
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from traceback import walk_tb
 from types import MethodType
-from typing import Any
+from typing import Any, Literal
 
-from pytest_imgresponse.contract.behind_urls import urls_of
-from pytest_imgresponse.contract.draining import drained, is_lazy
-from pytest_imgresponse.contract.outcome import Kind, Loss, Outcome
-from pytest_imgresponse.contract.trial import Given, Trial
+from pydantic import BaseModel
+
+from pytest_imgresponse.contract.trial import Given, Trial, urls_of
 from pytest_imgresponse.errors import ImgResponseError, UnstubbedRequestError
+from pytest_imgresponse.http import HTTPRequest
+
+Kind = Literal["accepted", "refused", "raised", "hung", "out of memory", "ended"]
+Loss = Literal["", "fewer pictures", "more pictures", "other pictures", "no pictures"]
+"""What is wrong with the pictures that a parser gave; with the last, `pictures` raised."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a parser did.
+
+    `refused`: it raised one of `rejects_with`; `raised`: another exception; `hung` and `ended` (the whole process):
+    only in isolation. `error` is the exception with its message, `where` the line that raised it, and `root` the type
+    and the line of the one that it began with, where it is another's cause. `loss` is what is wrong with the pictures
+    that it gave, told in `lost`; `asked` are its requests under `stub`; `lazy` says that what it returned had to be run
+    to its end.
+    """
+
+    kind: Kind
+    error: str = ""
+    where: str = ""
+    root: str = ""
+    seconds: float = 0.0
+    loss: Loss = ""
+    lost: str = ""
+    asked: tuple[HTTPRequest, ...] = ()
+    lazy: bool = False
+
+
+def told(outcome: Outcome) -> str:
+    """What a parser did, in a few words."""
+    if outcome.kind == "accepted":
+        return outcome.lost or "accepted it"
+    if outcome.kind == "refused":
+        return f"refused it with {outcome.error}"
+    if outcome.kind == "raised":
+        return f"raised {outcome.error} at {outcome.where}"
+    if outcome.kind == "hung":
+        return f"hung: no answer within {outcome.seconds:g} s"
+    return f"{outcome.kind}: {outcome.error}"
+
+
+def failure_of(trial: Trial, outcome: Outcome) -> str | None:
+    """Why the contract is broken, in a few words; None where it holds."""
+    if outcome.kind == "accepted" and trial.verdict == "invalid":
+        return f"accepted it silently ({trial.path})"
+    if outcome.kind == "accepted":
+        broken = bool(outcome.lost)
+    elif outcome.kind == "refused":
+        broken = trial.must_not_be_refused
+    else:
+        broken = True
+    return told(outcome) if broken else None
+
+
+def cause_of(trial: Trial, outcome: Outcome) -> tuple[str, ...]:
+    """What makes two failures one: the same exceptions from the same lines, or the same field taken as it is.
+
+    A parser that turns whatever goes wrong into one error of its own has its bugs told apart by what that began with.
+    """
+    if outcome.kind == "accepted":
+        return ("accepted", outcome.loss or f"{trial.level} {_field(trial.path)}")
+    return (outcome.kind, outcome.error.partition(":")[0], outcome.where, outcome.root)
+
+
+def excuse_of(trial: Trial, outcome: Outcome) -> tuple[str, ...]:
+    """What makes a generated failure that of a case which may fail: one cause, told in the same words.
+
+    A cause alone would excuse too much: one line may raise all that a parser refuses.
+    """
+    return (*cause_of(trial, outcome), outcome.error or outcome.lost)
+
+
+def _field(path: str) -> str:
+    """The field of a path: `$.usage.input_tokens` is `usage`, `$.data[1].url` is `data[].url`."""
+    names = re.sub(r"\[\d+\]", "[]", path).removeprefix("$").lstrip(".").split(".")
+    return ".".join(names[: 2 if names[0].endswith("[]") else 1])
+
+
+def is_lazy(result: object) -> bool:
+    """Whether there is more to run: a coroutine, an iterator, the stream of a client, an object that only iterates."""
+    return inspect.isawaitable(result) or _iterates(result, Iterable | AsyncIterable)
+
+
+def drained(result: Any) -> Any:
+    """What a parser returned, run to its end: an iterator gives the list of its items, a coroutine its drained result.
+
+    What can be iterated again stays what it is. All that is async runs in one event loop.
+    """
+    if not inspect.isawaitable(result) and not _iterates(result, AsyncIterable):
+        return _iterated(result)
+    # A loop of its own that is not made the thread's: the suite may have set one.
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        return runner.run(_drained_in_loop(result))
+
+
+async def _drained_in_loop(result: Awaitable[Any] | AsyncIterable[Any]) -> Any:
+    found: Any = await result if inspect.isawaitable(result) else result
+    if not _iterates(found, AsyncIterable):
+        return _iterated(found)
+    items = [item async for item in found]
+    return items if isinstance(found, AsyncIterator) else found
+
+
+def _iterated(result: Any) -> Any:
+    if not _iterates(result, Iterable):
+        return result
+    items = list(result)
+    return items if isinstance(result, Iterator) else result
+
+
+def _iterates(result: object, kind: Any) -> bool:
+    """Whether a result makes its items when it is iterated.
+
+    What has a length has them already, a model iterates over its own fields, and a file or the response of a client is
+    the caller's to read.
+    """
+    if isinstance(result, Sized | BaseModel) or hasattr(result, "read") or hasattr(result, "iter_content"):
+        return False
+    return isinstance(result, kind)
+
 
 Pictures = Callable[[Any], Iterable[bytes]]
 _TOLD = 160
@@ -58,7 +180,7 @@ class Caller:
         """What the parser does with a trial. Leaves alone what ends a run: Ctrl-C."""
         if self.given != "http":
             return self._outside_loop(trial)
-        from pytest_imgresponse.cassette.stub import stub
+        from pytest_imgresponse.stubs.stub import stub
 
         with stub(trial.response, pictures=trial.served, ignore_hosts=self.ignore_hosts) as stubbed:
             outcome = self._outside_loop(trial)

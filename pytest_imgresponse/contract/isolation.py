@@ -19,8 +19,7 @@ from threading import Thread
 from types import TracebackType
 from typing import Any, cast
 
-from pytest_imgresponse.contract.calling import Caller
-from pytest_imgresponse.contract.outcome import Outcome
+from pytest_imgresponse.contract.calling import Caller, Outcome
 from pytest_imgresponse.contract.trial import Trial
 from pytest_imgresponse.errors import ConfigError
 

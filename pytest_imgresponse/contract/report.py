@@ -11,7 +11,7 @@ from textwrap import wrap
 from typing import Any
 
 from pytest_imgresponse._terminal import escaped
-from pytest_imgresponse.contract.outcome import Outcome, cause_of
+from pytest_imgresponse.contract.calling import Outcome, cause_of
 from pytest_imgresponse.contract.trial import Given, Trial
 from pytest_imgresponse.http import HTTPResponse
 

@@ -1,4 +1,4 @@
-"""A trial: one response in the form in which a parser gets it, and what the contract asks of the parser."""
+"""Pictures behind urls: what a client finds there is bent as a payload would be."""
 
 from __future__ import annotations
 
@@ -7,15 +7,46 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+import pybase64
+
 from pytest_imgresponse import base64_text
-from pytest_imgresponse.answers import pretty
+from pytest_imgresponse.api.answers import pretty
+from pytest_imgresponse.api.sse import events_of
 from pytest_imgresponse.checks import VERDICTS, Level, Verdict, check
 from pytest_imgresponse.edge_cases import EdgeCase
-from pytest_imgresponse.edge_cases.subjects import Subject, object_of
+from pytest_imgresponse.edge_cases.mutators import bend_images
+from pytest_imgresponse.edge_cases.predicates import Subject, object_of, subject_of
 from pytest_imgresponse.errors import ResponseError
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 from pytest_imgresponse.images import open_image, suffix_of
-from pytest_imgresponse.sse import events_of
+from pytest_imgresponse.stubs.urls import Urls, address_of
+
+
+def urls_of(answer: HTTPResponse) -> list[str]:
+    """The urls of the images of an answer, where they lead somewhere."""
+    urls = (image.get("url") for image in subject_of(answer).images())
+    return [url for url in urls if isinstance(url, str) and address_of(url)]
+
+
+def inlined(answer: HTTPResponse) -> HTTPResponse:
+    """An answer with the pictures that `stub` serves at its urls in the place of these urls, in base64."""
+    served = Urls({}, [answer])
+
+    def change(image: dict[str, Any]) -> None:
+        url = image.get("url")
+        if isinstance(url, str) and (found := served.get(url)) is not None:
+            del image["url"]
+            image["b64_json"] = pybase64.b64encode(found.body).decode()
+
+    return bend_images(answer, change)
+
+
+def served_by(answer: HTTPResponse, bent: HTTPResponse) -> dict[str, bytes]:
+    """The pictures of a bent response at the urls of an answer; none where one of them has no bytes to serve."""
+    urls, pictures = urls_of(answer), [base64_text.read(text).data for text in subject_of(bent).payloads()]
+    found = {url: data for url, data in zip(urls, pictures, strict=False) if data is not None}
+    return found if len(found) == len(urls) == len(pictures) else {}
+
 
 Given = Literal["bytes", "dict", "response", "http"]
 GIVEN: tuple[Given, ...] = get_args(Given)

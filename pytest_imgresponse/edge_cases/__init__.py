@@ -5,21 +5,17 @@ A row is entered by `@edge_case`, in the module of its level or in one of yours.
 
 from pytest_imgresponse.checks.finding import LEVELS, VERDICTS
 from pytest_imgresponse.edge_cases import (  # noqa: F401 - each fills the table
-    asked,
-    error_answers,
-    events,
-    fields,
-    headers,
-    items,
-    jpeg,
-    payloads,
-    pixels,
-    png,
-    png_damage,
-    svg,
-    text,
-    usage,
-    webp_gif,
+    base64_cases,
+    http_cases,
+    jpeg_cases,
+    json_cases,
+    pixel_cases,
+    png_cases,
+    request_cases,
+    schema_cases,
+    stream_cases,
+    svg_cases,
+    webp_gif_cases,
 )
 from pytest_imgresponse.edge_cases.table import EDGE_CASES, EdgeCase, edge_case, edge_case_as_asked
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from pytest_imgresponse.answers import Refused
+from pytest_imgresponse.api.answers import Refused
 from pytest_imgresponse.http import HTTPRequest, Part, boundary_of, split_multipart
 
 _PARSE = (

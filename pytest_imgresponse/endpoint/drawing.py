@@ -15,7 +15,7 @@ from xml.sax.saxutils import escape
 
 from PIL import Image, ImageDraw, ImageFont, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
-from pytest_imgresponse.endpoint.figures import FIGURES, INK, PAPER, RGB, RING, Scene, mix, scene, tone
+from pytest_imgresponse.endpoint.shapes import FIGURES, INK, PAPER, RGB, RING, Scene, mix, scene, tone
 from pytest_imgresponse.images.make import hex_colour, saved
 
 UPLOAD_PIXELS = 40_000_000

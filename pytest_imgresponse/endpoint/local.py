@@ -12,15 +12,15 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from pytest_imgresponse import answers
-from pytest_imgresponse.answers import FAILURES, Failure
+from pytest_imgresponse.api import answers
+from pytest_imgresponse.api.answers import FAILURES, Failure
+from pytest_imgresponse.coercion import as_response
 from pytest_imgresponse.endpoint import routes
 from pytest_imgresponse.endpoint.delivery import Delivery, deliverable
 from pytest_imgresponse.endpoint.server import Server, encoder
 from pytest_imgresponse.errors import ConfigError
 from pytest_imgresponse.faults import FAULTS, Fault
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
-from pytest_imgresponse.responding import as_response
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pytest_imgresponse.answers import Refused
-from pytest_imgresponse.endpoint.bodies import Body, Upload, wrong_type
-from pytest_imgresponse.families import (
+from pytest_imgresponse.api.answers import Refused
+from pytest_imgresponse.api.families import (
     CLEAR_FORMATS,
     DEFAULT_MODEL,
     FAMILIES,
@@ -22,6 +21,7 @@ from pytest_imgresponse.families import (
     STILL_FORMATS,
     Family,
 )
+from pytest_imgresponse.endpoint.bodies import Body, Upload, wrong_type
 
 Operation = Literal["generations", "edits", "variations"]
 

@@ -13,8 +13,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from PIL import Image
 
-from pytest_imgresponse import answers, blobs, families
-from pytest_imgresponse.answers import FAILURES, Failure, Refused
+from pytest_imgresponse.api import answers, blob_store, families
+from pytest_imgresponse.api.answers import FAILURES, Failure, Refused
 from pytest_imgresponse.endpoint import bodies, drawing, parameters
 from pytest_imgresponse.endpoint.bodies import Upload
 from pytest_imgresponse.endpoint.parameters import Operation, Order
@@ -71,7 +71,7 @@ def answer(request: HTTPRequest, desk: Desk) -> HTTPResponse:
     now = desk.clock()
     parts = _parts(request.url)
     if parts.path.startswith("/blob/") and request.method in ("GET", "HEAD"):
-        return blobs.blob(desk.secret, parts.path, parts.query, now, desk.kept(parts.path))
+        return blob_store.blob(desk.secret, parts.path, parts.query, now, desk.kept(parts.path))
     identity = answers.request_id()
     organization: str | None = None
     status = 200
@@ -233,7 +233,7 @@ def _link(content: bytes, now: float, request: HTTPRequest, desk: Desk) -> str:
     path = f"/blob/img-{hashlib.sha256(content).hexdigest()[:24]}.png"
     desk.keep(path, content)
     origin = urlsplit(request.url)
-    return f"{origin.scheme}://{origin.netloc}{path}?{blobs.signed_query(desk.secret, path, now)}"
+    return f"{origin.scheme}://{origin.netloc}{path}?{blob_store.signed_query(desk.secret, path, now)}"
 
 
 def _events(order: Order, pictures: _Pictures, now: int) -> bytes:

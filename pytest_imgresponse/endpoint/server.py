@@ -20,9 +20,9 @@ from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from pytest_imgresponse import answers
+from pytest_imgresponse.api import answers
 from pytest_imgresponse.endpoint.delivery import Coding, Delivery, Encode, Script
-from pytest_imgresponse.endpoint.performing import script_of
+from pytest_imgresponse.endpoint.fault_scripts import script_of
 from pytest_imgresponse.errors import ConfigError
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 

@@ -6,8 +6,8 @@ import re
 from io import BytesIO
 from typing import TYPE_CHECKING
 
+from pytest_imgresponse.api.families import OutputFormat
 from pytest_imgresponse.errors import ResponseError
-from pytest_imgresponse.families import OutputFormat
 
 if TYPE_CHECKING:
     from PIL import Image

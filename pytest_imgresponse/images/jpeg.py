@@ -6,8 +6,7 @@ import re
 from struct import Struct
 
 from pytest_imgresponse.images import PIXEL_LIMIT, PIXEL_LIMIT_WORDS
-from pytest_imgresponse.images.decoding import Pixels, decoded
-from pytest_imgresponse.images.raster import Broken, Raster
+from pytest_imgresponse.images.raster import Broken, Pixels, Raster, decoded
 
 _SCANS = 10
 """Scans of a progressive picture, each over all pixels: about as many as there are."""

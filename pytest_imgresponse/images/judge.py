@@ -1,7 +1,4 @@
-"""Judging a picture by its bytes alone: its format, its size, whether it is whole, and what is odd about it.
-
-What it says of the same bytes is kept, under their digest: strategies have the same pictures judged thousands of times.
-"""
+"""What bytes are that are no picture of the API: of another format, or no picture at all."""
 
 from __future__ import annotations
 
@@ -12,13 +9,72 @@ from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 
 from pytest_imgresponse.images import FORMATS, PIXEL_LIMIT, PIXEL_LIMIT_WORDS, suffix_of
-from pytest_imgresponse.images.foreign import foreign
-from pytest_imgresponse.images.gif import GIF
 from pytest_imgresponse.images.jpeg import JPEG
 from pytest_imgresponse.images.png import PNG
 from pytest_imgresponse.images.raster import SMALLEST_FRAME, Broken, Raster, Remark
 from pytest_imgresponse.images.svg import SVG, NoSVG
-from pytest_imgresponse.images.webp import WebP
+from pytest_imgresponse.images.webp_gif import GIF, WebP
+
+_EXPECTED = "expected PNG, JPEG, WebP, GIF or SVG"
+_PICTURES = (
+    (b"II*\0", "a TIFF"),
+    (b"MM\0*", "a TIFF"),
+    (b"\0\0\0\x0cjP  \r\n\x87\n", "a JPEG 2000"),
+    (b"\xff\x4f\xff\x51", "a JPEG 2000"),
+    (b"\0\0\0\x0cJXL \r\n\x87\n", "a JPEG XL"),
+    (b"\xff\x0a", "a JPEG XL"),
+    (b"qoif", "a QOI"),
+    (b"8BPS\0\1", "a PSD"),
+    (b"\0\0\1\0", "an ICO"),
+)
+# ISO/IEC 23008-12 (HEIF): the major brand, which follows `ftyp` at byte 4.
+_BRANDS = {b"avif": "an AVIF", b"avis": "an AVIF", b"heic": "a HEIC", b"heix": "a HEIC", b"mif1": "a HEIF"}
+_OTHERS = (
+    (b"%PDF-", "a PDF"),
+    (b"\x1f\x8b", "gzip data"),
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"\x89PNG", "a PNG whose first 8 bytes are damaged"),
+    (b"RIFF", "a RIFF file that is no WebP"),
+    (b"version https://git-lfs", "a Git LFS pointer"),
+)
+_SHORTEST = 16
+
+
+def foreign(data: bytes, known: str = "") -> Remark:
+    """What the bytes are. `known` is what was found out already.
+
+    A picture of another format is tolerated: no document names it, some decoders read it. It is not decoded
+    here, and what is shorter than any picture is none.
+    """
+    if picture := _picture(data):
+        return Remark("tolerated", f"{picture} picture of {len(data)} bytes, not decoded: {_EXPECTED}")
+    return Remark("invalid", f"no picture, but {known or _what(data)}: {_EXPECTED}")
+
+
+def _picture(data: bytes) -> str | None:
+    if len(data) < _SHORTEST:
+        return None
+    if data[4:8] == b"ftyp":
+        return _BRANDS.get(data[8:12])
+    if data.startswith(b"BM") and data[6:10] == b"\0\0\0\0":  # the reserved bytes
+        return "a BMP"
+    return next((name for start, name in _PICTURES if data.startswith(start)), None)
+
+
+def _what(data: bytes) -> str:
+    for start, name in _OTHERS:
+        if data.startswith(start):
+            return name
+    if not data:
+        return "0 bytes"
+    beginning = data[:24]
+    if all(byte in b"\t\r\n" or 32 <= byte < 127 for byte in beginning):
+        text = beginning.decode("ascii").strip()
+        what = "HTML" if text[:14].lower().startswith(("<!doctype html", "<html")) else "text"
+        what = "JSON" if text.startswith(("{", "[")) else what
+        return f"{what} of {len(data)} bytes that begin {text!r}"
+    return f"{len(data)} bytes that begin {beginning[:8].hex(' ')}"
+
 
 _RASTERS: dict[str, type[Raster]] = {"png": PNG, "jpeg": JPEG, "webp": WebP, "gif": GIF}
 # Markup, with a byte order mark and in UTF-16 too.

@@ -6,8 +6,7 @@ import re
 from collections import Counter
 from xml.parsers import expat
 
-from pytest_imgresponse.images.decoding import quiet
-from pytest_imgresponse.images.raster import Broken, Remark, Verdict
+from pytest_imgresponse.images.raster import Broken, Remark, Verdict, quiet
 
 _NAMESPACE = "http://www.w3.org/2000/svg"
 _LENGTH_LIMIT = 4 * 1024**2

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
 
-from pytest_imgresponse.families import (
+from pytest_imgresponse.api.families import (
     BACKGROUNDS,
     CLEAR_FORMATS,
     FAMILIES,

@@ -9,12 +9,12 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from pytest_imgresponse.api.sse import events_of
 from pytest_imgresponse.http import HTTPRequest
 from pytest_imgresponse.models import ErrorBody, Image, InputTokensDetails, OutputTokensDetails, SvgUsage, event_from
-from pytest_imgresponse.sse import events_of
 from pytest_imgresponse.strategies.asking import Wanted
-from pytest_imgresponse.strategies.bent import http_responses
-from pytest_imgresponse.strategies.failing import error_responses
+from pytest_imgresponse.strategies.error_responses import error_responses
+from pytest_imgresponse.strategies.mutated import http_responses
 from pytest_imgresponse.strategies.responses import draw_choice, images_responses, usages
 from pytest_imgresponse.strategies.streams import Operation, stream_responses
 from pytest_imgresponse.strategies.telling import request_for

@@ -6,10 +6,10 @@ from functools import lru_cache
 
 from hypothesis import strategies as st
 
-from pytest_imgresponse.families import FAMILIES, OutputFormat
+from pytest_imgresponse.api.families import FAMILIES, OutputFormat
 from pytest_imgresponse.models import ImagesResponse, Usage
 from pytest_imgresponse.strategies.asking import LARGE_SIZES, Wanted, backgrounds, counts, kinds, sizes
-from pytest_imgresponse.strategies.pictures import seeds
+from pytest_imgresponse.strategies.picture_files import seeds
 from pytest_imgresponse.strategies.telling import FIRST_DAY, Choice, Tokens, fields_of, tokens_by_table
 
 # Ranges to sample from, and not `integers`: where Hypothesis finds several draws of one kind, it makes more of the same

@@ -8,11 +8,11 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from hypothesis import strategies as st
 
-from pytest_imgresponse import answers
-from pytest_imgresponse.families import OutputFormat
+from pytest_imgresponse.api import answers
+from pytest_imgresponse.api.families import OutputFormat
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 from pytest_imgresponse.strategies.asking import Wanted, require_integer, require_one_of
-from pytest_imgresponse.strategies.pictures import payload_of
+from pytest_imgresponse.strategies.picture_files import payload_of
 from pytest_imgresponse.strategies.responses import draw_choice, entropies
 from pytest_imgresponse.strategies.telling import PROMPT, Choice, asked_look, asking
 

@@ -6,11 +6,11 @@ import json
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from pytest_imgresponse import answers, blobs
-from pytest_imgresponse.families import FAMILIES, output_tokens
+from pytest_imgresponse.api import answers, blob_store
+from pytest_imgresponse.api.families import FAMILIES, output_tokens
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 from pytest_imgresponse.strategies.asking import SEEN_SIZE, edges_of
-from pytest_imgresponse.strategies.pictures import payload_of
+from pytest_imgresponse.strategies.picture_files import payload_of
 
 FIRST_DAY = 1_700_000_000
 """The earliest time that is drawn, in Unix seconds: in November 2023."""
@@ -100,7 +100,7 @@ def _item(choice: Choice, number: int) -> dict[str, str]:
 def _link(created: int, number: int) -> str:
     """A url that works for an hour."""
     path = f"/private/org-local0123456789ABCDEFGHI/user-local0123456789ABCDEFGH/img-{number:024d}.png"
-    return blobs.signed_url(_SECRET, path, created)
+    return blob_store.signed_url(_SECRET, path, created)
 
 
 @lru_cache(maxsize=1024)

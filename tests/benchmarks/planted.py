@@ -26,7 +26,7 @@ if not __package__:  # run as a script
 
 from pytest_imgresponse.http import HTTPResponse
 from pytest_imgresponse.strategies import edge_cases, http_responses, stream_responses, variants
-from pytest_imgresponse.strategies.bent import Bent
+from pytest_imgresponse.strategies.mutated import Bent
 from pytest_imgresponse.strategies.telling import Choice, http_answer
 from tests import parsers
 from tests.parsers import PLANTED, Parser, ParserError, StreamParser

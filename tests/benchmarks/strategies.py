@@ -40,12 +40,12 @@ if not __package__:  # run as a script
     sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from pytest_imgresponse import HTTPResponse, strategies
-from pytest_imgresponse.answers import pretty
+from pytest_imgresponse.api.answers import pretty
 from pytest_imgresponse.checks import check
 from pytest_imgresponse.edge_cases import EDGE_CASES
 from pytest_imgresponse.images import suffix_of
 from pytest_imgresponse.strategies import http_responses, images_responses
-from pytest_imgresponse.strategies.pictures import payload_of
+from pytest_imgresponse.strategies.picture_files import payload_of
 from tests.benchmarks.planted import PLANTED, SEEDS, WITHIN, counts, in_words, search
 
 PEERS = ("hypothesis==6.151.0", "hypothesis-jsonschema==0.23.1", "polyfactory==3.5.0", "openai==3.54.0")

@@ -37,8 +37,8 @@ import requests.adapters
 import urllib3
 
 from pytest_imgresponse import EDGE_CASES, HTTPResponse, stub
-from pytest_imgresponse.answers import pretty
-from pytest_imgresponse.edge_cases.plain import plain_responses
+from pytest_imgresponse.api.answers import pretty
+from pytest_imgresponse.api.samples import plain_responses
 
 MOST = 2.0  # milliseconds that a use of `stub` may add
 LEAST = 100  # edge cases a second

@@ -1,0 +1,110 @@
+"""Lines to paste: Python that gives a parser a trial again, and what stands before it."""
+
+from __future__ import annotations
+
+import base64
+import re
+import reprlib
+import sys
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from types import MethodType
+from typing import Any
+
+from pytest_imgresponse.contract.calling import Outcome
+from pytest_imgresponse.contract.trial import Given, Trial
+from pytest_imgresponse.http import HTTPResponse
+
+_MODULES = ("base64", "json", "zlib")
+_HOMES = {
+    "EDGE_CASES": "pytest_imgresponse",
+    "HTTPResponse": "pytest_imgresponse",
+    "stub": "pytest_imgresponse",
+    "plain_responses": "pytest_imgresponse.api.samples",
+    "inlined": "pytest_imgresponse.contract.trial",
+    "served_by": "pytest_imgresponse.contract.trial",
+    "drained": "pytest_imgresponse.contract.calling",
+    "pictures_of": "pytest_imgresponse.contract.trial",
+}
+"""Where the names that lines use are imported from."""
+_REPR = reprlib.Repr()
+_REPR.maxother = 200
+_LONGEST = 20_000
+"""Letters of a response that is packed into the preamble."""
+
+
+def line_of(trial: Trial, given: Given, outcome: Outcome, ignore_hosts: Sequence[str] = ()) -> str:
+    """The line that gives the parser this trial again; what was generated is packed into it.
+
+    Where pictures were lost it says so again.
+    """
+    response = trial.source or packed(trial.response)
+    shown = trial.pictured or response
+    if outcome.lost:
+        shown = f"bent := {shown}"
+    if given == "http":
+        answers = f"{response}, pictures=served_by({response}, {shown})" if trial.served else shown
+        passing = f", ignore_hosts={list(ignore_hosts)!r}" if ignore_hosts else ""
+        return f"with stub({answers}{passing}): {_call('', outcome)}"
+    if outcome.lost:
+        shown = f"({shown})"
+    body = f"{shown}.body" if trial.source or outcome.lost else _unpacking(trial.response.body)
+    return _call({"bytes": body, "dict": f"json.loads({body})", "response": shown}[given], outcome)
+
+
+def _call(argument: str, outcome: Outcome) -> str:
+    call = f"drained(parse({argument}))" if outcome.lazy else f"parse({argument})"
+    return f"assert [*map(bytes, pictures({call}))] == pictures_of(bent), {outcome.lost!r}" if outcome.lost else call
+
+
+def preamble_of(lines: Iterable[str], definitions: Mapping[str, str]) -> str:
+    """What the lines need: imports, and of these definitions those whose names they use."""
+    text = "\n".join(lines)
+    defined = [line for name, line in definitions.items() if re.search(rf"\b{name}\b(?!=)", text)]
+    text = "\n".join([text, *defined])
+    modules = [name for name in _MODULES if re.search(rf"\b{name}\.", text)]
+    imports = [f"import {', '.join(modules)}"] if modules else []
+    for home in dict.fromkeys(_HOMES.values()):
+        names = [name for name in _HOMES if _HOMES[name] == home and re.search(rf"\b{name}[\[(]", text)]
+        imports += [f"from {home} import {', '.join(names)}"] if names else []
+    return "\n".join([*imports, *defined])
+
+
+def importing(name: str, module: str, path: str) -> str:
+    """The lines that make `name` what a module has at a path."""
+    first, dot, rest = path.partition(".")
+    if dot:
+        return f"from {module} import {first}\n{name} = {first}.{rest}"
+    return f"from {module} import {first}" if first == name else f"from {module} import {first} as {name}"
+
+
+def defining(name: str, value: Any) -> str:
+    """The lines that make `name` this value: an import where it can be had by its own name, else a comment."""
+    module, path = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
+    if isinstance(module, str) and isinstance(path, str) and module != "__main__":
+        found: Any = sys.modules.get(module)
+        for part in path.split("."):
+            found = getattr(found, part, None)
+        if found is value or (isinstance(value, MethodType) and found == value):
+            return importing(name, module, path)
+    return f"# {name}: your {' '.join(_REPR.repr(value).split())}"
+
+
+def holding(name: str, response: HTTPResponse | None) -> str:
+    """The line that makes `name` this response; of one that is long a comment, for nobody pastes that much."""
+    line = f"{name} = {packed(response)}" if response is not None else ""
+    return (
+        line
+        if len(line) <= _LONGEST
+        else f"# {name} = …: first the HTTPResponse that check_parser got, of {len(line)} letters"
+    )
+
+
+def packed(response: HTTPResponse) -> str:
+    """The Python expression of a response."""
+    return f"HTTPResponse({response.status}, {list(response.headers)!r}, {_unpacking(response.body)})"
+
+
+def _unpacking(body: bytes) -> str:
+    """The Python expression of bytes."""
+    return f'zlib.decompress(base64.b85decode("{base64.b85encode(zlib.compress(body, 9)).decode()}"))'

@@ -1,0 +1,103 @@
+"""What was asked and answered: as HTTP, as models and as pictures."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from pytest_imgresponse.errors import ResponseError
+from pytest_imgresponse.http import HTTPRequest, HTTPResponse
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PillowImage
+
+    from pytest_imgresponse.api.sse import ServerSentEvent
+    from pytest_imgresponse.models import ImagesResponse, StreamEvent
+
+ROUTES = ("/images/generations", "/images/edits", "/images/variations")
+
+
+def is_images_route(url: str) -> bool:
+    """Whether a URL is that of an images route, whatever its host and the prefix of its path."""
+    return url.partition("?")[0].rstrip("/").endswith(ROUTES)
+
+
+class Answered(ABC):
+    """What was asked and answered so far, in the order of asking: as HTTP, as models and as pictures."""
+
+    @property
+    @abstractmethod
+    def requests(self) -> list[HTTPRequest]:
+        """The requests that were answered."""
+
+    @property
+    @abstractmethod
+    def http_responses(self) -> list[HTTPResponse]:
+        """Every answer: errors and pictures too."""
+
+    @property
+    def last(self) -> HTTPResponse:
+        """The last of `http_responses`. Raises `ResponseError` where there is none."""
+        if not (responses := self.http_responses):
+            raise ResponseError("nothing was asked yet, so there is no last answer")
+        return responses[-1]
+
+    @property
+    def responses(self) -> list[ImagesResponse]:
+        """The model of each 200 JSON answer of an images route. Raises `ResponseError` for one that is none."""
+        from pytest_imgresponse.models import ImagesResponse
+
+        return [
+            ImagesResponse.from_json(response.body, source=f"the answer of {request.url}")
+            for request, response in self._images_answers()
+            if response.content_type in ("", "application/json")
+        ]
+
+    @property
+    def events(self) -> list[StreamEvent]:
+        """The image events of all streams; errors and heartbeats among them are in `http_responses`.
+
+        Raises `ResponseError` for data that are no JSON, and for an image event that is none.
+        """
+        from pytest_imgresponse.api.sse import events_of
+        from pytest_imgresponse.models import event_from
+
+        return [
+            event_from(event.data, source=f"an event of {request.url}")
+            for request, response in self._images_answers()
+            if response.is_stream
+            for event in events_of(response.body)
+            if event.data not in ("", "[DONE]") and _of_an_image(event)
+        ]
+
+    @property
+    def images(self) -> list[PillowImage]:
+        """Every picture of the answers, loaded by Pillow: payloads, and bodies that are pictures.
+
+        SVG is left out. Raises `ResponseError` for one that cannot be opened.
+        """
+        from pytest_imgresponse.cassette.payloads import Body
+        from pytest_imgresponse.images import open_image
+
+        return [
+            open_image(file.read())
+            for response in self.http_responses
+            for file in Body.of(response.body, response.header("content-type")).files.values()
+            if file.suffix not in (".svg", ".bin")
+        ]
+
+    def _images_answers(self) -> Iterator[tuple[HTTPRequest, HTTPResponse]]:
+        for request, response in zip(self.requests, self.http_responses, strict=True):
+            if response.status == 200 and is_images_route(request.url):
+                yield request, response
+
+
+def _of_an_image(event: ServerSentEvent) -> bool:
+    try:
+        value = json.loads(event.data)
+    except (ValueError, RecursionError):
+        return True  # what is wrong with it is for its reader to say
+    kind = value.get("type", event.name) if isinstance(value, dict) else ""
+    return str(kind).startswith(("image_generation.", "image_edit."))

@@ -1,0 +1,194 @@
+"""Responses that edge cases have bent: `edge_cases` and `http_responses`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Set
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from hypothesis import note
+from hypothesis import strategies as st
+from hypothesis.errors import InvalidArgument
+
+from pytest_imgresponse.checks.finding import LEVELS, VERDICTS, Level, Verdict
+from pytest_imgresponse.edge_cases import EDGE_CASES, EdgeCase
+from pytest_imgresponse.edge_cases.table import hint
+from pytest_imgresponse.http import HTTPRequest, HTTPResponse, shortened
+from pytest_imgresponse.strategies.asking import Wanted
+from pytest_imgresponse.strategies.originals import bend, form_of, turned_by
+from pytest_imgresponse.strategies.responses import draw_choice, entropies
+from pytest_imgresponse.strategies.telling import Choice, http_answer
+
+Cases = Collection[str | EdgeCase]
+
+_PLAIN: tuple[Verdict, ...] = ("valid",)
+_numbers = st.sampled_from(range(12))
+_turns = st.sampled_from(range(2**32))
+_ways = st.sampled_from(["plainest", *["plain"] * 4, *["bent"] * 6])
+
+
+class Bent(NamedTuple):
+    """What an edge case makes of a response.
+
+    `request` is the one that `response` answers: some cases depart from what was asked for. `bent` is `response`
+    changed by `case`.
+    """
+
+    case: EdgeCase
+    request: HTTPRequest
+    response: HTTPResponse
+    bent: HTTPResponse
+
+    def __repr__(self) -> str:
+        """Short: a body holds pictures."""
+        case, kind = self.case, self.response.content_type
+        return f"<{case.name} ({case.verdict}, {case.level}) of {kind}: {shortened(self.bent.body, 300)}>"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """As Hypothesis prints it; else it would print all fields."""
+        printer.text(repr(self))
+
+
+@st.composite
+def edge_cases(
+    draw: st.DrawFn,
+    *,
+    verdicts: Collection[Verdict] | None = None,
+    levels: Collection[Level] | None = None,
+    cases: Cases | None = None,
+) -> Bent:
+    """Generates responses that an edge case has bent: `case`, `request`, `response`, and the `bent` one.
+
+    Mostly each case comes once, so that few draws go through the whole table, and always on the same response: where it
+    applies to one, an answer of gpt-image-1 (a PNG, a WebP, a JPEG or a transparent PNG). Else it comes on any to which
+    it applies: JSON answers of all kinds of models where it can, else streams, else errors.
+    `verdicts` and `levels` narrow the table, `cases` names rows of it (or holds them). Edge cases of your own, which
+    `pytest_imgresponse.edge_cases.edge_case` enters into the table, are drawn as all others.
+
+    Shrinks to the first case of the table, on the response where it comes once.
+    """
+    return draw(
+        _bent(_matching(_names("verdicts", verdicts, VERDICTS), _names("levels", levels, LEVELS), _rows(cases)))
+    )
+
+
+@st.composite
+def http_responses(
+    draw: st.DrawFn,
+    *,
+    verdicts: Collection[Verdict] | None = _PLAIN,
+    levels: Collection[Level] | None = None,
+    cases: Cases | None = None,
+) -> HTTPResponse:
+    """Generates what `images_responses` does, as HTTP: status 200, headers and bytes as the real API sends them.
+
+    When asked, also responses that one edge case has bent, which is about half of them:
+
+    - `verdicts=["valid"]`, as it is left, has plain responses alone;
+    - with other `verdicts` the edge cases of these come; `valid` among them stands for its cases and plain responses.
+      None is for all four;
+    - with `levels` edge cases come alone: those of the `verdicts` that bite at one of these levels;
+    - with `cases`, which names them (or holds them), these come alone; where there are `levels` too, those of them that
+      bite there. To name a case is to name its verdict: `verdicts` is not asked.
+
+    All answer a request for JSON, but for cases of streams, which are drawn where `levels` has `stream`, and for
+    cases that are named. `stream_responses` and `error_responses` have the plain ones of those.
+
+    Shrinks to the plainest response; where no plain ones are drawn, to the first of the cases, as `edge_cases` does.
+    """
+    wanted = _names("verdicts", verdicts, VERDICTS) or VERDICTS
+    bitten, rows = _names("levels", levels, LEVELS), _rows(cases)
+    if rows is not None:
+        return draw(_bent(_matching(None, bitten, rows))).bent
+    if bitten is not None or "valid" not in wanted:
+        return draw(_bent(_matching(wanted, bitten, None, for_json=True))).bent
+    way = draw(_ways) if {*wanted} > {*_PLAIN} else "plain"
+    if way == "bent":
+        return draw(_bent(_matching(wanted, None, None, for_json=True))).bent
+    if way == "plainest":  # it takes the fewest draws, so that whatever else fails shrinks to it
+        return http_answer(Choice())
+    return http_answer(draw_choice(draw, Wanted()), draw(entropies))
+
+
+def _names(name: str, values: object, allowed: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The names that an argument holds, in the order of `allowed`; None where it is not given.
+
+    Raises `InvalidArgument`.
+    """
+    if values is None:
+        return None
+    if isinstance(values, str) or not isinstance(values, Collection) or not values:
+        raise InvalidArgument(f"expected {name} to be a collection of {', '.join(allowed)}; got {name}={values!r}")
+    for value in values:
+        if value not in allowed:
+            expected = ", ".join(allowed)
+            raise InvalidArgument(
+                f"expected each of {name} to be one of {expected}; got {value!r} in {name}={values!r}"
+            )
+    return tuple(name for name in allowed if name in values)
+
+
+def _rows(cases: object) -> tuple[EdgeCase, ...] | None:
+    """The edge cases of an argument that takes them or their names. Raises `InvalidArgument`.
+
+    Those of a set in the order of the table: that of a set is another in each run, and no example would be replayed.
+    """
+    if cases is None:
+        return None
+    if isinstance(cases, str) or not isinstance(cases, Collection) or not cases:
+        raise InvalidArgument(f"expected cases to be a collection of edge cases or their names; got cases={cases!r}")
+    rows = tuple(map(_row, cases))
+    if not isinstance(cases, Set):
+        return rows
+    places = {name: place for place, name in enumerate(EDGE_CASES)}
+    return tuple(sorted(rows, key=lambda case: (places.get(case.name, len(places)), case.name)))
+
+
+def _row(case: object) -> EdgeCase:
+    if isinstance(case, EdgeCase):
+        return case
+    if isinstance(case, str) and case in EDGE_CASES:
+        return EDGE_CASES[case]
+    raise InvalidArgument(f"expected each of cases to be an edge case or the name of one; got {case!r}{hint(case)}")
+
+
+def _matching(
+    verdicts: tuple[str, ...] | None,
+    levels: tuple[str, ...] | None,
+    rows: tuple[EdgeCase, ...] | None,
+    *,
+    for_json: bool = False,
+) -> tuple[EdgeCase, ...]:
+    """The edge cases that match; `for_json` those alone that a request for JSON can meet. Raises `InvalidArgument`."""
+    found = [
+        case
+        for case in (EDGE_CASES.values() if rows is None else rows)
+        if case.verdict in (verdicts or VERDICTS) and case.level in (levels or LEVELS)
+    ]
+    if for_json:
+        forms = ("answer", "stream") if "stream" in (levels or ()) else ("answer",)
+        found = [case for case in found if form_of(case) in forms]
+    if not found:
+        names = None if rows is None else [case.name for case in rows]
+        given = {"verdicts": verdicts, "levels": levels, "cases": names}
+        told = ", ".join(f"{name}={value!r}" for name, value in given.items() if value is not None)
+        raise InvalidArgument(f"no edge case matches {told}")
+    return tuple(found)
+
+
+@lru_cache(maxsize=256)
+@st.composite
+def _bent(draw: st.DrawFn, found: tuple[EdgeCase, ...]) -> Bent:
+    """What these cases make of responses.
+
+    Hypothesis draws nothing twice: a case with nothing more to draw comes once, and then the others have their turn.
+    The last index, which is drawn now and then, and alone when all had their turn, is for any case with any response.
+    """
+    case = draw(st.sampled_from([*found, None]))
+    if case is not None:
+        exchange, bent = bend(case)
+    else:
+        case = draw(st.sampled_from(found))
+        exchange, bent = bend(case, draw(_numbers), turned_by(draw(_turns)))
+    note(f"bent by {case.name}: {case.reason}")
+    return Bent(case, *exchange, bent)

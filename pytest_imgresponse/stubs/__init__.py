@@ -1,0 +1,1 @@
+"""Answers without a cassette: `stub`, and the urls that it serves."""
