@@ -53,7 +53,6 @@ if TYPE_CHECKING:
 _ROOMS = {
     "cassette.persister": ("ImagePersister",),
     "cassette.recorder": ("ImgResponse", "replay"),
-    "cassette.stub": ("Stubbed", "stub"),
     "checks": ("Finding", "check"),
     "contract": ("Report", "check_parser"),
     "edge_cases": ("EDGE_CASES", "EdgeCase"),
@@ -77,6 +76,7 @@ _ROOMS = {
     "faults": ("FAULTS", "Fault"),
     "http": ("HTTPRequest", "HTTPResponse"),
     "models": ("CompletedEvent", "ErrorBody", "Image", "ImagesResponse", "PartialImageEvent", "SvgUsage", "Usage"),
+    "stubs.stub": ("Stubbed", "stub"),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 __all__ = sorted(_ROOM_OF)

@@ -15,12 +15,12 @@ from pytest_imgresponse.errors import ResponseError
 DEEPEST = 200
 """Levels of objects and arrays within each other that are read; pydantic dumps no more than 254.
 
-`variants` changes fields as deep; edge cases stop at half of it (`edge_cases.subjects.DEEPEST`).
+`variants` changes fields as deep; edge cases stop at half of it (`edge_cases.predicates.DEEPEST`).
 """
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _SHOWN = 5
-_SHOWN_LETTERS = 80
+_SHOWN_CHARACTERS = 80
 _SHOWN_BEGINNING = 16
 _UNITS = {"created": " (Unix seconds)", "created_at": " (Unix seconds)"}
 _EXPECTED = {
@@ -71,7 +71,7 @@ class _Long:
         self._text = text
 
     def __repr__(self) -> str:
-        return f"<{len(self._text)} letters: {self._text[:_SHOWN_BEGINNING]!r}…>"
+        return f"<{len(self._text)} characters: {self._text[:_SHOWN_BEGINNING]!r}…>"
 
 
 def _shown(value: object) -> object:
@@ -80,7 +80,7 @@ def _shown(value: object) -> object:
         return {_shown(name): _shown(inner) for name, inner in value.items()}
     if isinstance(value, list):
         return [_shown(inner) for inner in value]
-    return _Long(value) if isinstance(value, str) and len(value) > _SHOWN_LETTERS else value
+    return _Long(value) if isinstance(value, str) and len(value) > _SHOWN_CHARACTERS else value
 
 
 def loaded(body: bytes | str | dict[str, Any], source: str) -> Any:
@@ -91,7 +91,7 @@ def loaded(body: bytes | str | dict[str, Any], source: str) -> Any:
             text = body.decode("utf-8-sig") if isinstance(body, bytes) else body
             value = json.loads(text, parse_constant=_refuse_constant)
         except (ValueError, RecursionError) as error:
-            raise ResponseError(f"{source} ({body[:_SHOWN_LETTERS]!r}) is no JSON: {error}") from None
+            raise ResponseError(f"{source} ({body[:_SHOWN_CHARACTERS]!r}) is no JSON: {error}") from None
     if why := _what_cannot_be_dumped(value):
         raise ResponseError(f"{source} {why}")
     return value
@@ -135,4 +135,4 @@ def _complaint(details: ErrorDetails) -> str:
 def brief(value: object) -> str:
     """A value as JSON, of a long one the beginning."""
     text = json.dumps(value, default=repr, skipkeys=True)
-    return text if len(text) <= _SHOWN_LETTERS else f"{text[:_SHOWN_LETTERS]}…"
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"

@@ -20,13 +20,13 @@ _SHOWN = 20
 class Reading(NamedTuple):
     """A payload as it should have been written, and what was done to it.
 
-    `letters` are those of the standard alphabet, without padding; `prefix` is what a data URL has before them, and
+    `characters` are those of the standard alphabet, without padding; `prefix` is what a data URL has before them, and
     `no_prefix` says that there is one which does not end, does not say base64, or stands before another. `white`:
-    white space was there; `url_safe`: letters of that alphabet were; `mixed`: those of the plain one beside them;
+    white space was there; `url_safe`: characters of that alphabet were; `mixed`: those of the plain one beside them;
     `padding`: the padding characters at the end.
     """
 
-    letters: str
+    characters: str
     prefix: str
     no_prefix: bool
     white: bool
@@ -37,18 +37,18 @@ class Reading(NamedTuple):
     @property
     def needed(self) -> int:
         """The padding characters that RFC 4648, section 3.2, asks for."""
-        return -len(self.letters) % 4
+        return -len(self.characters) % 4
 
     @property
     def foreign(self) -> str:
         """The first characters from one on that is no base64; none where all are."""
-        found = _FOREIGN.search(self.letters)
-        return "" if found is None else self.letters[found.start() : found.start() + _SHOWN]
+        found = _FOREIGN.search(self.characters)
+        return "" if found is None else self.characters[found.start() : found.start() + _SHOWN]
 
     @property
     def data(self) -> bytes | None:
         """The bytes, which may be none at all; None where there is no reading them."""
-        return None if self.no_prefix else strictly(self.letters + "=" * self.needed)
+        return None if self.no_prefix else strictly(self.characters + "=" * self.needed)
 
 
 def strictly(text: str) -> bytes | None:
@@ -62,21 +62,21 @@ def strictly(text: str) -> bytes | None:
 def read(text: str) -> Reading:
     """A payload without a data-URL prefix (RFC 2397) and white space, in the standard alphabet."""
     dense = text.translate(_WHITE)
-    letters, prefix, no_prefix = dense, "", False
+    characters, prefix, no_prefix = dense, "", False
     if dense[:5].lower() == "data:":
         head, comma, _ = dense[:_LONGEST_PREFIX].partition(",")
         prefix = head + comma
-        letters = dense[len(prefix) :]
-        no_prefix = prefix[-8:].lower() != ";base64," or letters[:5].lower() == "data:"
-    url_safe = "-" in letters or "_" in letters
-    mixed = url_safe and ("+" in letters or "/" in letters)
-    bare = letters.rstrip("=")
+        characters = dense[len(prefix) :]
+        no_prefix = prefix[-8:].lower() != ";base64," or characters[:5].lower() == "data:"
+    url_safe = "-" in characters or "_" in characters
+    mixed = url_safe and ("+" in characters or "/" in characters)
+    bare = characters.rstrip("=")
     return Reading(
-        letters=bare.translate(_URL_SAFE) if url_safe else bare,
+        characters=bare.translate(_URL_SAFE) if url_safe else bare,
         prefix=prefix,
         no_prefix=no_prefix,
         white=len(dense) < len(text),
         url_safe=url_safe,
         mixed=mixed,
-        padding=len(letters) - len(bare),
+        padding=len(characters) - len(bare),
     )

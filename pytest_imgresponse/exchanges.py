@@ -24,7 +24,7 @@ def is_images_route(url: str) -> bool:
     return url.partition("?")[0].rstrip("/").endswith(ROUTES)
 
 
-class Answered(ABC):
+class ExchangeLog(ABC):
     """What was asked and answered so far, in the order of asking: as HTTP, as models and as pictures."""
 
     @property

@@ -20,7 +20,7 @@ _SHOWN = 400
 _MOST_SHOWN = 4000
 """Letters of a longer body that are shown when long runs of base64 are left out: its JSON, or all events. As many of
 the headers, and of a URL."""
-# In one line, or in lines of 60 letters or more (RFC 2045, section 6.8, has 76), whose ends JSON may have escaped.
+# In one line, or in lines of 60 characters or more (RFC 2045, section 6.8, has 76), whose ends JSON may have escaped.
 _BASE64_RUN = re.compile(
     rb"(?<![A-Za-z0-9+/_-])"
     rb"(?:[A-Za-z0-9+/_-]{200,}+|(?:[A-Za-z0-9+/_-]{60,}+(?:\\[rn]|[\r\n])++){3,}+[A-Za-z0-9+/_-]*+)={0,2}"
@@ -114,18 +114,18 @@ class HTTPRequest(_Message):
 
 
 def shortened(body: bytes, most: int = _MOST_SHOWN) -> str:
-    """A body as Python writes it; a long one without its base64, up to `most` letters, and then no Python any more."""
+    """A body as Python writes it; a long one, without its base64 and cut at `most` characters, is no valid Python."""
     if len(body) <= _SHOWN:
         return repr(body)
     return f"{repr(_BASE64_RUN.sub(_told, body)[:most])[:most]}…{len(body)} bytes"
 
 
 def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[:most]}…{len(text)} letters"
+    return text if len(text) <= most else f"{text[:most]}…{len(text)} characters"
 
 
 def _told(run: re.Match[bytes]) -> bytes:
-    return b"<%d letters: %s...>" % (len(run[0]), run[0][:8])
+    return b"<%d characters: %s...>" % (len(run[0]), run[0][:8])
 
 
 def _pairs(headers: Headers) -> tuple[tuple[str, str], ...]:

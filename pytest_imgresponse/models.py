@@ -31,7 +31,7 @@ from pytest_imgresponse.images import FORMATS, open_image, suffix_of
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
 
-    from pytest_imgresponse.api.families import OutputFormat
+from pytest_imgresponse.images import OutputFormat
 
 _NO_BASE64 = re.compile("[^A-Za-z0-9+/]")
 
@@ -255,7 +255,7 @@ def event_from(data: bytes | str | dict[str, Any], *, source: str = "this event"
 
 
 def _flaw(text: str) -> str:
-    letters = text.rstrip("=")
-    if found := _NO_BASE64.search(letters):
+    characters = text.rstrip("=")
+    if found := _NO_BASE64.search(characters):
         return f"{found[0]!r} at {found.start()} is out of place"
-    return f"its letters ({len(letters)}) and padding ({len(text) - len(letters)}) do not make groups of four"
+    return f"its characters ({len(characters)}) and padding ({len(text) - len(characters)}) do not make groups of four"

@@ -42,10 +42,18 @@ def cases(capsys, monkeypatch):
 def entered(monkeypatch):
     """Enter a case of our own into the table, for this test."""
 
-    def enter(bend, applies=any_response, *, reason="It is made up", seen="here"):
+    def enter(mutate, applies=any_response, *, reason="It is made up", seen="here"):
         where = "made-up answers"
         case = EdgeCase(
-            "made_up", "unusual", "json", reason, seen, where, False, lambda it, _: applies(it), lambda it, _: bend(it)
+            "made_up",
+            "unusual",
+            "json",
+            reason,
+            seen,
+            where,
+            False,
+            lambda it, _: applies(it),
+            lambda it, _: mutate(it),
         )
         monkeypatch.setitem(EDGE_CASES, case.name, case)
         return case
@@ -174,12 +182,12 @@ def test_an_answer_is_shown_for_reading(cases):
 
 def test_an_answer_is_shown_as_it_is(capsysbinary):
     request, response = plain_responses()[0]
-    bent = EDGE_CASES["data_url_prefix"](response, request)
+    mutated = EDGE_CASES["data_url_prefix"](response, request)
     assert main(["cases", "--show", "data_url_prefix", "--raw"]) == 0
     printed = capsysbinary.readouterr().out
     head, _, body = printed.partition(b"\r\n\r\n")
-    assert body == bent.body
-    assert head.decode().split("\r\n") == ["HTTP/1.1 200 OK", *(f"{name}: {value}" for name, value in bent.headers)]
+    assert body == mutated.body
+    assert head.decode().split("\r\n") == ["HTTP/1.1 200 OK", *(f"{name}: {value}" for name, value in mutated.headers)]
 
 
 def test_every_case_can_be_shown(cases):

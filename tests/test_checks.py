@@ -14,10 +14,10 @@ import pytest
 
 from pytest_imgresponse import ConfigError
 from pytest_imgresponse.api import answers, blob_store
-from pytest_imgresponse.api.families import OUTPUT_FORMATS
 from pytest_imgresponse.checks import check
 from pytest_imgresponse.checks import http_level as level_http
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
+from pytest_imgresponse.images import OUTPUT_FORMATS
 from pytest_imgresponse.images.make import make_picture
 
 JSON_TYPE = {"content-type": "application/json"}

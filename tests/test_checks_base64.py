@@ -12,7 +12,7 @@ from pytest_imgresponse.http import HTTPResponse
 from tests.test_checks import answer, marks, only, payload, plain
 
 PATH = "$.data[0].b64_json"
-# Payloads by the padding that they end in, and one that holds both letters which the url-safe alphabet replaces.
+# Payloads by the padding that they end in, and one that holds both characters which the url-safe alphabet replaces.
 BY_PADDING = {text.count("="): text for text in (payload(size=f"{n}x8") for n in range(8, 40))}
 NONE, ONE, TWO = (BY_PADDING[number] for number in range(3))
 SIGNS = next(text for text in (payload(size=f"{n}x8") for n in range(8, 400)) if "+" in text and "/" in text)
@@ -42,8 +42,8 @@ def test_what_looks_like_a_path_is_right() -> None:
         (ONE[:-1], "padding characters at the end: 0; expected 1 (RFC 4648, section 3.2)"),
         (TWO[:-1], "padding characters at the end: 1; expected 2 (RFC 4648, section 3.2)"),
         (TWO[:-2], "padding characters at the end: 0; expected 2 (RFC 4648, section 3.2)"),
-        (ONE + "\n", f"white space in the payload; {len(ONE)} letters are left without it"),
-        (" " + ONE[:8] + "\r\n" + ONE[8:], f"white space in the payload; {len(ONE)} letters are left without it"),
+        (ONE + "\n", f"white space in the payload; {len(ONE)} characters are left without it"),
+        (" " + ONE[:8] + "\r\n" + ONE[8:], f"white space in the payload; {len(ONE)} characters are left without it"),
         (SIGNS.replace("+", "-").replace("/", "_"), "the url-safe alphabet is used (RFC 4648, section 5)"),
     ],
 )
@@ -68,9 +68,9 @@ def test_what_decoders_disagree_on_is_tolerated(text: str, message: str) -> None
 
 @pytest.mark.parametrize("text", [ONE, TWO])
 def test_bits_that_belong_to_no_byte_are_tolerated(text: str) -> None:
-    letters = text.rstrip("=")
+    characters = text.rstrip("=")
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-    odd = letters[:-1] + alphabet[alphabet.index(letters[-1]) + 1]
+    odd = characters[:-1] + alphabet[alphabet.index(characters[-1]) + 1]
     assert marks(sent(odd + "=" * text.count("="))) == [("base64", PATH, "tolerated")]
     assert marks(sent(odd)) == [("base64", PATH, "unusual"), ("base64", PATH, "tolerated")]
 
@@ -106,7 +106,7 @@ def test_several_oddities_are_several_findings() -> None:
         ("QUJD\nQU=JD", 'no base64: "=JD" at character 7'),
         (ONE[:40] + "*" + ONE[41:], f'no base64: "*{ONE[41:60]}" at character 40'),
         (ONE + ONE, f'no base64: "={ONE[:19]}" at character {len(ONE) - 1}'),
-        ("QUJDR", "no base64: 5 letters, a number that no bytes give; it may be cut off"),
+        ("QUJDR", "no base64: 5 characters, a number that no bytes give; it may be cut off"),
         ("Ω", 'no base64: "\\u03a9" at character 0'),
         ("\ud83e\0", 'no base64: "\\ud83e\\u0000" at character 0'),
     ],

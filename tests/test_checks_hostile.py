@@ -162,7 +162,7 @@ MEMORY = """
 import sys
 from pytest_imgresponse.checks import check
 from pytest_imgresponse.http import HTTPResponse
-from pytest_imgresponse.images import odd_webp
+from pytest_imgresponse.images import webp_builder
 
 def peak():
     # Of this process alone; what `getrusage` tells begins with that of the process which started it.
@@ -170,8 +170,8 @@ def peak():
         return next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
 
 edges = [(7999, 8000), (5830, 5830), (4123, 4123)]
-flat = [odd_webp.riff(odd_webp.flat(*edge, (1, 2, 3))) for edge in edges]
-pictures = [*flat, odd_webp.animated(4123, 4123, (1, 2, 3), (4, 5, 6))]
+flat = [webp_builder.riff(webp_builder.flat(*edge, (1, 2, 3))) for edge in edges]
+pictures = [*flat, webp_builder.animated(4123, 4123, (1, 2, 3), (4, 5, 6))]
 for data in pictures:
     findings = check(HTTPResponse(200, {"content-type": "image/webp"}, data))
     print(len(data), [finding.message for finding in findings], file=sys.stderr)

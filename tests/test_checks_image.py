@@ -12,8 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
-from pytest_imgresponse.api.families import OUTPUT_FORMATS
 from pytest_imgresponse.checks import VERDICTS, Finding, pictures
+from pytest_imgresponse.images import OUTPUT_FORMATS
 from pytest_imgresponse.images.judge import judged
 from pytest_imgresponse.images.make import make_picture, saved
 from tests.real import all_recorded

@@ -336,7 +336,7 @@ def test_the_final_picture_is_compared_with_what_its_event_says() -> None:
     assert marks(stream(final)) == [("image", "$.events[0].b64_json", "unusual")] * 3
 
 
-def test_letters_that_are_no_utf8_are_replaced_as_the_standard_says() -> None:
+def test_characters_that_are_no_utf8_are_replaced_as_the_standard_says() -> None:
     sent = completed(revised_prompt="?").replace(b'"?"', b'"\xff\xfe"')
     assert check(stream(sent)) == []
 

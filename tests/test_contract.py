@@ -171,7 +171,7 @@ class TestForms:
         seen = []
         report = report_of(lambda body: found, cases=[VALID], pictures=lambda given: seen.append(given) or [])
         assert seen[0] is found
-        assert "drained" not in report.rows[0].reproduce
+        assert "consume" not in report.rows[0].reproduce
 
     def test_pictures_get_the_items_of_what_iterates_once_and_else_the_object(self):
         recording, seen = Recording(), []
@@ -192,8 +192,8 @@ class TestForms:
     def test_it_gets_what_it_takes(self, given):
         recording = Recording()
         report_of(recording.method, cases=["status_201"], given=given)
-        bent = EDGE_CASES["status_201"](PLAIN)
-        assert recording.got == [{"bytes": bent.body, "dict": json.loads(bent.body), "response": bent}[given]]
+        mutated = EDGE_CASES["status_201"](PLAIN)
+        assert recording.got == [{"bytes": mutated.body, "dict": json.loads(mutated.body), "response": mutated}[given]]
 
     @pytest.mark.parametrize("kind", KINDS)
     @pytest.mark.asyncio
@@ -335,7 +335,7 @@ ERROR = HTTPResponse(429, {"content-type": "application/json"}, b'{"error": {"me
 
 
 class TestFromResponse:
-    """What the answers are bent from must be accepted itself."""
+    """What the answers are mutated from must be accepted itself."""
 
     @pytest.mark.parametrize(
         ("body", "given"),
@@ -729,7 +729,7 @@ class TestLinesToPaste:
 
         with settings_of(derandomize=True):
             report = report_of(
-                parse, given=given, max_examples=100, cases=["c2pa_cabx"], from_response=PLAIN, rejects_with=ParserError
+                parse, given=given, max_examples=400, cases=["c2pa_cabx"], from_response=PLAIN, rejects_with=ParserError
             )
         [row] = [row for row in report.rows if row.outcome.kind == "raised"]
         assert row.trial.name == "generated"
@@ -833,7 +833,7 @@ class TestGenerated:
                 refuse("no usage")
             return found
 
-        options = {"cases": [UNUSUAL], "except_for": {UNUSUAL: "known"}, "from_response": PLAIN, "max_examples": 300}
+        options = {"cases": [UNUSUAL], "except_for": {UNUSUAL: "known"}, "from_response": PLAIN, "max_examples": 600}
         with settings_of(derandomize=True):
             report = report_of(parse, rejects_with=(Refused, ParserError), **options)
         assert [row.happened for row in report.rows] == ["refused it with Refused: no usage"]

@@ -29,7 +29,7 @@ from pytest_imgresponse import (
 )
 from pytest_imgresponse.api.samples import plain_responses
 from pytest_imgresponse.api.sse import events_of
-from pytest_imgresponse.contract.default_response import fitting_answer
+from pytest_imgresponse.contract.default_response import default_response
 from pytest_imgresponse.contract.trial import pictures_of
 from pytest_imgresponse.images.make import make_picture
 from tests import reports
@@ -318,7 +318,7 @@ class TestPrograms:
             fetching, "revised_prompt_nul", "extra_id_and_model", pictures=keep, rejects_with=ParserError
         )
         assert seen == []  # what is behind a url is not compared
-        with stub(fitting_answer(asking({"model": "dall-e-3", "prompt": "a fox"}))):
+        with stub(default_response(asking({"model": "dall-e-3", "prompt": "a fox"}))):
             [picture] = fetching()
         assert Image.open(io.BytesIO(picture)).size == (1024, 1024)
 
@@ -434,9 +434,9 @@ class TestFittingAnswer:
     )
     def test_it_is_what_was_asked_for_and_the_same_each_time(self, order):
         request = asking(order)
-        answer = fitting_answer(request)
+        answer = default_response(request)
         assert check(answer, request) == []
-        assert answer == fitting_answer(request)
+        assert answer == default_response(request)
 
     def test_of_an_edit_too(self):
         picture = base64.b64encode(make_picture("png", 1024, 1024)).decode()
@@ -448,7 +448,7 @@ class TestFittingAnswer:
         )
         form += base64.b64decode(picture) + b"\r\n--b--\r\n"
         request = asking(form, "edits", {"content-type": "multipart/form-data; boundary=b"})
-        answer = fitting_answer(request)
+        answer = default_response(request)
         assert (answer.content_type, b"image_edit.completed" in answer.body) == ("text/event-stream", True)
         assert check(answer, request) == []
 
@@ -466,18 +466,18 @@ class TestFittingAnswer:
     @pytest.mark.parametrize("route", ["generations", "edits"])
     def test_for_a_model_that_is_not_known_it_is_what_was_asked_for_too(self, more, route):
         request = asking({"model": "flux-2", "prompt": "a fox", **more}, route)
-        answer = fitting_answer(request)
+        answer = default_response(request)
         assert check(answer, request) == []
-        assert answer == fitting_answer(request)
+        assert answer == default_response(request)
 
     def test_what_no_model_takes_is_left_out(self):
         request = asking({"model": "flux-2", "prompt": "a fox", "n": 40, "size": "8000x8000", "output_format": "webp"})
-        answer = fitting_answer(request).json()
+        answer = default_response(request).json()
         assert (answer["size"], answer["output_format"], len(answer["data"])) == ("1024x1024", "webp", 1)
 
     def test_and_what_is_no_order_at_all_gets_one_picture(self):
-        assert check(fitting_answer(asking(b"\xff"))) == []
-        assert len(pictures_of(fitting_answer(asking(b"\xff")))) == 1
+        assert check(default_response(asking(b"\xff"))) == []
+        assert len(pictures_of(default_response(asking(b"\xff")))) == 1
 
 
 # -- the official client ----------------------------------------------------------------------------------------------
@@ -540,7 +540,7 @@ class TestOfficialClient:
 # -- around a recorded answer, and the lines to paste -----------------------------------------------------------------
 
 
-def test_a_recorded_answer_is_what_a_client_gets_and_what_is_bent():
+def test_a_recorded_answer_is_what_a_client_gets_and_what_is_mutated():
     recorded = HTTPResponse(200, {"content-type": "application/json"}, b'{"created": 5, "data": [{"url": "/a.png"}]}')
     seen = []
 
@@ -561,7 +561,7 @@ def test_of_a_long_one_the_preamble_says_what_to_make_it():
     answer = answer_of(json.dumps({"created": 5, "data": [{"url": "/a.png"}], "note": picture}).encode())
     [row] = (report := report_of(lambda: posted(ORDER), from_response=answer, cases=["trailing_junk"])).rows
     assert "from_response" in row.reproduce
-    line = r"^# from_response = …: first the HTTPResponse that check_parser got, of \d{5} letters$"
+    line = r"^# from_response = …: first the HTTPResponse that check_parser got, of \d{5} characters$"
     assert re.search(line, report.preamble, re.MULTILINE)
 
 

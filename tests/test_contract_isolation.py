@@ -35,10 +35,10 @@ happened = partial(reports.happened, isolate=True, cases=[VALID])
 
 def on(case, does):
     """A parser that does something on one answer, and is right on the others."""
-    bent = EDGE_CASES[case](plain_responses()[0][1]).body
+    mutated = EDGE_CASES[case](plain_responses()[0][1]).body
 
     def parse_or(body):
-        if body == bent:
+        if body == mutated:
             does()
         return parse(body)
 

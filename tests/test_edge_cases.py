@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_imgresponse.api.answers import event, failure, headers, pretty
-from pytest_imgresponse.api.families import OutputFormat
 from pytest_imgresponse.checks import LEVELS, check
 from pytest_imgresponse.edge_cases import EDGE_CASES, EdgeCase
-from pytest_imgresponse.edge_cases.predicates import subject_of
+from pytest_imgresponse.edge_cases.predicates import content_of
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
+from pytest_imgresponse.images import OutputFormat
 from pytest_imgresponse.images.make import make_picture
 from tests.real import all_recorded
 
@@ -129,7 +129,7 @@ def recorded() -> tuple[Base, ...]:
     asked_for_images = [(each, each.request) for each in all_recorded() if each.request and each.images_route]
     all_bases = [Base(str(each), request, each.as_content()) for each, request in asked_for_images]
     bases = [each for each in all_bases if len(each.response.body) <= MOST_BYTES]
-    with_payloads = [each for each in bases if subject_of(each.response).payloads()]
+    with_payloads = [each for each in bases if content_of(each.response).payloads()]
     pairs = pairwise(with_payloads)
     return (*bases, *map(stream_of, with_payloads), *(joined(*pair) for pair in pairs))
 
@@ -137,7 +137,7 @@ def recorded() -> tuple[Base, ...]:
 def stream_of(each: Base) -> Base:
     answer = each.response.json()
     fields = {name: answer.get(name) or value for name, value in told("png", 1024, 1024).items()}
-    texts = subject_of(each.response).payloads()[:1]
+    texts = content_of(each.response).payloads()[:1]
     return as_stream(f"stream of {each.name}", texts * 3, {"created_at": NOW, **fields}, asked(stream=True))
 
 
@@ -153,11 +153,11 @@ def joined(first: Base, second: Base) -> Base:
 def hold(case: EdgeCase, base: Base) -> HTTPResponse:
     """All that a case promises of every response to which it applies; gives what it makes of this one."""
     name, request, response = base
-    before = deepcopy((response, subject_of(response)))
+    before = deepcopy((response, content_of(response)))
     changed = case(response, request)
     assert changed != response, f"{case.name} changes nothing of {name}"
     assert case(response, request) == changed, f"{case.name} of {name} differs from time to time"
-    assert (response, subject_of(response)) == before, f"{case.name} changes its input, {name}"
+    assert (response, content_of(response)) == before, f"{case.name} changes its input, {name}"
     wrong = [finding for finding in check(changed, request) if finding.verdict == "invalid"]
     levels = sorted((finding.level for finding in wrong), key=LEVELS.index)
     assert levels[:1] == ([case.level] if case.verdict == "invalid" else []), f"{case.name} of {name}: {wrong}"
@@ -314,7 +314,7 @@ REQUESTS = st.one_of(
 @settings(max_examples=200, deadline=None)
 @given(response=RESPONSES, request=REQUESTS)
 def test_no_case_fails_on_any_response(response: HTTPResponse, request: HTTPRequest) -> None:
-    """Whether it applies is told, and where it does it bends."""
+    """Whether it applies is told, and where it does it mutates."""
     for case in EDGE_CASES.values():
         if case.applies(response, request):
             assert isinstance(case(response, request), HTTPResponse)
@@ -323,7 +323,7 @@ def test_no_case_fails_on_any_response(response: HTTPResponse, request: HTTPRequ
 @settings(max_examples=100, deadline=None)
 @given(data=st.data())
 def test_cases_can_follow_one_another(data: st.DataObject) -> None:
-    """A case bends what another has bent, or says that it does not apply."""
+    """A case mutates what another has mutated, or says that it does not apply."""
     _, request, response = data.draw(st.sampled_from(plain()))
     for _ in range(3):
         fitting = [case for case in EDGE_CASES.values() if case.applies(response, request)]
@@ -380,7 +380,7 @@ def test_an_event_without_a_picture_stays_among_those_that_have_one() -> None:
     heartbeat = EDGE_CASES["heartbeat_json"](stream)
     changed = EDGE_CASES["partials_larger_than_final"](heartbeat)
     assert b'data: {"type":"heartbeat"}\n\n' in changed.body
-    first, second, final = (len(data) for data in subject_of(changed).pictures())
+    first, second, final = (len(data) for data in content_of(changed).pictures())
     assert min(first, second) > final
 
 
@@ -390,5 +390,5 @@ def test_nesting_makes_no_case_fail(levels: int, kind: str) -> None:
     nested = '{"type":"x.completed","data":[{}],"extra":' + "[" * levels + "]" * levels + "}"
     body = nested if kind == "application/json" else f'data: {{"type": "x.completed"}}\n\ndata: {nested}\n\n'
     response = sent(body.encode(), kind)
-    bent = [case(response, asked()) for case in EDGE_CASES.values() if case.applies(response, asked())]
-    assert len(bent) > 20
+    mutated = [case(response, asked()) for case in EDGE_CASES.values() if case.applies(response, asked())]
+    assert len(mutated) > 20

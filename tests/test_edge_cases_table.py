@@ -75,7 +75,7 @@ def test_a_case_enters_under_the_name_of_its_function(empty_table: dict[str, Edg
     assert case(ANSWER).status == teapot(ANSWER).status == 418
 
 
-def test_a_case_does_not_bend_what_it_does_not_apply_to(empty_table: dict[str, EdgeCase]) -> None:
+def test_a_case_does_not_mutate_what_it_does_not_apply_to(empty_table: dict[str, EdgeCase]) -> None:
     @edge_case("unusual", "http", seen="acme/shop#1", applies=success)
     def teapot(response: HTTPResponse) -> HTTPResponse:
         """The server is a teapot."""

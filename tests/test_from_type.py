@@ -144,15 +144,15 @@ def test_a_message_is_one_of_the_api(response, request):
 @pytest.mark.parametrize(
     ("strategy", "shown"),
     [
-        (st.from_type(Image), "Image(b64_json=<8304 letters: 'iVBORw0KGgoAAAAN'…>"),
+        (st.from_type(Image), "Image(b64_json=<8304 characters: 'iVBORw0KGgoAAAAN'…>"),
         (st.from_type(Usage), "Usage(input_tokens=1, output_tokens=1, total_tokens=2, "),
-        (st.from_type(PartialImageEvent), "PartialImageEvent(b64_json=<8304 letters"),
+        (st.from_type(PartialImageEvent), "PartialImageEvent(b64_json=<8304 characters"),
         (image_files(), "picture_of(output_format='png', size='1024x1024', transparent=False, seed=0)"),
         (base64_payloads(), "payload_of(output_format='png', size='1024x1024', transparent=False, seed=0)"),
     ],
     ids=str,
 )
-def test_a_failing_test_shows_the_value_in_few_letters(strategy, shown):
+def test_a_failing_test_shows_the_value_in_few_characters(strategy, shown):
     @settings(database=None, derandomize=True, max_examples=5)
     @given(strategy)
     def fails(drawn):

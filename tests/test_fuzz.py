@@ -306,7 +306,7 @@ class TestLinesToPaste:
 def pasted_from(report):
     """The preamble, and the line of the first way to break the contract."""
     preamble, first = report.partition("that shows it again, after\n\n")[2].split("\n\n")[:2]
-    line = next(line for line in first.splitlines() if re.match(" {4}(assert|drained|parse|with)[ (]", line))
+    line = next(line for line in first.splitlines() if re.match(" {4}(assert|consume|parse|with)[ (]", line))
     return "\n".join(line.strip() for line in [*preamble.splitlines(), line])
 
 

@@ -27,7 +27,7 @@ def test_of_a_long_body_the_beginning_is_shown_and_the_length():
 def test_of_a_body_with_pictures_all_but_these_is_shown():
     item = b'{"b64_json": "' + b"iVBORw0KGgo" + b"A" * 8000 + b'=="}'
     shown = repr(HTTPResponse(200, [TYPE], b'{"created": 1, "data": [%s, %s], "size": "1024x1024"}' % (item, item)))
-    picture = '{"b64_json": "<8013 letters: iVBORw0K...>"}'
+    picture = '{"b64_json": "<8013 characters: iVBORw0K...>"}'
     assert shown == (
         "HTTPResponse(200, [('content-type', 'application/json')], "
         f"""b'{{"created": 1, "data": [{picture}, {picture}], "size": "1024x1024"}}'…16107 bytes)"""
@@ -60,7 +60,7 @@ def test_no_message_is_shown_at_length(message):
 
 
 def test_hypothesis_shows_it_so_too(recwarn: pytest.WarningsRecorder):
-    """It warns of what is larger than 30,000 letters, which many a suite takes for an error."""
+    """It warns of what is larger than 30,000 characters, which many a suite takes for an error."""
     find(st.builds(HTTPResponse, st.just(200), st.just({}), st.just(b"a" * 100_000)), lambda response: True)
     assert not recwarn.list
 

@@ -310,7 +310,7 @@ def test_an_error_body_is_read():
     assert "$.message: expected a string, got 7" in refused({"message": 7, "type": "a"}, ErrorBody)
 
 
-def bent() -> list[Any]:
+def mutated() -> list[Any]:
     """The edge cases of the level `schema` that are right or wrong beyond doubt, on each plain 200 answer."""
     return [
         pytest.param(case, request, response, id=f"{case.name}-{number}")
@@ -321,7 +321,7 @@ def bent() -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize(("case", "request_", "response"), bent())
+@pytest.mark.parametrize(("case", "request_", "response"), mutated())
 def test_the_models_agree_with_the_table_of_edge_cases(case, request_, response):
     changed = case(response, request_)
     if changed.content_type == "text/event-stream":
@@ -348,7 +348,7 @@ def test_the_models_agree_with_the_table_of_edge_cases(case, request_, response)
         ("QUI\ud800", "is no base64: '\\ud800' at 3 is out of place"),
         ("QQ==QQ==", "is no base64: '=' at 2 is out of place"),
         ("QQ=Q", "is no base64: '=' at 2 is out of place"),
-        ("A", "is no base64: its letters (1) and padding (0) do not make groups of four"),
+        ("A", "is no base64: its characters (1) and padding (0) do not make groups of four"),
         ("data:,x", "is no base64: ':' at 4 is out of place"),
         ("data:image/svg+xml,<svg/>", "is no base64: ':' at 4 is out of place"),
         ("data:image/png;base64,data:image/png;base64,QQ==", "is no base64: ':' at 4 is out of place"),
@@ -376,8 +376,8 @@ def test_nothing_but_trimmings_is_empty(payload):
         ("data:image/png;base64," + PAYLOAD, "':' at 4"),
         ("DATA:image/PNG;name=fox.png;charset=utf-8;BASE64," + PAYLOAD, "':' at 4"),
         (" data:;base64, " + PAYLOAD, "' ' at 0"),
-        (PAYLOAD.rstrip("="), r"its letters \([0-9]+\) and padding"),
-        (PAYLOAD.rstrip("=") + "=" * 5, r"its letters \([0-9]+\) and padding"),
+        (PAYLOAD.rstrip("="), r"its characters \([0-9]+\) and padding"),
+        (PAYLOAD.rstrip("=") + "=" * 5, r"its characters \([0-9]+\) and padding"),
         ("\r\n".join(PAYLOAD[i : i + 76] for i in range(0, len(PAYLOAD), 76)) + "\n", r"'\\r' at 76"),
         (PAYLOAD[:8] + " \t" + PAYLOAD[8:], "' ' at 8"),
     ],
@@ -613,7 +613,7 @@ def test_a_narrower_list_of_values_and_a_field_that_is_gone_are_named():
 
 def test_a_long_payload_is_shown_by_its_beginning():
     image = Image(b64_json="A" * 2_000_000, revised_prompt="a fox")
-    assert repr(image) == "Image(b64_json=<2000000 letters: 'AAAAAAAAAAAAAAAA'…>, revised_prompt='a fox')"
+    assert repr(image) == "Image(b64_json=<2000000 characters: 'AAAAAAAAAAAAAAAA'…>, revised_prompt='a fox')"
     with pytest.raises(SyntaxError):
         ast.parse(repr(image))
 
@@ -621,8 +621,8 @@ def test_a_long_payload_is_shown_by_its_beginning():
 def test_a_long_text_is_shown_by_its_beginning_wherever_it_is():
     long, many = "A" * 30_000, "n" * 90
     answer = ImagesResponse.from_json({"created": 1, "images": [{"b64": long, "url": "x"}], many: {many: long}})
-    shown = "<30000 letters: 'AAAAAAAAAAAAAAAA'…>"
-    name = "<90 letters: 'nnnnnnnnnnnnnnnn'…>"
+    shown = "<30000 characters: 'AAAAAAAAAAAAAAAA'…>"
+    name = "<90 characters: 'nnnnnnnnnnnnnnnn'…>"
     assert repr(answer) == (
         f"ImagesResponse(created=1, images=[{{'b64': {shown}, 'url': 'x'}}], {name}={{{name}: {shown}}})"
     )

@@ -108,7 +108,7 @@ def test_what_is_no_canonical_base64_of_a_picture_stays(payload):
     assert body.content() == content
 
 
-def test_the_letters_of_a_reference_in_an_honest_body_are_no_reference():
+def test_the_characters_of_a_reference_in_an_honest_body_are_no_reference():
     content = f'{{"prompt": "{MARK}fox-1.png#{"0" * 64}", "note": "{MARK}#"}}'.encode()
     body = Body.of(content)
     assert MARK + "#" in body.text
@@ -141,7 +141,7 @@ class TestMultipart:
         content = self.content((b"image", b64(picture("PNG")).encode()))
         assert Body.of(content, self.TYPE).content(self.TYPE) == content
 
-    def test_the_letters_of_a_reference_in_a_head(self):
+    def test_the_characters_of_a_reference_in_a_head(self):
         content = self.content((MARK.encode() + b"a", picture("PNG")))
         body = Body.of(content, self.TYPE)
         assert body.content(self.TYPE) == content

@@ -7,8 +7,8 @@ from hypothesis import Phase, given, settings
 
 from pytest_imgresponse.edge_cases import EDGE_CASES
 from pytest_imgresponse.strategies import edge_cases, images_responses
-from pytest_imgresponse.strategies.mutated import Bent
-from pytest_imgresponse.strategies.originals import bend
+from pytest_imgresponse.strategies.mutated import Mutation
+from pytest_imgresponse.strategies.originals import mutate
 from tests.benchmarks.planted import (
     FITTING,
     WITHIN,
@@ -46,9 +46,9 @@ def test_a_planted_bug_is_found_and_shown_alone(bug):
     assert isinstance(right(answer_in(drawn).body, stream=issubclass(bug, StreamParser)), list) or (
         right(answer_in(drawn).body, stream=issubclass(bug, StreamParser)) == "refused"
     )
-    if isinstance(drawn, Bent):  # one edge case, on the plainest response, which does not show it
-        assert drawn.response == bend(drawn.case)[0].response
-        assert not shows(bug, drawn.response)
+    if isinstance(drawn, Mutation):  # one edge case, on the plainest response, which does not show it
+        assert drawn.original == mutate(drawn.case)[0].response
+        assert not shows(bug, drawn.original)
     elif found.fit.around is not None:
         assert changed(found.fit.around, drawn) == found.shrunk_to().partition(" with ")[2]
         assert one_change(found.fit.around, drawn)
@@ -71,9 +71,9 @@ def test_a_variant_shows_the_bug_alone_whatever_the_seed(bug, seed):
 
 
 def one_change(before, after):
-    """Whether one answer is the other with one field changed, or bent by one edge case."""
-    bent = (case(before) for case in EDGE_CASES.values() if case.applies(before))
-    return "," not in changed(before, after) or after in bent
+    """Whether one answer is the other with one field changed, or mutated by one edge case."""
+    mutated = (case(before) for case in EDGE_CASES.values() if case.applies(before))
+    return "," not in changed(before, after) or after in mutated
 
 
 @settings(database=None, max_examples=100, deadline=None, derandomize=True, phases=[Phase.generate])
@@ -92,5 +92,5 @@ def test_the_correct_parser_gives_the_pictures_of_each_valid_answer(response):
 @settings(database=None, max_examples=len(EDGE_CASES), deadline=None, derandomize=True, phases=[Phase.generate])
 @given(edge_cases())
 def test_the_correct_parser_refuses_what_is_invalid_by_name(drawn):
-    found = right(drawn.bent.body, stream=drawn.response.content_type == "text/event-stream")
+    found = right(drawn.response.body, stream=drawn.original.content_type == "text/event-stream")
     assert found == "refused" or (isinstance(found, list) and drawn.case.verdict != "invalid")

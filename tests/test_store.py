@@ -327,7 +327,7 @@ class TestDamage:
         ],
     )
     def test_what_a_stranger_put_in_the_place_of_a_text(self, path, item):
-        """The alias stands for more letters than there is memory; it is never printed or joined."""
+        """The alias stands for more characters than there is memory; it is never printed or joined."""
         levels = "\n".join(f"b{n}: &b{n} [{', '.join([f'*b{n - 1}'] * 9)}]" for n in range(1, 12))
         bomb = f"b0: &b0 [x, x]\n{levels}\nb: &b *b11\n".replace("b: &b *b11", "b: &b [*b11, *b11]")
         path.write_text(f"{bomb}version: 1\ninteractions: [{item}]")
@@ -341,7 +341,7 @@ class TestDamage:
         with pytest.raises(CassetteDecodeError, match="got a list"):
             Store(path).load()
 
-    def test_letters_that_are_no_base64(self, path):
+    def test_characters_that_are_no_base64(self, path):
         path.write_text("a: !!binary '%%%'")
         with pytest.raises(CassetteDecodeError, match="not a cassette that can be read"):
             Store(path).load()

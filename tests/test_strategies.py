@@ -24,10 +24,10 @@ from PIL import Image as Pillow
 
 from pytest_imgresponse import HTTPResponse, ImagesResponse, Usage, strategies
 from pytest_imgresponse.api.answers import FAILURES, pretty
-from pytest_imgresponse.api.families import FAMILIES, OUTPUT_FORMATS, QUALITIES
+from pytest_imgresponse.api.families import FAMILIES, QUALITIES
 from pytest_imgresponse.api.sse import events_of
 from pytest_imgresponse.checks import check
-from pytest_imgresponse.images import suffix_of
+from pytest_imgresponse.images import OUTPUT_FORMATS, suffix_of
 from pytest_imgresponse.images.png_builder import flat_png
 from pytest_imgresponse.images.webp_builder import flat_webp
 from pytest_imgresponse.strategies import (

@@ -47,7 +47,7 @@ from pytest_imgresponse.strategies import (
     variants,
     wire_faults,
 )
-from pytest_imgresponse.strategies.mutated import Bent
+from pytest_imgresponse.strategies.mutated import Mutation
 
 
 @pytest.fixture
@@ -131,8 +131,8 @@ def test_stub() -> None:
 def test_judge() -> None:
     findings: list[Finding] = check(answer, HTTPRequest("POST", "https://api.openai.com/v1/images/generations"))
     case: EdgeCase = EDGE_CASES["data_null_item"]
-    bent: HTTPResponse = case(answer)
-    print([(finding.level, finding.path, finding.verdict, finding.message) for finding in findings], bent)
+    mutated: HTTPResponse = case(answer)
+    print([(finding.level, finding.path, finding.verdict, finding.message) for finding in findings], mutated)
 
 
 models: SearchStrategy[ImagesResponse] = images_responses(model="gpt-image-2", n=1, size="1024x1024")
@@ -147,8 +147,8 @@ faults: SearchStrategy[Fault] = wire_faults(verdict="invalid")
 
 
 @given(edge_cases(verdicts=["invalid"]))
-def test_bent(bent: Bent) -> None:
-    print(bent.case.name, bent.request, bent.response, bent.bent)
+def test_mutated(mutated: Mutation) -> None:
+    print(mutated.case.name, mutated.request, mutated.original, mutated.response)
 
 
 def test_faults(imgresponse_endpoint: LocalEndpoint) -> None:

@@ -195,7 +195,7 @@ def missing_key() -> Refused:
 
 
 def masked(key: str) -> str:
-    """A key as the 401 shows it: short ones whole (recorded), else eight letters, stars and the last four."""
+    """A key as the 401 shows it: short ones whole (recorded), else eight characters, stars and the last four."""
     return key if len(key) <= 12 else f"{key[:8]}{'*' * (len(key) - 12)}{key[-4:]}"
 
 

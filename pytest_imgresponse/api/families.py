@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+
+from pytest_imgresponse.images import OUTPUT_FORMATS
 
 DEFAULT_MODEL = "dall-e-2"
 """The model of a request that names none (images reference: "Defaults to dall-e-2")."""
@@ -13,10 +14,8 @@ DEFAULT_MODEL = "dall-e-2"
 QUALITIES = ("low", "medium", "high", "xhigh", "max")
 BACKGROUNDS = ("opaque", "transparent")
 """What an answer tells of its pictures (openai 3.54.0, `images_response.py`)."""
-OutputFormat = Literal["png", "webp", "jpeg", "gif", "svg"]
-OUTPUT_FORMATS: tuple[OutputFormat, ...] = get_args(OutputFormat)
 STREAM_FORMATS = ("png", "webp", "jpeg")
-"""What the pictures of answers are, and of streams (openai 3.54.0, `images_response.py`, `image_gen_*_event.py`)."""
+"""What the pictures of streams are (openai 3.54.0, `image_gen_*_event.py`)."""
 STILL_FORMATS = ("gif", "svg")
 """What does not stream (openai 3.54.0, `image_generate_params.py`)."""
 CLEAR_FORMATS = ("png", "webp")

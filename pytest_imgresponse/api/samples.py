@@ -13,8 +13,8 @@ from typing import Any
 import pybase64
 
 from pytest_imgresponse.api import answers, blob_store
-from pytest_imgresponse.api.families import OutputFormat
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
+from pytest_imgresponse.images import OutputFormat
 from pytest_imgresponse.images.make import make_picture
 
 _CREATED = 1_780_000_000

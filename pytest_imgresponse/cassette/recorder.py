@@ -12,14 +12,14 @@ from pytest_imgresponse._config import Images, Layer, Matcher, RecordMode, setti
 from pytest_imgresponse.cassette.session import Session
 from pytest_imgresponse.clients.interception import opened
 from pytest_imgresponse.errors import ConfigError
-from pytest_imgresponse.exchanges import Answered
+from pytest_imgresponse.exchanges import ExchangeLog
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 
 STAND_IN_KEY = "sk-imgresponse-stand-in"
 """What the environment holds for an API key while nothing can be sent."""
 
 
-class ImgResponse(Answered):
+class ImgResponse(ExchangeLog):
     """The open cassette of a test: what was asked and answered so far, in the order of asking."""
 
     def __init__(self, session: Session) -> None:

@@ -48,7 +48,7 @@ _QUERY_NAMES = (
 
 
 class _Rule(NamedTuple):
-    """A pattern and what replaces it, tried where one of the letters that it needs occurs (in lower case)."""
+    """A pattern and what replaces it, tried where one of the characters that it needs occurs (in lower case)."""
 
     needs: tuple[str, ...]
     pattern: re.Pattern[str]
@@ -268,7 +268,7 @@ def _port(url: str) -> int | None:
 
 
 def _marks(text: str, number: int) -> list[str]:
-    """Words that stand for references: of letters alone, which JSON, a pattern or an encoding leaves as they are."""
+    """Words that stand for references: of characters alone, which JSON, a pattern or an encoding leaves as they are."""
     stem = "picture"
     while stem in text:
         stem += "x"

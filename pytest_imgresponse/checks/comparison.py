@@ -13,12 +13,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_imgresponse.api.families import BACKGROUNDS, OUTPUT_FORMATS, RESPONSE_FORMATS
+from pytest_imgresponse.api.families import BACKGROUNDS, RESPONSE_FORMATS
 from pytest_imgresponse.checks.finding import Finding, Level, shown
 from pytest_imgresponse.checks.http_level import Kind
 from pytest_imgresponse.checks.schema_level import images_of
 from pytest_imgresponse.checks.values import SIZE
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse, boundary_of, split_multipart
+from pytest_imgresponse.images import OUTPUT_FORMATS
 
 _DECLARED = ("size", "output_format", "quality", "background")
 _ROUTES = {"generations": "image_generation", "edits": "image_edit"}

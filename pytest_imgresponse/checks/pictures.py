@@ -7,13 +7,12 @@ from typing import Any
 
 import pybase64
 
-from pytest_imgresponse.api.families import OUTPUT_FORMATS
 from pytest_imgresponse.base64_text import Reading, read, strictly
 from pytest_imgresponse.checks.comparison import Asked
 from pytest_imgresponse.checks.finding import Finding, Verdict, shown
 from pytest_imgresponse.checks.schema_level import images_of
 from pytest_imgresponse.checks.values import SIZE
-from pytest_imgresponse.images import PIXEL_LIMIT_WORDS
+from pytest_imgresponse.images import OUTPUT_FORMATS, PIXEL_LIMIT_WORDS
 from pytest_imgresponse.images.judge import Judgement, judged
 
 PIXEL_BUDGET = 128_000_000
@@ -101,17 +100,17 @@ _Remark = tuple[Verdict, str]
 
 def decoded(text: str, path: str) -> tuple[list[Finding], bytes | None]:
     """The bytes of a payload and what is odd about it; None where there is no decoding it (RFC 4648)."""
-    data, letters, remarks = strictly(text), text, list[_Remark]()
+    data, characters, remarks = strictly(text), text, list[_Remark]()
     if data is None:
         reading = read(text)
-        data, letters = reading.data, reading.letters + "=" * reading.needed
+        data, characters = reading.data, reading.characters + "=" * reading.needed
         remarks = [*_oddities(text, reading)]
         if data is None:
             remarks.append(("invalid", _fault(text, reading)))
     if data == b"":
         remarks.append(("invalid", "the payload is empty; expected a picture in base64"))
-    elif data and (odd := len(data) % 3) and pybase64.b64encode(data[-odd:]).decode() != letters[-4:]:
-        told = f"the last letters {letters[-4:]} hold bits that belong to no byte (RFC 4648, section 3.5)"
+    elif data and (odd := len(data) % 3) and pybase64.b64encode(data[-odd:]).decode() != characters[-4:]:
+        told = f"the last characters {characters[-4:]} hold bits that belong to no byte (RFC 4648, section 3.5)"
         remarks.append(("tolerated", told))
     return [Finding("base64", path, verdict, message) for verdict, message in remarks], data or None
 
@@ -123,8 +122,8 @@ def _oddities(text: str, reading: Reading) -> Iterator[_Remark]:
     if reading.prefix:
         yield "unusual", f"the payload starts with {shown(reading.prefix)}, as data URLs do"
     if reading.white:
-        left = len(reading.letters) + reading.padding
-        yield "unusual", f"white space in the payload; {left} letters are left without it"
+        left = len(reading.characters) + reading.padding
+        yield "unusual", f"white space in the payload; {left} characters are left without it"
     if reading.url_safe:
         both = ", and that of plain base64 beside it" if reading.mixed else ""
         verdict: Verdict = "tolerated" if reading.mixed else "unusual"
@@ -141,7 +140,7 @@ def _fault(text: str, reading: Reading) -> str:
     if reading.foreign:
         at = text.index(reading.foreign[0], text.index(",") + 1 if reading.prefix else 0)
         return f"no base64: {shown(reading.foreign)} at character {at}"
-    return f"no base64: {len(reading.letters)} letters, a number that no bytes give; it may be cut off"
+    return f"no base64: {len(reading.characters)} characters, a number that no bytes give; it may be cut off"
 
 
 def image_findings(

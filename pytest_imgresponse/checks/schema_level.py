@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from pytest_imgresponse.api.families import BACKGROUNDS, OUTPUT_FORMATS, QUALITIES, STREAM_FORMATS
+from pytest_imgresponse.api.families import BACKGROUNDS, QUALITIES, STREAM_FORMATS
 from pytest_imgresponse.checks import values
 from pytest_imgresponse.checks.finding import Finding, Verdict, listed, shown
 from pytest_imgresponse.checks.values import Judge, found, is_number
+from pytest_imgresponse.images import OUTPUT_FORMATS
 
 MOST_JUDGED = 10_000
 """Images of one answer and events of one stream that are judged at the most; no real one has a hundredth."""

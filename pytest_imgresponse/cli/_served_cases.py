@@ -32,7 +32,7 @@ def answer_by_path(request: HTTPRequest) -> Delivery:
     if not name:
         return _listed(request, f"{parts.scheme}://{parts.netloc}")
     if name in EDGE_CASES and not options:
-        return _bent(EDGE_CASES[name], request)
+        return _mutated(EDGE_CASES[name], request)
     if name in FAULTS:
         try:
             return Delivery(_plain(request), Fault(name, **_parameters(options)), as_it_is=True)
@@ -44,7 +44,7 @@ def answer_by_path(request: HTTPRequest) -> Delivery:
     return _error(404, f"no edge case or wire fault is called {name!r} (all are listed at /){near}")
 
 
-def _bent(case: EdgeCase, request: HTTPRequest) -> Delivery:
+def _mutated(case: EdgeCase, request: HTTPRequest) -> Delivery:
     """The case on the first plain response to which it applies: of a stream, where one is asked for."""
     able = [(asked, plain) for asked, plain in plain_responses() if case.applies(plain, asked)]
     asked, plain = min(able, key=lambda pair: pair[1].is_stream != _streams(request))

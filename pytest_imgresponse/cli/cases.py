@@ -168,8 +168,8 @@ def _answer(case: EdgeCase) -> tuple[bytes, bytes]:
 
     for request, response in plain_responses():
         if case.applies(response, request):
-            bent = case(response, request)
-            return _head(bent), bent.body
+            mutated = case(response, request)
+            return _head(mutated), mutated.body
     raise ConfigError(f"{case.name} applies to no plain response, but to: {case.applies_to}")
 
 

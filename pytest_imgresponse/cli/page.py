@@ -18,7 +18,7 @@ from pytest_imgresponse.checks import LEVELS, VERDICTS
 from pytest_imgresponse.contract import Report
 from pytest_imgresponse.contract.report import Row, shortened
 from pytest_imgresponse.contract.trial import Trial
-from pytest_imgresponse.edge_cases.predicates import subject_of
+from pytest_imgresponse.edge_cases.predicates import content_of
 from pytest_imgresponse.errors import ResponseError
 from pytest_imgresponse.images import open_image, suffix_of
 from pytest_imgresponse.images.make import saved
@@ -99,7 +99,7 @@ def _linked(seen: str) -> list[tuple[str, str | None]]:
 
 def _pictures(trial: Trial) -> list[dict[str, str]]:
     """Each picture that can be shown, drawn anew; of each that cannot, and of a body without, the bytes."""
-    body, payloads = trial.response.body, subject_of(trial.response).payloads()
+    body, payloads = trial.response.body, content_of(trial.response).payloads()
     if trial.served:
         return [_picture(data) for data in list(trial.served.values())[-_MOST_PICTURES:]]
     if not payloads:

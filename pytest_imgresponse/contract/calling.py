@@ -107,8 +107,8 @@ def is_lazy(result: object) -> bool:
     return inspect.isawaitable(result) or _iterates(result, Iterable | AsyncIterable)
 
 
-def drained(result: Any) -> Any:
-    """What a parser returned, run to its end: an iterator gives the list of its items, a coroutine its drained result.
+def consume(result: Any) -> Any:
+    """What a parser returned, run to its end: an iterator gives the list of its items, a coroutine its consume result.
 
     What can be iterated again stays what it is. All that is async runs in one event loop.
     """
@@ -116,10 +116,10 @@ def drained(result: Any) -> Any:
         return _iterated(result)
     # A loop of its own that is not made the thread's: the suite may have set one.
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
-        return runner.run(_drained_in_loop(result))
+        return runner.run(_consumed_in_loop(result))
 
 
-async def _drained_in_loop(result: Awaitable[Any] | AsyncIterable[Any]) -> Any:
+async def _consumed_in_loop(result: Awaitable[Any] | AsyncIterable[Any]) -> Any:
     found: Any = await result if inspect.isawaitable(result) else result
     if not _iterates(found, AsyncIterable):
         return _iterated(found)
@@ -202,7 +202,7 @@ class Caller:
         try:
             result = self.parse(*arguments)
             lazy = is_lazy(result)
-            result = drained(result)
+            result = consume(result)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - a parser may raise anything, SystemExit too

@@ -25,7 +25,7 @@ _WISHES = ("stream", "partial_images", "response_format", "output_format", "back
 """What of a request is kept where the API takes it; `n` last, for each try draws as many."""
 
 
-def fitting_answer(request: HTTPRequest) -> HTTPResponse:
+def default_response(request: HTTPRequest) -> HTTPResponse:
     """What the API would answer to a request.
 
     To one that it would refuse it is the answer to what another model takes of it: a gateway has models and

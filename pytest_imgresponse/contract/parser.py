@@ -123,7 +123,7 @@ def exceptions_of(value: Any, *, called: str = "except_for") -> dict[str, str]:
 
 
 def response_of(value: Any, given: Given, *, called: str = "from_response") -> HTTPResponse | None:
-    """What the answers are bent from. Raises `ConfigError` for what is no response that a parser has to accept."""
+    """What the answers are mutated from. Raises `ConfigError` for what is no response that a parser has to accept."""
     if value is None:
         return None
     if not isinstance(value, HTTPResponse):
@@ -188,7 +188,7 @@ def check_parser(
     fetches its pictures from urls, those of the edge cases are there. Requests to `ignore_hosts` pass.
     It may be async, and what it returns is run to its end: a generator, the stream of a client.
 
-    `from_response` is what the answers are bent from and generated around (a stream, for a parser of streams), and
+    `from_response` is what the answers are mutated from and generated around (a stream, for a parser of streams), and
     must be accepted itself; the default are plain answers, with `http` what the API would answer to the request made.
     `pictures` takes what `parse` returned and gives the bytes of its pictures, which must then be those of the
     answer. `except_for` names edge cases that may fail, each with its reason. `cases` names the only ones to try.

@@ -1,4 +1,4 @@
-"""What the answers of a contract are bent from: plain ones, one that the user gives, or what a client asks for."""
+"""What the answers of a contract are mutated from: plain ones, one that the user gives, or what a client asks for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pytest_imgresponse.api.samples import plain_responses
 from pytest_imgresponse.checks import check
 from pytest_imgresponse.checks.comparison import asked_by
 from pytest_imgresponse.contract.calling import Outcome, told
-from pytest_imgresponse.contract.default_response import fitting_answer
+from pytest_imgresponse.contract.default_response import default_response
 from pytest_imgresponse.contract.reproduction import packed
 from pytest_imgresponse.contract.trial import Given, Trial, inlined, pictures_of, served_by, trial_of, urls_of
 from pytest_imgresponse.edge_cases import EDGE_CASES, EdgeCase
@@ -23,7 +23,7 @@ Call = Callable[[Trial], Outcome]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Base:
-    """An answer to bend, and the request that it would answer.
+    """An answer to mutate, and the request that it would answer.
 
     `asked` is the request where it was really made: only then is the answer judged against it. `source` and
     `request_source` are the Python expressions of the answer and, where there is one, of the request; `definition` is
@@ -80,7 +80,7 @@ def bases_of(call: Call, given: Given, from_response: HTTPResponse | None) -> li
     ]
     errors = [base for base in plain if base.response.status >= 400]
     if request is not None:
-        fitting = fitting_answer(request)
+        fitting = default_response(request)
         own = Base(
             response=fitting,
             source="answer",
@@ -122,7 +122,7 @@ def trials_of(
     for base in bases if cases is None else ():
         yield "plain", _plain(base, given)
     for case in EDGE_CASES.values() if cases is None else cases:
-        yield case.name, _bent(bases, case, given)
+        yield case.name, _mutated(bases, case, given)
 
 
 def _plain(base: Base, given: Given) -> Trial:
@@ -146,22 +146,22 @@ def _visible(name: str, response: HTTPResponse, given: Given, **more: Any) -> Tr
     return trial
 
 
-def _bent(bases: Sequence[Base], case: EdgeCase, given: Given) -> Trial | Untried:
+def _mutated(bases: Sequence[Base], case: EdgeCase, given: Given) -> Trial | Untried:
     """The case on the first base that gives a trial; else why none does."""
     untried = _not_applying(bases, case)
     for base in bases:
         if not case.applies(base.response, base.request):
             continue
-        bent = case(base.response, base.request)
+        mutated = case(base.response, base.request)
         # A parser of JSON is no parser of streams: only a client knows which of them it got.
-        if given != "http" and bent.is_stream != base.response.is_stream:
+        if given != "http" and mutated.is_stream != base.response.is_stream:
             untried = _SWAPS
             continue
-        trial = trial_of(case.name, bent, given, request=base.asked, case=case, source=_source(case, base))
+        trial = trial_of(case.name, mutated, given, request=base.asked, case=case, source=_source(case, base))
         if trial is not None:
             return trial
         untried = _NO_JSON
-    return next(filter(None, (_bent_at_urls(base, case) for base in bases)), untried)
+    return next(filter(None, (_mutated_at_urls(base, case) for base in bases)), untried)
 
 
 def _not_applying(bases: Sequence[Base], case: EdgeCase) -> Untried:
@@ -184,15 +184,15 @@ def _needed(case: EdgeCase, base: Base) -> str:
     return f"{case.applies_to[0].lower()}{case.applies_to[1:]}"
 
 
-def _bent_at_urls(base: Base, case: EdgeCase) -> Trial | None:
+def _mutated_at_urls(base: Base, case: EdgeCase) -> Trial | None:
     """The plain answer, with what the case makes of its pictures at its urls; None where it makes nothing of them."""
     if base.inline is None or case.level not in _IN_PICTURES or case.needs_request or not case.applies(base.inline):
         return None
-    bent = case(base.inline)
-    served = served_by(base.response, bent)
+    mutated = case(base.inline)
+    served = served_by(base.response, mutated)
     if served in ({}, served_by(base.response, base.inline)):
         return None
-    trial = _visible(case.name, bent, "http", case=case, source=base.source)
+    trial = _visible(case.name, mutated, "http", case=case, source=base.source)
     return replace(
         trial,
         response=base.response,

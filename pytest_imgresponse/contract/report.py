@@ -169,7 +169,7 @@ class Report:
                 yield from _details(rows, room)
 
     def _table(self, width: int, room: int) -> Iterator[str]:
-        """The first row of each way, its name in so many letters, and what happened in so many."""
+        """The first row of each way, its name in so many characters, and what happened in so many."""
         yield from ("", f"{_columns('case', width, 'level', 'verdict')}what happened")
         yield f"{_columns('-' * width, width, '------', '---------')}-------------"
         for first, *others in self.ways:

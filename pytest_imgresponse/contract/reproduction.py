@@ -23,7 +23,7 @@ _HOMES = {
     "plain_responses": "pytest_imgresponse.api.samples",
     "inlined": "pytest_imgresponse.contract.trial",
     "served_by": "pytest_imgresponse.contract.trial",
-    "drained": "pytest_imgresponse.contract.calling",
+    "consume": "pytest_imgresponse.contract.calling",
     "pictures_of": "pytest_imgresponse.contract.trial",
 }
 """Where the names that lines use are imported from."""
@@ -41,7 +41,7 @@ def line_of(trial: Trial, given: Given, outcome: Outcome, ignore_hosts: Sequence
     response = trial.source or packed(trial.response)
     shown = trial.pictured or response
     if outcome.lost:
-        shown = f"bent := {shown}"
+        shown = f"mutated := {shown}"
     if given == "http":
         answers = f"{response}, pictures=served_by({response}, {shown})" if trial.served else shown
         passing = f", ignore_hosts={list(ignore_hosts)!r}" if ignore_hosts else ""
@@ -53,8 +53,8 @@ def line_of(trial: Trial, given: Given, outcome: Outcome, ignore_hosts: Sequence
 
 
 def _call(argument: str, outcome: Outcome) -> str:
-    call = f"drained(parse({argument}))" if outcome.lazy else f"parse({argument})"
-    return f"assert [*map(bytes, pictures({call}))] == pictures_of(bent), {outcome.lost!r}" if outcome.lost else call
+    call = f"consume(parse({argument}))" if outcome.lazy else f"parse({argument})"
+    return f"assert [*map(bytes, pictures({call}))] == pictures_of(mutated), {outcome.lost!r}" if outcome.lost else call
 
 
 def preamble_of(lines: Iterable[str], definitions: Mapping[str, str]) -> str:
@@ -96,7 +96,7 @@ def holding(name: str, response: HTTPResponse | None) -> str:
     return (
         line
         if len(line) <= _LONGEST
-        else f"# {name} = …: first the HTTPResponse that check_parser got, of {len(line)} letters"
+        else f"# {name} = …: first the HTTPResponse that check_parser got, of {len(line)} characters"
     )
 
 

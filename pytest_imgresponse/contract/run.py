@@ -75,10 +75,10 @@ def run_contract(
 
 
 def _answers(bases: Sequence[Base], from_response: HTTPResponse | None, given: Given) -> SearchStrategy[HTTPResponse]:
-    near = variants(bases[0].response, bases[0].asked)
+    around = variants(bases[0].response, bases[0].asked)
     if from_response is not None or given == "http":
-        return near
-    return near | http_responses(verdicts=VERDICTS).filter(lambda response: not response.is_stream)
+        return around
+    return around | http_responses(verdicts=VERDICTS).filter(lambda response: not response.is_stream)
 
 
 class _Found(Exception):  # noqa: N818 - a signal to Hypothesis, never seen outside

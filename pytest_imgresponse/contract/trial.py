@@ -1,4 +1,4 @@
-"""Pictures behind urls: what a client finds there is bent as a payload would be."""
+"""Pictures behind urls: what a client finds there is mutated as a payload would be."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from pytest_imgresponse.api.answers import pretty
 from pytest_imgresponse.api.sse import events_of
 from pytest_imgresponse.checks import VERDICTS, Level, Verdict, check
 from pytest_imgresponse.edge_cases import EdgeCase
-from pytest_imgresponse.edge_cases.mutators import bend_images
-from pytest_imgresponse.edge_cases.predicates import Subject, object_of, subject_of
+from pytest_imgresponse.edge_cases.mutators import mutate_images
+from pytest_imgresponse.edge_cases.predicates import Content, content_of, object_of
 from pytest_imgresponse.errors import ResponseError
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 from pytest_imgresponse.images import open_image, suffix_of
@@ -24,7 +24,7 @@ from pytest_imgresponse.stubs.urls import Urls, address_of
 
 def urls_of(answer: HTTPResponse) -> list[str]:
     """The urls of the images of an answer, where they lead somewhere."""
-    urls = (image.get("url") for image in subject_of(answer).images())
+    urls = (image.get("url") for image in content_of(answer).images())
     return [url for url in urls if isinstance(url, str) and address_of(url)]
 
 
@@ -38,12 +38,12 @@ def inlined(answer: HTTPResponse) -> HTTPResponse:
             del image["url"]
             image["b64_json"] = pybase64.b64encode(found.body).decode()
 
-    return bend_images(answer, change)
+    return mutate_images(answer, change)
 
 
-def served_by(answer: HTTPResponse, bent: HTTPResponse) -> dict[str, bytes]:
-    """The pictures of a bent response at the urls of an answer; none where one of them has no bytes to serve."""
-    urls, pictures = urls_of(answer), [base64_text.read(text).data for text in subject_of(bent).payloads()]
+def served_by(answer: HTTPResponse, mutated: HTTPResponse) -> dict[str, bytes]:
+    """The pictures of a mutated response at the urls of an answer; none where one of them has no bytes to serve."""
+    urls, pictures = urls_of(answer), [base64_text.read(text).data for text in content_of(mutated).payloads()]
     found = {url: data for url, data in zip(urls, pictures, strict=False) if data is not None}
     return found if len(found) == len(urls) == len(pictures) else {}
 
@@ -100,7 +100,7 @@ def trial_of(
     source: str = "",
     owed: bool = False,
 ) -> Trial | None:
-    """The trial of a response, bent by this case; None where the parser's form cannot hold it (no JSON)."""
+    """The trial of a response, mutated by this case; None where the parser's form cannot hold it (no JSON)."""
     visible = _visible(response, given)
     if visible is None:
         return None
@@ -198,4 +198,4 @@ def _images(response: HTTPResponse) -> Iterator[tuple[dict[str, Any], bool]]:
                 if not kind.endswith(_PARTIAL):
                     yield fields, kind.endswith(_FINAL)
     elif response.status < 300:
-        yield from ((image, True) for image in Subject(object_of(response.body), ()).images())
+        yield from ((image, True) for image in Content(object_of(response.body), ()).images())

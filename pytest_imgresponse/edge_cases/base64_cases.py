@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from pytest_imgresponse.edge_cases.mutators import map_payloads, map_pictures, redrawn
-from pytest_imgresponse.edge_cases.predicates import opaque, payload, subject_of
+from pytest_imgresponse.edge_cases.predicates import content_of, opaque, payload
 from pytest_imgresponse.edge_cases.table import edge_case
 from pytest_imgresponse.http import HTTPResponse
 
 _PREFIX = "data:image/png;base64,"
-_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 
 def no_jpeg(response: HTTPResponse) -> bool:
     """A 200 answer with raster pictures without alpha, of which none is a JPEG, and whose headers can be read."""
-    return opaque(response) and not any(data.startswith(b"\xff\xd8") for data in subject_of(response).pictures())
+    return opaque(response) and not any(data.startswith(b"\xff\xd8") for data in content_of(response).pictures())
 
 
 @edge_case("valid", "base64", seen="VOZEB-PRO#32", applies=no_jpeg)
@@ -30,7 +30,7 @@ def data_url_prefix(response: HTTPResponse) -> HTTPResponse:
 
 def padded(response: HTTPResponse) -> bool:
     """A response with a payload that ends in padding."""
-    return any(text.endswith("=") for text in subject_of(response).payloads())
+    return any(text.endswith("=") for text in content_of(response).payloads())
 
 
 @edge_case("unusual", "base64", seen="worker-comfyui#126; runpod/docs#149", applies=padded)
@@ -41,7 +41,7 @@ def missing_padding(response: HTTPResponse) -> HTTPResponse:
 
 @edge_case("unusual", "base64", seen="RFC 2045, section 6.8; ds4#950", applies=payload)
 def newlines(response: HTTPResponse) -> HTTPResponse:
-    """The payload is broken into lines of 76 letters, as e-mail does it."""
+    """The payload is broken into lines of 76 characters, as e-mail does it."""
     return map_payloads(response, lambda text: "\r\n".join(_lines(text)) + "\r\n")
 
 
@@ -51,7 +51,7 @@ def _lines(text: str) -> list[str]:
 
 def plus_or_slash(response: HTTPResponse) -> bool:
     """A response with a payload that has a `+` or a `/`."""
-    return any("+" in text or "/" in text for text in subject_of(response).payloads())
+    return any("+" in text or "/" in text for text in content_of(response).payloads())
 
 
 @edge_case("unusual", "base64", seen="RFC 4648, section 5; ds4#950", applies=plus_or_slash)
@@ -68,7 +68,7 @@ def pad_bits_not_zero(response: HTTPResponse) -> HTTPResponse:
 
 def _with_pad_bits(text: str) -> str:
     head = text.rstrip("=")
-    odd = _LETTERS[_LETTERS.find(head[-1:]) | 1]
+    odd = _CHARACTERS[_CHARACTERS.find(head[-1:]) | 1]
     return text if head == text else f"{head[:-1]}{odd}{text[len(head) :]}"
 
 
@@ -104,5 +104,5 @@ def one_letter_left(response: HTTPResponse) -> HTTPResponse:
 
 @edge_case("invalid", "base64", seen="RFC 4648, section 3.2", applies=payload)
 def padding_in_the_middle(response: HTTPResponse) -> HTTPResponse:
-    """Padding comes before more letters, as when two payloads are joined."""
+    """Padding comes before more characters, as when two payloads are joined."""
     return map_payloads(response, lambda text: f"iVBORw0KGg=={text}")

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from pytest_imgresponse.api import answers, blob_store
-from pytest_imgresponse.edge_cases.mutators import bend_json, with_body, with_header
+from pytest_imgresponse.edge_cases.mutators import mutate_json, with_body, with_header
 from pytest_imgresponse.edge_cases.predicates import any_response, error_answer, json_object, success, url_answer
 from pytest_imgresponse.edge_cases.table import edge_case
 from pytest_imgresponse.http import HTTPResponse
@@ -307,7 +307,7 @@ def error_with_id(response: HTTPResponse) -> HTTPResponse:
 @edge_case("unusual", "schema", seen='OpenRouter, "Errors and Debugging"', applies=error_answer)
 def error_code_number(response: HTTPResponse) -> HTTPResponse:
     """The `code` of the error is its status, a number."""
-    return bend_json(response, lambda body: {**body, "error": {**body["error"], "code": response.status}})
+    return mutate_json(response, lambda body: {**body, "error": {**body["error"], "code": response.status}})
 
 
 @edge_case("invalid", "schema", seen="openai-cf-workers-ai#9", applies=success)

@@ -6,22 +6,22 @@ import json
 from typing import Any
 
 from pytest_imgresponse.api.answers import pretty
-from pytest_imgresponse.edge_cases.mutators import bend_images, bend_json, with_body, with_fields
+from pytest_imgresponse.edge_cases.mutators import mutate_images, mutate_json, with_body, with_fields
 from pytest_imgresponse.edge_cases.predicates import (
     TOLD,
     Outline,
+    content_of,
     json_answer,
     json_object,
     legible,
     outline_of,
-    subject_of,
     with_image,
 )
 from pytest_imgresponse.edge_cases.schema_cases import plain_usage
 from pytest_imgresponse.edge_cases.table import edge_case
 from pytest_imgresponse.http import HTTPResponse
 
-LETTERS = "Ein Fuchs \u00fcber Stra\u00dfen, \u5c71\u7530\u3055\u3093, \U0001f98a"
+CHARACTERS = "Ein Fuchs \u00fcber Stra\u00dfen, \u5c71\u7530\u3055\u3093, \U0001f98a"
 """Letters of two, three and four bytes in UTF-8."""
 
 
@@ -31,7 +31,7 @@ def _raw(value: object, **spacing: Any) -> bytes:
 
 
 def _minified(response: HTTPResponse) -> bytes:
-    return _raw(subject_of(response).json, separators=(",", ":"))
+    return _raw(content_of(response).json, separators=(",", ":"))
 
 
 def not_minified(response: HTTPResponse) -> bool:
@@ -58,36 +58,36 @@ def trailing_newline(response: HTTPResponse) -> HTTPResponse:
 
 def two_keys(response: HTTPResponse) -> bool:
     """A 200 answer whose JSON object has two keys or more."""
-    return len(subject_of(response).json or ()) > 1
+    return len(content_of(response).json or ()) > 1
 
 
 @edge_case("valid", "json", seen="RFC 8259, section 4", applies=two_keys)
 def keys_reversed(response: HTTPResponse) -> HTTPResponse:
     """The keys come in another order than usual."""
-    return bend_json(response, lambda answer: dict(reversed(answer.items())))
+    return mutate_json(response, lambda answer: dict(reversed(answer.items())))
 
 
 @edge_case("valid", "json", seen="RFC 8259, section 7", applies=with_image)
 def escaped_unicode(response: HTTPResponse) -> HTTPResponse:
-    r"""The revised prompt has letters beyond ASCII, all escaped as `\uXXXX`, an emoji by two of them."""
-    return bend_images(response, lambda image: image.update(revised_prompt=LETTERS))
+    r"""The revised prompt has characters beyond ASCII, all escaped as `\uXXXX`, an emoji by two of them."""
+    return mutate_images(response, lambda image: image.update(revised_prompt=CHARACTERS))
 
 
 @edge_case("valid", "json", seen="RFC 8259, section 8.1", applies=with_image)
 def raw_utf8(response: HTTPResponse) -> HTTPResponse:
-    """The revised prompt has letters beyond ASCII, in raw UTF-8."""
+    """The revised prompt has characters beyond ASCII, in raw UTF-8."""
     return with_body(response, _raw(escaped_unicode(response).json(), indent=2))
 
 
 def created_and_more(response: HTTPResponse) -> bool:
     """A 200 answer with `created` and more."""
-    return two_keys(response) and "created" in (subject_of(response).json or {})
+    return two_keys(response) and "created" in (content_of(response).json or {})
 
 
 @edge_case("valid", "json", seen="openai/openai-openapi@f85dbe2", applies=created_and_more)
 def created_only(response: HTTPResponse) -> HTTPResponse:
     """The answer has `created`, the only required field, and nothing else."""
-    return bend_json(response, lambda answer: {"created": answer["created"]})
+    return mutate_json(response, lambda answer: {"created": answer["created"]})
 
 
 @edge_case("valid", "json", seen="openai/openai-openapi@f85dbe2; vercel/ai#19168", applies=with_image)
@@ -99,20 +99,20 @@ def data_empty(response: HTTPResponse) -> HTTPResponse:
 @edge_case("valid", "json", seen="openai/openai-openapi@f85dbe2", applies=with_image)
 def image_empty(response: HTTPResponse) -> HTTPResponse:
     """The images are empty objects: no field of an image is required."""
-    return bend_images(response, lambda image: image.clear())
+    return mutate_images(response, lambda image: image.clear())
 
 
 def not_full(response: HTTPResponse) -> bool:
     """A 200 answer with raster pictures whose headers can be read, and without one of the documented fields."""
-    return legible(response) and not all(name in (subject_of(response).json or {}) for name in TOLD)
+    return legible(response) and not all(name in (content_of(response).json or {}) for name in TOLD)
 
 
 @edge_case("valid", "json", seen="openai/openai-openapi@f85dbe2", applies=not_full)
 def full_b64_response(response: HTTPResponse) -> HTTPResponse:
     """The answer has each documented field: background, format, quality, size and usage."""
-    outline = outline_of(subject_of(response).pictures()[0])
+    outline = outline_of(content_of(response).pictures()[0])
     assert outline, "the predicate has read it"
-    return bend_json(response, lambda answer: {**_documented(outline, len(answer["data"])), **answer})
+    return mutate_json(response, lambda answer: {**_documented(outline, len(answer["data"])), **answer})
 
 
 def _documented(outline: Outline, n: int) -> dict[str, Any]:
@@ -136,7 +136,7 @@ def empty_data_200_with_error_lost(response: HTTPResponse) -> HTTPResponse:
     """The list of images is empty and nothing was used: the generation failed, and the server lost the error."""
     lost = {"completion_tokens_details": None, "prompt_tokens_details": None}
     usage = {"completion_tokens": 0, "prompt_tokens": 0, "total_tokens": 0, **lost}
-    return bend_json(response, lambda answer: {"created": answer["created"], "data": [], "usage": usage})
+    return mutate_json(response, lambda answer: {"created": answer["created"], "data": [], "usage": usage})
 
 
 @edge_case("unusual", "json", seen="Wei-Shaw/sub2api#2047", applies=json_object)

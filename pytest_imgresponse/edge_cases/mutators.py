@@ -14,11 +14,10 @@ from typing import Any
 import pybase64
 
 from pytest_imgresponse.api.answers import pretty
-from pytest_imgresponse.api.families import OutputFormat
 from pytest_imgresponse.base64_text import strictly
 from pytest_imgresponse.edge_cases.predicates import object_of, outline_of, size_of
 from pytest_imgresponse.http import HTTPResponse
-from pytest_imgresponse.images import FORMATS, suffix_of
+from pytest_imgresponse.images import FORMATS, OutputFormat, suffix_of
 from pytest_imgresponse.images.make import make_picture
 
 
@@ -39,7 +38,7 @@ def with_body(response: HTTPResponse, body: bytes) -> HTTPResponse:
     )
 
 
-def bend_json(response: HTTPResponse, change: Callable[[dict[str, Any]], object]) -> HTTPResponse:
+def mutate_json(response: HTTPResponse, change: Callable[[dict[str, Any]], object]) -> HTTPResponse:
     """With its JSON object changed: in place, or into what `change` returns where that is not None."""
     value = response.json()
     changed = change(value)
@@ -47,7 +46,7 @@ def bend_json(response: HTTPResponse, change: Callable[[dict[str, Any]], object]
     return with_body(response, pretty(value if changed is None else changed) + end)
 
 
-def bend_events(response: HTTPResponse, change: Callable[[dict[str, Any]], None]) -> HTTPResponse:
+def mutate_events(response: HTTPResponse, change: Callable[[dict[str, Any]], None]) -> HTTPResponse:
     """With the JSON object of each event changed in place; comments and line ends stay."""
     lines = response.body.splitlines(keepends=True)
     for number, line in enumerate(lines):
@@ -58,27 +57,27 @@ def bend_events(response: HTTPResponse, change: Callable[[dict[str, Any]], None]
     return with_body(response, b"".join(lines))
 
 
-def bend_images(response: HTTPResponse, change: Callable[[dict[str, Any]], None]) -> HTTPResponse:
+def mutate_images(response: HTTPResponse, change: Callable[[dict[str, Any]], None]) -> HTTPResponse:
     """With each object that may hold a payload changed in place: the items of `data`, the image events."""
 
-    def bend_items(value: dict[str, Any]) -> None:
+    def mutate_items(value: dict[str, Any]) -> None:
         for item in value.get("data") or ():
             if isinstance(item, dict):
                 change(item)
 
     if response.is_stream:
-        return bend_events(response, change)
-    return bend_json(response, bend_items)
+        return mutate_events(response, change)
+    return mutate_json(response, mutate_items)
 
 
 def map_payloads(response: HTTPResponse, change: Callable[[str], str]) -> HTTPResponse:
     """With each payload changed, in JSON and in streams."""
 
-    def bend(image: dict[str, Any]) -> None:
+    def mutate(image: dict[str, Any]) -> None:
         if isinstance(text := image.get("b64_json"), str) and text:
             image["b64_json"] = change(text)
 
-    return bend_images(response, bend)
+    return mutate_images(response, mutate)
 
 
 def map_pictures(response: HTTPResponse, change: Callable[[bytes], bytes]) -> HTTPResponse:
@@ -96,17 +95,17 @@ def map_pictures(response: HTTPResponse, change: Callable[[bytes], bytes]) -> HT
 
 def with_fields(response: HTTPResponse, **fields: object) -> HTTPResponse:
     """With these fields of its JSON object set; new ones come last."""
-    return bend_json(response, lambda answer: answer.update(fields))
+    return mutate_json(response, lambda answer: answer.update(fields))
 
 
 def without_fields(response: HTTPResponse, *names: str) -> HTTPResponse:
     """Without these fields of its JSON object."""
-    return bend_json(response, lambda answer: {name: answer[name] for name in answer if name not in names})
+    return mutate_json(response, lambda answer: {name: answer[name] for name in answer if name not in names})
 
 
 def with_image_fields(response: HTTPResponse, **fields: object) -> HTTPResponse:
     """With these fields of each item of `data` set; new ones come last."""
-    return bend_images(response, lambda image: image.update(fields))
+    return mutate_images(response, lambda image: image.update(fields))
 
 
 def redrawn(data: bytes, *, file_format: OutputFormat | None = None, size: tuple[int, int] | None = None) -> bytes:
@@ -126,8 +125,8 @@ def tell(response: HTTPResponse, name: str, value: str) -> HTTPResponse:
             each[name] = value
 
     if response.is_stream:
-        return bend_events(response, change)
-    return bend_json(response, change)
+        return mutate_events(response, change)
+    return mutate_json(response, change)
 
 
 Draw = Callable[[int, int], bytes]

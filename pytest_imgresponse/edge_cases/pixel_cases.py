@@ -13,13 +13,13 @@ from pytest_imgresponse.api.answers import pretty
 from pytest_imgresponse.edge_cases.mutators import draw_instead, redraw_pictures, redrawn, swap_pictures, tell
 from pytest_imgresponse.edge_cases.predicates import (
     background_told,
+    content_of,
     format_told,
     oblong_picture,
     size_of,
     size_told,
     sized_picture,
     sized_picture_in_json,
-    subject_of,
     two_pictures,
 )
 from pytest_imgresponse.edge_cases.table import edge_case
@@ -36,7 +36,7 @@ def _noise() -> bytes:
 
 @edge_case("valid", "image", seen="recording: dd-trace-py, image_create_edit_b64_json", applies=sized_picture)
 def picture_of_three_megabytes(response: HTTPResponse) -> HTTPResponse:
-    """The picture is a PNG of 1024x1024 pixels that weighs 3 MB, as real ones do: its base64 has 4 million letters."""
+    """The picture is a PNG of 1024x1024 pixels that weighs 3 MB, as real ones do: 4 million characters of base64."""
     return tell(redraw_pictures(response, lambda width, height: _noise()), "size", "1024x1024")
 
 
@@ -54,13 +54,13 @@ def size_mismatch_pixels(response: HTTPResponse) -> HTTPResponse:
 
 def two_different_pictures(response: HTTPResponse) -> bool:
     """A 200 answer with two raster pictures or more that differ."""
-    return two_pictures(response) and len(set(subject_of(response).pictures())) > 1
+    return two_pictures(response) and len(set(content_of(response).pictures())) > 1
 
 
 @edge_case("unusual", "image", seen="ComfyUI#14414", applies=two_different_pictures)
 def sizes_differ_within_response(response: HTTPResponse) -> HTTPResponse:
     """The last picture is smaller than the others: they cannot be stacked."""
-    last = subject_of(response).pictures()[-1]
+    last = content_of(response).pictures()[-1]
     return swap_pictures(response, lambda data: _smaller(data) if data == last else data)
 
 
@@ -69,7 +69,7 @@ def sizes_differ_within_response(response: HTTPResponse) -> HTTPResponse:
 )
 def pictures_identical(response: HTTPResponse) -> HTTPResponse:
     """All pictures are the same to the byte: what is named after its content is written over."""
-    first = subject_of(response).pictures()[0]
+    first = content_of(response).pictures()[0]
     return swap_pictures(response, lambda data: first)
 
 

@@ -12,7 +12,7 @@ from pytest_imgresponse.edge_cases.predicates import sized_picture
 from pytest_imgresponse.edge_cases.table import edge_case
 from pytest_imgresponse.http import HTTPResponse
 from pytest_imgresponse.images import png_builder
-from pytest_imgresponse.images.png_builder import TURNED, Form, png
+from pytest_imgresponse.images.png_builder import TURNED, Form, change_chunk, png
 
 _PALETTE = (b"PLTE", bytes(png_builder.GROUND + png_builder.INK))
 _GRAY = Form(8, 0, (60,), (200,))
@@ -259,7 +259,7 @@ def png_bad_interlace(response: HTTPResponse) -> HTTPResponse:
 
 
 def _with_header(response: HTTPResponse, change: Callable[[bytes], bytes]) -> HTTPResponse:
-    return redraw_pictures(response, lambda width, height: png_builder.bend_chunk(png(width, height), b"IHDR", change))
+    return redraw_pictures(response, lambda width, height: change_chunk(png(width, height), b"IHDR", change))
 
 
 @edge_case("invalid", "image", seen="W3C PNG, section 5.6; run: Pillow 13.0.0 refuses it", applies=sized_picture)
@@ -350,7 +350,7 @@ def _twice(lines: bytes) -> bytes:
 
 
 def _with_pixels(response: HTTPResponse, change: Callable[[bytes], bytes]) -> HTTPResponse:
-    return redraw_pictures(response, lambda width, height: png_builder.bend_chunk(png(width, height), b"IDAT", change))
+    return redraw_pictures(response, lambda width, height: change_chunk(png(width, height), b"IDAT", change))
 
 
 @edge_case("tolerated", "image", seen="run: Pillow 13.0.0 loads it, OpenCV 5 refuses it", applies=sized_picture)

@@ -12,17 +12,17 @@ from typing import Any
 
 from PIL import Image
 
-from pytest_imgresponse.api.families import MOST_PIXELS, OutputFormat
+from pytest_imgresponse.api.families import MOST_PIXELS
 from pytest_imgresponse.api.sse import events_of
 from pytest_imgresponse.base64_text import strictly
 from pytest_imgresponse.http import HTTPResponse
-from pytest_imgresponse.images import FORMATS, suffix_of
+from pytest_imgresponse.images import FORMATS, OutputFormat, suffix_of
 
 _RASTER: dict[str | None, OutputFormat] = {suffix: name for suffix, name in FORMATS.items() if name != "svg"}
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class Content:
     """What is in a response, looked up once for all predicates."""
 
     json: dict[str, Any] | None
@@ -47,16 +47,16 @@ class Subject:
 
 
 @lru_cache(maxsize=4)
-def subject_of(response: HTTPResponse) -> Subject:
+def content_of(response: HTTPResponse) -> Content:
     """What is in a response. Nobody may change what it holds."""
     if response.is_stream:
         found = (object_of(event.data) for event in events_of(response.body))
-        return Subject(None, tuple(each for each in found if each is not None))
-    return Subject(object_of(response.body) if response.status == 200 else None, ())
+        return Content(None, tuple(each for each in found if each is not None))
+    return Content(object_of(response.body) if response.status == 200 else None, ())
 
 
 DEEPEST = 100
-"""Levels of nesting up to which JSON is bent: deeper, what can be read may be too deep to be written.
+"""Levels of nesting up to which JSON is mutated: deeper, what can be read may be too deep to be written.
 
 Half of what the models read (`_model.DEEPEST`): a case may wrap what is there.
 """
@@ -96,42 +96,42 @@ def any_response(response: HTTPResponse) -> bool:
 
 def json_answer(response: HTTPResponse) -> bool:
     """A 200 answer whose body is a JSON object with `data`."""
-    return "data" in (subject_of(response).json or {})
+    return "data" in (content_of(response).json or {})
 
 
 def stream(response: HTTPResponse) -> bool:
     """A stream of image events."""
-    return any("type" in event for event in subject_of(response).events)
+    return any("type" in event for event in content_of(response).events)
 
 
 def payload(response: HTTPResponse) -> bool:
     """A response with a payload, in JSON or in a stream."""
-    return bool(subject_of(response).payloads())
+    return bool(content_of(response).payloads())
 
 
 def picture(response: HTTPResponse) -> bool:
     """A response with a raster picture in plain base64."""
-    return bool(subject_of(response).pictures())
+    return bool(content_of(response).pictures())
 
 
 def two_pictures(response: HTTPResponse) -> bool:
     """A 200 answer with two raster pictures or more."""
-    return json_answer(response) and len(subject_of(response).pictures()) > 1
+    return json_answer(response) and len(content_of(response).pictures()) > 1
 
 
 def url_answer(response: HTTPResponse) -> bool:
     """A 200 answer whose images have a url."""
-    return any(isinstance(image.get("url"), str) for image in subject_of(response).images())
+    return any(isinstance(image.get("url"), str) for image in content_of(response).images())
 
 
 def with_image(response: HTTPResponse) -> bool:
     """A 200 answer with an image."""
-    return json_answer(response) and any(True for _ in subject_of(response).images())
+    return json_answer(response) and any(True for _ in content_of(response).images())
 
 
 def with_usage(response: HTTPResponse) -> bool:
     """A 200 answer with a usage in it."""
-    return isinstance((subject_of(response).json or {}).get("usage"), dict)
+    return isinstance((content_of(response).json or {}).get("usage"), dict)
 
 
 def error_answer(response: HTTPResponse) -> bool:
@@ -146,7 +146,7 @@ def success(response: HTTPResponse) -> bool:
 
 def json_object(response: HTTPResponse) -> bool:
     """A 200 answer whose body is a JSON object."""
-    return subject_of(response).json is not None
+    return content_of(response).json is not None
 
 
 def json_payload(response: HTTPResponse) -> bool:
@@ -183,13 +183,13 @@ def outline_of(data: bytes) -> Outline | None:
 
 def legible(response: HTTPResponse) -> bool:
     """A 200 answer with raster pictures whose headers can be read."""
-    outlines = map(outline_of, subject_of(response).pictures())
+    outlines = map(outline_of, content_of(response).pictures())
     return json_answer(response) and picture(response) and all(each is not None for each in outlines)
 
 
 def opaque(response: HTTPResponse) -> bool:
     """A 200 answer with raster pictures without alpha, whose headers can be read."""
-    outlines = map(outline_of, subject_of(response).pictures())
+    outlines = map(outline_of, content_of(response).pictures())
     return legible(response) and all(each is not None and not each.alpha for each in outlines)
 
 
@@ -201,7 +201,7 @@ def size_of(data: bytes) -> tuple[int, int] | None:
 
 def sized_picture(response: HTTPResponse) -> bool:
     """A response with a raster picture whose header can be read."""
-    return any(size_of(data) for data in subject_of(response).pictures())
+    return any(size_of(data) for data in content_of(response).pictures())
 
 
 def sized_picture_in_json(response: HTTPResponse) -> bool:
@@ -211,7 +211,7 @@ def sized_picture_in_json(response: HTTPResponse) -> bool:
 
 def oblong_picture(response: HTTPResponse) -> bool:
     """A response with a raster picture that is no square."""
-    return any(size is not None and size[0] != size[1] for size in map(size_of, subject_of(response).pictures()))
+    return any(size is not None and size[0] != size[1] for size in map(size_of, content_of(response).pictures()))
 
 
 def size_told(response: HTTPResponse) -> bool:
@@ -230,5 +230,5 @@ def background_told(response: HTTPResponse) -> bool:
 
 
 def _tells(response: HTTPResponse, name: str) -> bool:
-    subject = subject_of(response)
-    return any(isinstance(each.get(name), str) for each in (subject.json or {}, *subject.events))
+    content = content_of(response)
+    return any(isinstance(each.get(name), str) for each in (content.json or {}, *content.events))

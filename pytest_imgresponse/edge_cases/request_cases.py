@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from pytest_imgresponse.api.answers import event
-from pytest_imgresponse.api.families import OutputFormat
 from pytest_imgresponse.checks.comparison import asked_by
-from pytest_imgresponse.edge_cases.mutators import bend_json, map_pictures, redrawn, with_body, with_fields, with_header
-from pytest_imgresponse.edge_cases.predicates import TOLD, json_payload, legible, payload, subject_of, with_image
+from pytest_imgresponse.edge_cases.mutators import (
+    map_pictures,
+    mutate_json,
+    redrawn,
+    with_body,
+    with_fields,
+    with_header,
+)
+from pytest_imgresponse.edge_cases.predicates import TOLD, content_of, json_payload, legible, payload, with_image
 from pytest_imgresponse.edge_cases.schema_cases import urls_only
 from pytest_imgresponse.edge_cases.stream_cases import completed_of, finished
 from pytest_imgresponse.edge_cases.table import edge_case_as_asked
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
+from pytest_imgresponse.images import OutputFormat
 
 
 def _n(response: HTTPResponse) -> int:
-    return len((subject_of(response).json or {})["data"])
+    return len((content_of(response).json or {})["data"])
 
 
 def stream_asked(response: HTTPResponse, request: HTTPRequest) -> bool:
@@ -32,7 +39,7 @@ def json_instead_of_sse(response: HTTPResponse, request: HTTPRequest) -> HTTPRes
     """A stream was asked for, and one JSON document comes."""
     final = completed_of(response).fields
     told = {name: final[name] for name in TOLD if name in final}
-    data = [{"b64_json": subject_of(response).payloads()[-1]}]
+    data = [{"b64_json": content_of(response).payloads()[-1]}]
     typed = with_header(response, "content-type", "application/json")
     return with_fields(with_body(typed, b"{}"), created=final.get("created_at"), data=data, **told)
 
@@ -47,10 +54,10 @@ def no_stream_asked(response: HTTPResponse, request: HTTPRequest) -> bool:
 )
 def sse_instead_of_json(response: HTTPResponse, request: HTTPRequest) -> HTTPResponse:
     """No stream was asked for, and a stream of events comes."""
-    answer = subject_of(response).json or {}
+    answer = content_of(response).json or {}
     told = {"created_at": answer.get("created"), **{name: answer[name] for name in TOLD if name in answer}}
     events = [
-        event("image_generation.completed", {"b64_json": text, **told}) for text in subject_of(response).payloads()
+        event("image_generation.completed", {"b64_json": text, **told}) for text in content_of(response).payloads()
     ]
     return with_body(with_header(response, "content-type", "text/event-stream; charset=utf-8"), b"".join(events))
 
@@ -65,7 +72,7 @@ def n_asked(response: HTTPResponse, request: HTTPRequest) -> bool:
 )
 def more_images_than_n(response: HTTPResponse, request: HTTPRequest) -> HTTPResponse:
     """There is an image more than was asked for."""
-    return bend_json(response, lambda answer: {**answer, "data": [*answer["data"], answer["data"][-1]]})
+    return mutate_json(response, lambda answer: {**answer, "data": [*answer["data"], answer["data"][-1]]})
 
 
 def many_asked(response: HTTPResponse, request: HTTPRequest) -> bool:
@@ -76,7 +83,7 @@ def many_asked(response: HTTPResponse, request: HTTPRequest) -> bool:
 @edge_case_as_asked("unusual", "json", seen="vercel/ai#19168; Wei-Shaw/sub2api#2586", applies=many_asked)
 def fewer_images_than_n(response: HTTPResponse, request: HTTPRequest) -> HTTPResponse:
     """An image that was asked for is missing, as when moderation kept it back."""
-    return bend_json(response, lambda answer: {**answer, "data": answer["data"][:-1]})
+    return mutate_json(response, lambda answer: {**answer, "data": answer["data"][:-1]})
 
 
 def size_asked(response: HTTPResponse, request: HTTPRequest) -> bool:

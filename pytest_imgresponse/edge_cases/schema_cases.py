@@ -6,9 +6,9 @@ from typing import Any
 
 from pytest_imgresponse.api import answers, blob_store
 from pytest_imgresponse.edge_cases.mutators import (
-    bend_images,
-    bend_json,
     map_pictures,
+    mutate_images,
+    mutate_json,
     redrawn,
     with_body,
     with_fields,
@@ -16,12 +16,12 @@ from pytest_imgresponse.edge_cases.mutators import (
     without_fields,
 )
 from pytest_imgresponse.edge_cases.predicates import (
+    content_of,
     json_answer,
     json_object,
     json_payload,
     legible,
     opaque,
-    subject_of,
     url_answer,
     with_image,
     with_usage,
@@ -57,7 +57,7 @@ def output_format_gif(response: HTTPResponse) -> HTTPResponse:
 
 def one_picture(response: HTTPResponse) -> bool:
     """A 200 answer with one raster picture, whose header can be read."""
-    return legible(response) and len(subject_of(response).pictures()) == 1
+    return legible(response) and len(content_of(response).pictures()) == 1
 
 
 @edge_case("valid", "schema", seen="openai/openai-python#4247", applies=one_picture)
@@ -84,12 +84,12 @@ def unknown_extra_keys(response: HTTPResponse) -> HTTPResponse:
 def extra_id_and_model(response: HTTPResponse) -> HTTPResponse:
     """The answer has the `id`, `model` and `object` of other APIs."""
     extra = {"id": "omJKGKg-2kFHot-a046745b3835a2b4-SEA", "model": "black-forest-labs/FLUX.1-schnell"}
-    return bend_json(response, lambda answer: {**extra, "object": "list", **answer})
+    return mutate_json(response, lambda answer: {**extra, "object": "list", **answer})
 
 
 def with_created(response: HTTPResponse) -> bool:
     """A 200 answer with `created`."""
-    return "created" in (subject_of(response).json or {})
+    return "created" in (content_of(response).json or {})
 
 
 @edge_case("unusual", "schema", seen="recordings: xai, togetherai, nebius", applies=with_created)
@@ -179,39 +179,39 @@ def with_created_and_image(response: HTTPResponse) -> bool:
 @edge_case("unusual", "schema", seen="bz-cogs#49", applies=with_created_and_image)
 def images_key_not_data(response: HTTPResponse) -> HTTPResponse:
     """The list of images is called `images`: right by the documents, and without a picture."""
-    return bend_json(response, lambda answer: {"images" if name == "data" else name: answer[name] for name in answer})
+    return mutate_json(response, lambda answer: {"images" if name == "data" else name: answer[name] for name in answer})
 
 
 @edge_case("unusual", "schema", seen="recording: huggingface_hub, hyperbolic", applies=json_payload)
 def images_as_hyperbolic(response: HTTPResponse) -> HTTPResponse:
     """The payloads are in `images[].image`, beside an `inference_time`, and there is no `created`."""
-    payloads = subject_of(response).payloads()
+    payloads = content_of(response).payloads()
     images = [{"index": n, "image": text, "random_seed": 183243728} for n, text in enumerate(payloads)]
-    return bend_json(response, lambda _: {"images": images, "inference_time": 0.9012346267700195})
+    return mutate_json(response, lambda _: {"images": images, "inference_time": 0.9012346267700195})
 
 
 @edge_case("invalid", "schema", seen="browser-use/browser-use#5201", applies=json_payload)
 def data_is_dict(response: HTTPResponse) -> HTTPResponse:
     """`data` is an object, with the payloads in a list in it."""
-    return with_fields(response, data={"image_base64": subject_of(response).payloads()})
+    return with_fields(response, data={"image_base64": content_of(response).payloads()})
 
 
 @edge_case("invalid", "schema", seen="run: openai 3.54.0 gives a list of str", applies=json_payload)
 def data_of_texts(response: HTTPResponse) -> HTTPResponse:
     """`data` is a list of payloads, with no object around them."""
-    return with_fields(response, data=subject_of(response).payloads())
+    return with_fields(response, data=content_of(response).payloads())
 
 
 @edge_case("invalid", "schema", seen="run: openai 3.54.0 gives [None]", applies=json_answer)
 def data_null_item(response: HTTPResponse) -> HTTPResponse:
     """An image is null."""
-    return bend_json(response, lambda answer: {**answer, "data": [*(answer["data"] or ()), None]})
+    return mutate_json(response, lambda answer: {**answer, "data": [*(answer["data"] or ()), None]})
 
 
 @edge_case("invalid", "schema", seen="RFC 8259, section 2; run: openai 3.54.0 gives a list", applies=json_object)
 def answer_in_list(response: HTTPResponse) -> HTTPResponse:
     """The whole answer is in a list."""
-    return bend_json(response, lambda answer: [answer])
+    return mutate_json(response, lambda answer: [answer])
 
 
 @edge_case("invalid", "schema", seen="RFC 8259, section 2; run: openai 3.54.0 gives None", applies=json_object)
@@ -232,11 +232,11 @@ def signed_url(number: int = 0) -> str:
 def urls_only(response: HTTPResponse, **more: str) -> HTTPResponse:
     """With `created` and urls alone, as dall-e-2 and dall-e-3 answered; `more` are other fields of each image."""
 
-    def bend(answer: dict[str, Any]) -> dict[str, Any]:
+    def mutate(answer: dict[str, Any]) -> dict[str, Any]:
         urls = [signed_url(number) for number, _ in enumerate(answer["data"])]
         return {"created": _MOMENT, "data": [{**more, "url": url} for url in urls]}
 
-    return bend_json(response, bend)
+    return mutate_json(response, mutate)
 
 
 @edge_case("valid", "schema", seen="recording: ruby-openai, images_generations", applies=with_image)
@@ -332,7 +332,7 @@ def media_type_in_images(response: HTTPResponse) -> HTTPResponse:
 def extra_index_and_embedding(response: HTTPResponse) -> HTTPResponse:
     """The images have an `index`, an `embedding`, `timings` and a `cost`."""
     extra = {"index": 0, "embedding": None, "timings": {"inference": 0.11}, "cost": 0.034}
-    return bend_images(response, lambda image: image.update(extra))
+    return mutate_images(response, lambda image: image.update(extra))
 
 
 @edge_case("unusual", "schema", seen="xtekky/gpt4free#2444", applies=with_image)
@@ -351,24 +351,24 @@ def url_http_local(response: HTTPResponse) -> HTTPResponse:
 def url_data(response: HTTPResponse) -> HTTPResponse:
     """The picture is in `url`, as a data URL."""
 
-    def bend(image: dict[str, Any]) -> None:
+    def mutate(image: dict[str, Any]) -> None:
         image["url"] = f"data:image/png;base64,{image.pop('b64_json', '')}"
 
-    return bend_images(response, bend)
+    return mutate_images(response, mutate)
 
 
 def _with_url(response: HTTPResponse, url: str) -> HTTPResponse:
-    def bend(image: dict[str, Any]) -> None:
+    def mutate(image: dict[str, Any]) -> None:
         image.pop("b64_json", None)
         image["url"] = url
 
-    return bend_images(response, bend)
+    return mutate_images(response, mutate)
 
 
 @edge_case("invalid", "schema", seen="run: openai 3.54.0 gives a list", applies=with_image)
 def b64_json_list(response: HTTPResponse) -> HTTPResponse:
     """`b64_json` is a list of texts."""
-    return bend_images(response, lambda image: image.update(b64_json=[image.get("b64_json") or ""]))
+    return mutate_images(response, lambda image: image.update(b64_json=[image.get("b64_json") or ""]))
 
 
 @edge_case("invalid", "schema", seen="run: openai 3.54.0 gives a dict", applies=with_image)
@@ -404,13 +404,13 @@ def usage_absent(response: HTTPResponse) -> HTTPResponse:
 
 def output_details(response: HTTPResponse) -> bool:
     """A 200 answer with `output_tokens_details` in its usage."""
-    return with_usage(response) and "output_tokens_details" in (subject_of(response).json or {})["usage"]
+    return with_usage(response) and "output_tokens_details" in (content_of(response).json or {})["usage"]
 
 
 @edge_case("valid", "schema", seen="openai 3.54.0, images_response.py; BerriAI/litellm#31142", applies=output_details)
 def output_tokens_details_absent(response: HTTPResponse) -> HTTPResponse:
     """The usage has no `output_tokens_details`, as before May 2026."""
-    return bend_json(response, lambda answer: {**answer, "usage": _less(answer["usage"], "output_tokens_details")})
+    return mutate_json(response, lambda answer: {**answer, "usage": _less(answer["usage"], "output_tokens_details")})
 
 
 def _less(fields: dict[str, Any], name: str) -> dict[str, Any]:

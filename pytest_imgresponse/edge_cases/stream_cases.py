@@ -14,9 +14,9 @@ import pybase64
 from PIL import Image
 
 from pytest_imgresponse.api.answers import event
-from pytest_imgresponse.edge_cases.json_cases import LETTERS
-from pytest_imgresponse.edge_cases.mutators import bend_events, redrawn, with_body
-from pytest_imgresponse.edge_cases.predicates import decoded, object_of, outline_of, stream, subject_of
+from pytest_imgresponse.edge_cases.json_cases import CHARACTERS
+from pytest_imgresponse.edge_cases.mutators import mutate_events, redrawn, with_body
+from pytest_imgresponse.edge_cases.predicates import content_of, decoded, object_of, outline_of, stream
 from pytest_imgresponse.edge_cases.schema_cases import signed_url
 from pytest_imgresponse.edge_cases.table import edge_case
 from pytest_imgresponse.http import HTTPResponse
@@ -52,12 +52,12 @@ def is_completed(fields: dict[str, Any]) -> bool:
 
 def finished(response: HTTPResponse) -> bool:
     """A stream with a completed event."""
-    return stream(response) and any(map(is_completed, subject_of(response).events))
+    return stream(response) and any(map(is_completed, content_of(response).events))
 
 
 def with_partials(response: HTTPResponse) -> bool:
     """A stream with a partial picture and a completed event."""
-    return finished(response) and any(map(is_partial, subject_of(response).events))
+    return finished(response) and any(map(is_partial, content_of(response).events))
 
 
 def pieces_of(body: bytes) -> Iterator[Piece]:
@@ -104,19 +104,19 @@ _ERROR = {"message": "An error occurred while processing your request.", "type":
 
 def fewer_partials(response: HTTPResponse) -> bool:
     """A stream with a completed event and less than three partial pictures."""
-    return finished(response) and sum(map(is_partial, subject_of(response).events)) < 3
+    return finished(response) and sum(map(is_partial, content_of(response).events)) < 3
 
 
 @edge_case("valid", "stream", seen="openai 3.54.0, image_generate_params.py", applies=fewer_partials)
 def three_partials(response: HTTPResponse) -> HTTPResponse:
     """Three partial pictures, the most that there are, come before the final one."""
 
-    def bend(piece: Piece) -> bytes:
+    def mutate(piece: Piece) -> bytes:
         if piece.completed:
             return b"".join(_partial(piece.fields, number) for number in range(3)) + piece.text
         return b"" if piece.partial else piece.text
 
-    return map_pieces(response, bend)
+    return map_pieces(response, mutate)
 
 
 def _partial(completed: dict[str, Any], number: int) -> bytes:
@@ -132,7 +132,7 @@ def completed_only(response: HTTPResponse) -> HTTPResponse:
 
 def later_partials(response: HTTPResponse) -> bool:
     """A stream with a second partial picture and a completed event."""
-    return finished(response) and any(map(_is_later, subject_of(response).events))
+    return finished(response) and any(map(_is_later, content_of(response).events))
 
 
 def _is_later(fields: dict[str, Any]) -> bool:
@@ -147,7 +147,7 @@ def early_final(response: HTTPResponse) -> HTTPResponse:
 
 def legible_partials(response: HTTPResponse) -> bool:
     """A stream with a partial picture and the final one, of 16 pixels a side or more, whose headers can be read."""
-    large = [fields for fields in subject_of(response).events if _is_large(decoded(fields.get("b64_json")))]
+    large = [fields for fields in content_of(response).events if _is_large(decoded(fields.get("b64_json")))]
     return any(map(is_partial, large)) and any(map(is_completed, large))
 
 
@@ -160,12 +160,12 @@ def _is_large(data: bytes) -> bool:
 def partials_larger_than_final(response: HTTPResponse) -> HTTPResponse:
     """The partial pictures are larger files than the final one: neither the first nor the largest is right."""
 
-    def bend(fields: dict[str, Any]) -> None:
+    def mutate(fields: dict[str, Any]) -> None:
         if _is_large(data := decoded(fields.get("b64_json"))):
             plain = redrawn(data)
             fields["b64_json"] = pybase64.b64encode(_noisy(plain) if is_partial(fields) else plain).decode()
 
-    return bend_events(response, bend)
+    return mutate_events(response, mutate)
 
 
 @lru_cache(maxsize=16)
@@ -180,7 +180,7 @@ def _noisy(data: bytes) -> bytes:
 
 def generation(response: HTTPResponse) -> bool:
     """A stream of `image_generation` events."""
-    return any(str(fields.get("type")).startswith("image_generation.") for fields in subject_of(response).events)
+    return any(str(fields.get("type")).startswith("image_generation.") for fields in content_of(response).events)
 
 
 @edge_case("valid", "stream", seen="openai 3.54.0, image_edit_completed_event.py", applies=generation)
@@ -192,7 +192,7 @@ def events_of_an_edit(response: HTTPResponse) -> HTTPResponse:
 @edge_case("valid", "stream", seen="openai 3.54.0, image_gen_completed_event.py", applies=stream)
 def auto_in_events(response: HTTPResponse) -> HTTPResponse:
     """Size, quality and background are `auto` in the events, as they were asked for."""
-    return bend_events(response, lambda fields: fields.update(size="auto", quality="auto", background="auto"))
+    return mutate_events(response, lambda fields: fields.update(size="auto", quality="auto", background="auto"))
 
 
 @edge_case("valid", "stream", seen="openai 3.54.0, _streaming.py", applies=finished)
@@ -238,15 +238,15 @@ def stream_bom(response: HTTPResponse) -> HTTPResponse:
 
 @edge_case("unusual", "stream", seen="RFC 3629; run: openai 3.54.0 reads it", applies=finished)
 def split_utf8(response: HTTPResponse) -> HTTPResponse:
-    """An event has letters of two to four bytes, which a read may split."""
+    """An event has characters of two to four bytes, which a read may split."""
 
-    def bend(piece: Piece) -> bytes:
+    def mutate(piece: Piece) -> bytes:
         if not piece.completed:
             return piece.text
-        text = json.dumps({**piece.fields, "revised_prompt": LETTERS}, ensure_ascii=False, separators=(",", ":"))
+        text = json.dumps({**piece.fields, "revised_prompt": CHARACTERS}, ensure_ascii=False, separators=(",", ":"))
         return f"event: {piece.fields['type']}\ndata: {text}\n\n".encode(errors="backslashreplace")
 
-    return map_pieces(response, bend)
+    return map_pieces(response, mutate)
 
 
 @edge_case("unusual", "stream", seen="lobehub#18640; sgl-project/sglang#27784", applies=stream)
@@ -319,11 +319,11 @@ def data_in_two_lines(response: HTTPResponse) -> HTTPResponse:
 def completed_with_url(response: HTTPResponse) -> HTTPResponse:
     """The completed event has a url in the place of the payload."""
 
-    def bend(piece: Piece) -> bytes:
+    def mutate(piece: Piece) -> bytes:
         fields = {name: value for name, value in piece.fields.items() if name not in ("type", "b64_json")}
         return event(piece.fields["type"], {"url": signed_url(), **fields}) if piece.completed else piece.text
 
-    return map_pieces(response, bend)
+    return map_pieces(response, mutate)
 
 
 @edge_case("unusual", "stream", seen="run: openai 3.54.0 reads it", applies=named)
@@ -354,29 +354,29 @@ def partial_after_completed(response: HTTPResponse) -> HTTPResponse:
 @edge_case("unusual", "schema", seen="openai 3.54.0, image_gen_completed_event.py", applies=finished)
 def completed_without_usage(response: HTTPResponse) -> HTTPResponse:
     """The completed event has no `usage`."""
-    return bend_events(response, lambda fields: fields.pop("usage", None))
+    return mutate_events(response, lambda fields: fields.pop("usage", None))
 
 
 @edge_case("tolerated", "schema", seen="openai 3.54.0, image_gen_completed_event.py", applies=finished)
 def bare_events(response: HTTPResponse) -> HTTPResponse:
     """The events have their type and the payload, and no other field."""
 
-    def bend(piece: Piece) -> bytes:
+    def mutate(piece: Piece) -> bytes:
         kept = {name: value for name, value in piece.fields.items() if name == "b64_json"}
         return event(piece.fields["type"], kept) if piece.partial or piece.completed else piece.text
 
-    return map_pieces(response, bend)
+    return map_pieces(response, mutate)
 
 
 @edge_case("invalid", "schema", seen="openai 3.54.0, image_gen_completed_event.py", applies=finished)
 def completed_without_picture(response: HTTPResponse) -> HTTPResponse:
     """The completed event has neither a payload nor a url."""
 
-    def bend(fields: dict[str, Any]) -> None:
+    def mutate(fields: dict[str, Any]) -> None:
         if is_completed(fields):
             fields.pop("b64_json", None)
 
-    return bend_events(response, bend)
+    return mutate_events(response, mutate)
 
 
 @edge_case("tolerated", "stream", seen="WHATWG HTML, section 9.2.6; run: openai 3.54.0 drops it", applies=finished)

@@ -14,7 +14,7 @@ from pytest_imgresponse.errors import ConfigError
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 
 
-class Bend(Protocol):
+class Mutator(Protocol):
     """A case that needs the response alone."""
 
     __name__: str
@@ -24,7 +24,7 @@ class Bend(Protocol):
         ...
 
 
-class BendAsAsked(Protocol):
+class MutatorAsAsked(Protocol):
     """A case that departs from what a request asked for."""
 
     __name__: str
@@ -56,7 +56,7 @@ class EdgeCase:
     applies_to: str
     needs_request: bool
     _applies: Callable[[HTTPResponse, HTTPRequest | None], bool] = field(repr=False)
-    _bend: Callable[[HTTPResponse, HTTPRequest | None], HTTPResponse] = field(repr=False)
+    _mutate: Callable[[HTTPResponse, HTTPRequest | None], HTTPResponse] = field(repr=False)
 
     def applies(self, response: HTTPResponse, request: HTTPRequest | None = None) -> bool:
         """Whether it makes sense for this response; False where it needs a request and there is none."""
@@ -66,7 +66,7 @@ class EdgeCase:
         """The changed response; the one given is left as it is. Raises `ValueError` where it does not apply."""
         if not self.applies(response, request):
             raise ValueError(f"{self.name} applies to {self.applies_to}, and not to this response")
-        return self._bend(response, request)
+        return self._mutate(response, request)
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
         """By its name where it is in the table: pickle knows no functions that were made within others."""
@@ -89,15 +89,15 @@ def hint(name: object, known: Collection[str] = EDGE_CASES) -> str:
     return f"; did you mean {' or '.join(near)}?" if near else "; `imgresponse cases` lists their names"
 
 
-def edge_case(verdict: Verdict, level: Level, *, seen: str, applies: Applies) -> Callable[[Bend], Bend]:
+def edge_case(verdict: Verdict, level: Level, *, seen: str, applies: Applies) -> Callable[[Mutator], Mutator]:
     """Enter a function into the table: its name is the case's, its docstring the reason.
 
     `applies` is a predicate whose docstring says to what it applies. Raises `ValueError` for a second case of
     one name, and for one without a reason or a source, and `ConfigError` where Python leaves docstrings out (`-OO`).
     """
 
-    def enter(bend: Bend) -> Bend:
-        name, reason, where = _named(bend, applies, seen)
+    def enter(mutate: Mutator) -> Mutator:
+        name, reason, where = _named(mutate, applies, seen)
         EDGE_CASES[name] = EdgeCase(
             name,
             verdict,
@@ -107,41 +107,41 @@ def edge_case(verdict: Verdict, level: Level, *, seen: str, applies: Applies) ->
             where,
             False,
             lambda response, _: applies(response),
-            lambda response, _: bend(response),
+            lambda response, _: mutate(response),
         )
-        return bend
+        return mutate
 
     return enter
 
 
 def edge_case_as_asked(
     verdict: Verdict, level: Level, *, seen: str, applies: AppliesAsAsked
-) -> Callable[[BendAsAsked], BendAsAsked]:
+) -> Callable[[MutatorAsAsked], MutatorAsAsked]:
     """As `edge_case`, for a function and a predicate that take the request too."""
 
     def asked(response: HTTPResponse, request: HTTPRequest | None) -> bool:
         return request is not None and applies(response, request)
 
-    def enter(bend: BendAsAsked) -> BendAsAsked:
-        def bent(response: HTTPResponse, request: HTTPRequest | None) -> HTTPResponse:
+    def enter(mutate: MutatorAsAsked) -> MutatorAsAsked:
+        def mutated(response: HTTPResponse, request: HTTPRequest | None) -> HTTPResponse:
             assert request is not None, "it applies"
-            return bend(response, request)
+            return mutate(response, request)
 
-        name, reason, where = _named(bend, applies, seen)
-        EDGE_CASES[name] = EdgeCase(name, verdict, level, reason, seen, where, True, asked, bent)
-        return bend
+        name, reason, where = _named(mutate, applies, seen)
+        EDGE_CASES[name] = EdgeCase(name, verdict, level, reason, seen, where, True, asked, mutated)
+        return mutate
 
     return enter
 
 
-def _named(bend: Bend | BendAsAsked, applies: Applies | AppliesAsAsked, seen: str) -> tuple[str, str, str]:
+def _named(mutate: Mutator | MutatorAsAsked, applies: Applies | AppliesAsAsked, seen: str) -> tuple[str, str, str]:
     """The name of a case, its reason, and to what it applies. Raises `ValueError` and `ConfigError`."""
     if sys.flags.optimize > 1:
         raise ConfigError(
             "edge cases are described by their docstrings, which python -OO (PYTHONOPTIMIZE=2) leaves out; run Python "
             "with -O, or without"
         )
-    name, reason, where = bend.__name__, _sentence(bend), _sentence(applies)
+    name, reason, where = mutate.__name__, _sentence(mutate), _sentence(applies)
     if (there := EDGE_CASES.get(name)) is not None:
         raise ValueError(f"two edge cases are called {name}: {there.reason!r} and {reason!r}")
     for what, text in (("docstring", reason), ("source (seen=…)", seen), ("docstring of its predicate", where)):

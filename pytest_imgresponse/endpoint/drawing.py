@@ -330,7 +330,7 @@ def _wrap(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, room: f
 
 
 def _fitting(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, room: float) -> int:
-    """How many letters fit on a line; at least one."""
+    """How many characters fit on a line; at least one."""
     low, high = 1, len(text)
     while low < high:
         middle = (low + high + 1) // 2

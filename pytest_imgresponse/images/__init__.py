@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
-from pytest_imgresponse.api.families import OutputFormat
 from pytest_imgresponse.errors import ResponseError
 
 if TYPE_CHECKING:
     from PIL import Image
+
+OutputFormat = Literal["png", "webp", "jpeg", "gif", "svg"]
+OUTPUT_FORMATS: tuple[OutputFormat, ...] = get_args(OutputFormat)
+"""What the pictures of answers are (openai 3.54.0, `images_response.py`)."""
 
 PIXEL_LIMIT = 34_000_000
 """Pixels that are decoded of one file at the most: some four of the API's largest pictures, which have 8,294,400."""

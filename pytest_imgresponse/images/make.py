@@ -8,7 +8,7 @@ from io import BytesIO
 
 from PIL import Image, ImageDraw
 
-from pytest_imgresponse.api.families import OutputFormat
+from pytest_imgresponse.images import OutputFormat
 
 Colour = tuple[int, int, int]
 """Levels from 0 to 255: red, green, blue."""

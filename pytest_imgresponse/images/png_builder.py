@@ -65,7 +65,7 @@ def split(png: bytes) -> list[Chunk]:
     return chunks
 
 
-def bend_chunk(png: bytes, kind: bytes, change: Callable[[bytes], bytes]) -> bytes:
+def change_chunk(png: bytes, kind: bytes, change: Callable[[bytes], bytes]) -> bytes:
     """With the data of each chunk of a kind changed, under its right CRC."""
     return joined((name, change(data) if name == kind else data) for name, data in split(png))
 

@@ -17,12 +17,12 @@ from pytest_imgresponse.api.families import (
     FEWEST_PIXELS,
     LONGEST_EDGE,
     MOST_PIXELS,
-    OUTPUT_FORMATS,
     QUALITIES,
     RESPONSE_FORMATS,
     STILL_FORMATS,
     Family,
 )
+from pytest_imgresponse.images import OUTPUT_FORMATS
 
 SHORTEST_EDGE = 8
 """Of any picture here, in pixels: a smaller one has no room for what tells it from another."""

@@ -1,4 +1,4 @@
-"""Responses that edge cases have bent: `edge_cases` and `http_responses`."""
+"""Responses that edge cases have mutated: `edge_cases` and `http_responses`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pytest_imgresponse.edge_cases import EDGE_CASES, EdgeCase
 from pytest_imgresponse.edge_cases.table import hint
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse, shortened
 from pytest_imgresponse.strategies.asking import Wanted
-from pytest_imgresponse.strategies.originals import bend, form_of, turned_by
+from pytest_imgresponse.strategies.originals import Variation, form_of, mutate
 from pytest_imgresponse.strategies.responses import draw_choice, entropies
 from pytest_imgresponse.strategies.telling import Choice, http_answer
 
@@ -23,26 +23,26 @@ Cases = Collection[str | EdgeCase]
 
 _PLAIN: tuple[Verdict, ...] = ("valid",)
 _numbers = st.sampled_from(range(12))
-_turns = st.sampled_from(range(2**32))
-_ways = st.sampled_from(["plainest", *["plain"] * 4, *["bent"] * 6])
+_variations = st.sampled_from(range(2**32))
+_ways = st.sampled_from(["plainest", *["plain"] * 4, *["mutated"] * 6])
 
 
-class Bent(NamedTuple):
+class Mutation(NamedTuple):
     """What an edge case makes of a response.
 
-    `request` is the one that `response` answers: some cases depart from what was asked for. `bent` is `response`
-    changed by `case`.
+    `original` is a response, and `request` the one that it answers: some cases depart from what was asked for.
+    `response` is the original as `case` changed it.
     """
 
     case: EdgeCase
     request: HTTPRequest
+    original: HTTPResponse
     response: HTTPResponse
-    bent: HTTPResponse
 
     def __repr__(self) -> str:
         """Short: a body holds pictures."""
-        case, kind = self.case, self.response.content_type
-        return f"<{case.name} ({case.verdict}, {case.level}) of {kind}: {shortened(self.bent.body, 300)}>"
+        case, kind = self.case, self.original.content_type
+        return f"<{case.name} ({case.verdict}, {case.level}) of {kind}: {shortened(self.response.body, 300)}>"
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         """As Hypothesis prints it; else it would print all fields."""
@@ -56,8 +56,8 @@ def edge_cases(
     verdicts: Collection[Verdict] | None = None,
     levels: Collection[Level] | None = None,
     cases: Cases | None = None,
-) -> Bent:
-    """Generates responses that an edge case has bent: `case`, `request`, `response`, and the `bent` one.
+) -> Mutation:
+    """Generates mutations: a `case`, a `request`, the `original` response to it, and the `response` that the case made.
 
     Mostly each case comes once, so that few draws go through the whole table, and always on the same response: where it
     applies to one, an answer of gpt-image-1 (a PNG, a WebP, a JPEG or a transparent PNG). Else it comes on any to which
@@ -68,7 +68,7 @@ def edge_cases(
     Shrinks to the first case of the table, on the response where it comes once.
     """
     return draw(
-        _bent(_matching(_names("verdicts", verdicts, VERDICTS), _names("levels", levels, LEVELS), _rows(cases)))
+        _mutated(_matching(_names("verdicts", verdicts, VERDICTS), _names("levels", levels, LEVELS), _rows(cases)))
     )
 
 
@@ -82,7 +82,7 @@ def http_responses(
 ) -> HTTPResponse:
     """Generates what `images_responses` does, as HTTP: status 200, headers and bytes as the real API sends them.
 
-    When asked, also responses that one edge case has bent, which is about half of them:
+    When asked, also responses that one edge case has mutated, which is about half of them:
 
     - `verdicts=["valid"]`, as it is left, has plain responses alone;
     - with other `verdicts` the edge cases of these come; `valid` among them stands for its cases and plain responses.
@@ -99,12 +99,12 @@ def http_responses(
     wanted = _names("verdicts", verdicts, VERDICTS) or VERDICTS
     bitten, rows = _names("levels", levels, LEVELS), _rows(cases)
     if rows is not None:
-        return draw(_bent(_matching(None, bitten, rows))).bent
+        return draw(_mutated(_matching(None, bitten, rows))).response
     if bitten is not None or "valid" not in wanted:
-        return draw(_bent(_matching(wanted, bitten, None, for_json=True))).bent
+        return draw(_mutated(_matching(wanted, bitten, None, for_json=True))).response
     way = draw(_ways) if {*wanted} > {*_PLAIN} else "plain"
-    if way == "bent":
-        return draw(_bent(_matching(wanted, None, None, for_json=True))).bent
+    if way == "mutated":
+        return draw(_mutated(_matching(wanted, None, None, for_json=True))).response
     if way == "plainest":  # it takes the fewest draws, so that whatever else fails shrinks to it
         return http_answer(Choice())
     return http_answer(draw_choice(draw, Wanted()), draw(entropies))
@@ -178,7 +178,7 @@ def _matching(
 
 @lru_cache(maxsize=256)
 @st.composite
-def _bent(draw: st.DrawFn, found: tuple[EdgeCase, ...]) -> Bent:
+def _mutated(draw: st.DrawFn, found: tuple[EdgeCase, ...]) -> Mutation:
     """What these cases make of responses.
 
     Hypothesis draws nothing twice: a case with nothing more to draw comes once, and then the others have their turn.
@@ -186,9 +186,9 @@ def _bent(draw: st.DrawFn, found: tuple[EdgeCase, ...]) -> Bent:
     """
     case = draw(st.sampled_from([*found, None]))
     if case is not None:
-        exchange, bent = bend(case)
+        exchange, mutated = mutate(case)
     else:
         case = draw(st.sampled_from(found))
-        exchange, bent = bend(case, draw(_numbers), turned_by(draw(_turns)))
-    note(f"bent by {case.name}: {case.reason}")
-    return Bent(case, *exchange, bent)
+        exchange, mutated = mutate(case, draw(_numbers), Variation.from_number(draw(_variations)))
+    note(f"mutated by {case.name}: {case.reason}")
+    return Mutation(case, *exchange, mutated)

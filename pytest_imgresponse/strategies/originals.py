@@ -1,4 +1,4 @@
-"""Responses for edge cases to bend, each with the request that it answers."""
+"""Responses for edge cases to mutate, each with the request that it answers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Exchange(NamedTuple):
     response: HTTPResponse
 
 
-class Knobs(NamedTuple):
+class Variation(NamedTuple):
     """In what responses of one base differ."""
 
     created: int = FIRST_DAY
@@ -42,47 +42,45 @@ class Knobs(NamedTuple):
     more: int = 0
     """Images or partial images beyond the fewest, up to two."""
 
-
-def turned_by(number: int) -> Knobs:
-    """Knobs turned by a number, 0 for not at all.
-
-    One number and not five: Hypothesis makes more of the same where it finds several alike to mutate, and the cases
-    that were not drawn yet would wait.
-    """
-    rest, seed, more = number // (3 * SEEDS), number // 3 % SEEDS, number % 3
-    return Knobs(FIRST_DAY + rest % (2**31 - FIRST_DAY), seed, rest, 1 + rest % 8000, more)
+    @classmethod
+    def from_number(cls, number: int) -> Variation:
+        """The variation of a number; that of 0 is none at all."""
+        # One number is drawn and not five: where Hypothesis finds several draws of one kind, it makes more of the same
+        # by copying one over the other, and the cases that were not drawn yet would wait.
+        rest, seed, more = number // (3 * SEEDS), number // 3 % SEEDS, number % 3
+        return cls(FIRST_DAY + rest % (2**31 - FIRST_DAY), seed, rest, 1 + rest % 8000, more)
 
 
-_UNTURNED = Knobs()
-Base = Callable[[Knobs], Exchange]
+_PLAIN = Variation()
+Base = Callable[[Variation], Exchange]
 
 
-def _answer(choice: Choice, turned: Knobs) -> Exchange:
+def _answer(choice: Choice, variation: Variation) -> Exchange:
     """A JSON answer of one kind."""
     family = FAMILIES[choice.model]
-    n = choice.n if choice.output_format == "svg" else min(choice.n + turned.more, family.most)
+    n = choice.n if choice.output_format == "svg" else min(choice.n + variation.more, family.most)
     drawn = 1 if family.legacy else n * tokens_by_table(choice.model, choice.quality, choice.size)
     chosen = choice._replace(
         n=n,
-        created=turned.created,
-        seed=turned.seed,
-        tokens=choice.tokens._replace(text=turned.text_tokens, drawn=drawn),
+        created=variation.created,
+        seed=variation.seed,
+        tokens=choice.tokens._replace(text=variation.text_tokens, drawn=drawn),
     )
-    return Exchange(request_for(chosen), http_answer(chosen, turned.entropy))
+    return Exchange(request_for(chosen), http_answer(chosen, variation.entropy))
 
 
-def _stream(chosen: StreamChoice, turned: Knobs) -> Exchange:
+def _stream(chosen: StreamChoice, variation: Variation) -> Exchange:
     """A stream of one kind."""
     drawn = tokens_by_table(chosen.choice.model, chosen.choice.quality, chosen.choice.size)
-    tokens = Tokens(text=turned.text_tokens, drawn=drawn)
-    choice = chosen.choice._replace(created=turned.created, seed=turned.seed, tokens=tokens)
-    told = chosen._replace(choice=choice, partials=min(chosen.partials + turned.more, 3))
-    return Exchange(request_for_stream(told), http_stream(told, turned.entropy))
+    tokens = Tokens(text=variation.text_tokens, drawn=drawn)
+    choice = chosen.choice._replace(created=variation.created, seed=variation.seed, tokens=tokens)
+    told = chosen._replace(choice=choice, partials=min(chosen.partials + variation.more, 3))
+    return Exchange(request_for_stream(told), http_stream(told, variation.entropy))
 
 
-def _error(name: str, turned: Knobs) -> Exchange:
+def _error(name: str, variation: Variation) -> Exchange:
     """An error of one kind."""
-    return Exchange(request_for(_GPT), http_error(name, now=turned.created, entropy=turned.entropy))
+    return Exchange(request_for(_GPT), http_error(name, now=variation.created, entropy=variation.entropy))
 
 
 _GPT = Choice(model="gpt-image-1", echo=True)
@@ -118,7 +116,7 @@ _BASES: dict[Form, tuple[Base, ...]] = {
 
 @cache
 def _plain(base: Base) -> Exchange:
-    return base(_UNTURNED)
+    return base(_PLAIN)
 
 
 def _fits(case: EdgeCase, base: Base) -> bool:
@@ -128,7 +126,7 @@ def _fits(case: EdgeCase, base: Base) -> bool:
 
 @lru_cache(maxsize=1024)
 def form_of(case: EdgeCase) -> Form | None:
-    """What form of response a case bends: answers if it can, else streams, else errors; None for none drawn here."""
+    """What form of response a case mutates: answers if it can, else streams, else errors; None for none drawn here."""
     return next((form for form, bases in _BASES.items() if any(_fits(case, base) for base in bases)), None)
 
 
@@ -148,7 +146,7 @@ def _bases_of(case: EdgeCase) -> tuple[Base, ...]:
     return _BASES[form]
 
 
-def bend(case: EdgeCase, number: int | None = None, turned: Knobs = _UNTURNED) -> tuple[Exchange, HTTPResponse]:
+def mutate(case: EdgeCase, number: int | None = None, variation: Variation = _PLAIN) -> tuple[Exchange, HTTPResponse]:
     """An exchange to which a case applies, and the response that it makes of it.
 
     The exchange is the one where the case comes first, or the first from base `number` on. Raises `InvalidArgument` for
@@ -160,7 +158,7 @@ def bend(case: EdgeCase, number: int | None = None, turned: Knobs = _UNTURNED) -
         bases = _bases_of(case)
         start = number % len(bases)
         base = next(base for base in (*bases[start:], *bases[:start]) if _fits(case, base))
-    exchange = base(turned)
+    exchange = base(variation)
     if not case.applies(exchange.response, exchange.request):
         exchange = _plain(base)
     return exchange, case(exchange.response, exchange.request)

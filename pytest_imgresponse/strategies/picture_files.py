@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
 from PIL import GifImagePlugin, JpegImagePlugin, WebPImagePlugin
 
-from pytest_imgresponse.api.families import OUTPUT_FORMATS, OutputFormat
+from pytest_imgresponse.images import OUTPUT_FORMATS, OutputFormat
 from pytest_imgresponse.images.make import colours_of, make_picture
 from pytest_imgresponse.images.png_builder import flat_png
 from pytest_imgresponse.images.webp_builder import flat_webp

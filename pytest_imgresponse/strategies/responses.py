@@ -6,7 +6,8 @@ from functools import lru_cache
 
 from hypothesis import strategies as st
 
-from pytest_imgresponse.api.families import FAMILIES, OutputFormat
+from pytest_imgresponse.api.families import FAMILIES
+from pytest_imgresponse.images import OutputFormat
 from pytest_imgresponse.models import ImagesResponse, Usage
 from pytest_imgresponse.strategies.asking import LARGE_SIZES, Wanted, backgrounds, counts, kinds, sizes
 from pytest_imgresponse.strategies.picture_files import seeds
@@ -20,7 +21,7 @@ times: st.SearchStrategy[int] = st.sampled_from(range(FIRST_DAY, 2**31))
 entropies: st.SearchStrategy[int] = st.sampled_from(range(2**16))
 """What the random parts of headers are drawn from."""
 
-_texts = st.sampled_from(range(1, 8001))  # the longest prompt has 32,000 letters
+_texts = st.sampled_from(range(1, 8001))  # the longest prompt has 32,000 characters
 _uploads = st.sampled_from(range(16 * 1024 + 1))
 _drawn = st.sampled_from(range(1, 100_001))
 _written = st.sampled_from(range(1001))
@@ -28,11 +29,11 @@ _reasoning = st.sampled_from(range(2001))
 _told_apart = st.booleans()
 _identifiers = st.sampled_from((None, "user-5f3c9a1b7d2e"))
 # Of many scripts, and what has to be escaped. Letters at large would have Hypothesis read the table of all first.
-LETTERS = (
+CHARACTERS = (
     "abcdefghijklmnopqrstuvwxyz .,:;!?'\"\\/<>&%{}#-_0123456789ABCXYZ"
     "äßéñøčłжЯλ中文字あア한ש\N{ARABIC LETTER ALEF}\N{FOX FACE}\N{EM DASH}"
 )
-_prompts = st.text(LETTERS, min_size=1, max_size=80)
+_prompts = st.text(CHARACTERS, min_size=1, max_size=80)
 
 
 @st.composite

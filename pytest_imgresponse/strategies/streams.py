@@ -9,8 +9,8 @@ from typing import Any, Literal, NamedTuple, get_args
 from hypothesis import strategies as st
 
 from pytest_imgresponse.api import answers
-from pytest_imgresponse.api.families import OutputFormat
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
+from pytest_imgresponse.images import OutputFormat
 from pytest_imgresponse.strategies.asking import Wanted, require_integer, require_one_of
 from pytest_imgresponse.strategies.picture_files import payload_of
 from pytest_imgresponse.strategies.responses import draw_choice, entropies

@@ -1,4 +1,4 @@
-"""What is near to a response: `variants`."""
+"""A response and what differs from it a little: `variants`."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from pytest_imgresponse._model import DEEPEST
 from pytest_imgresponse.api.answers import pretty
 from pytest_imgresponse.checks.finding import LEVELS, key_path
 from pytest_imgresponse.edge_cases import EDGE_CASES, EdgeCase
-from pytest_imgresponse.edge_cases.mutators import bend_events, with_body
+from pytest_imgresponse.edge_cases.mutators import mutate_events, with_body
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
-from pytest_imgresponse.strategies.responses import LETTERS
+from pytest_imgresponse.strategies.responses import CHARACTERS
 
 Path = tuple[str | int, ...]
 
@@ -27,13 +27,13 @@ that is a float."""
 
 _MOST = 3
 """Changes of fields of one variant at the most; edge cases too."""
-_WAYS = ("itself", *["once"] * 5, "replaced", "often", *["bent"] * 3)
+_WAYS = ("itself", *["once"] * 5, "replaced", "often", *["mutated"] * 3)
 """How a variant comes about, in the order of shrinking: what one changed field shows is not left to an edge case, which
 may change many. For that, edge cases take more draws, and there are eleven ways: of so few Hypothesis tries each."""
 _DROP = object()
 """In the place of a new value: the field goes."""
 
-_texts = st.text(f"{LETTERS}\n\0", max_size=40)
+_texts = st.text(f"{CHARACTERS}\n\0", max_size=40)
 _scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | _texts
 _values = st.recursive(
     _scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_texts, inner, max_size=3), max_leaves=5
@@ -47,7 +47,7 @@ class _Change(NamedTuple):
     value: Any
 
 
-class _Near(NamedTuple):
+class _Changeable(NamedTuple):
     """What there is to change in a response. Its documents are its JSON, or that of each of its events."""
 
     documents: tuple[Any, ...]
@@ -58,16 +58,16 @@ class _Near(NamedTuple):
 
 @st.composite
 def variants(draw: st.DrawFn, response: HTTPResponse, request: HTTPRequest | None = None) -> HTTPResponse:
-    """Generates a response and what is near to it: record once, fuzz around the truth.
+    """Generates a response and variants of it: record once, fuzz around the truth.
 
     Drawn are the response itself; the response with one to three fields of its JSON, or of its events, dropped,
     replaced by any JSON value, or, where they are numbers, put to a border of what a number can be; and the response
-    bent by one to three edge cases, the innermost level first, so that they compose. A success is not made an error:
+    mutated by one to three edge cases, the innermost level first, so that they compose. A success is not made an error:
     `error_responses` has those. Whether a variant is right, `check` says.
 
     Of a response with changed fields the status, the headers (but a length) and the other fields stay. Its JSON is
-    written anew, in lines or without as it was: of a name that came twice the last value stays, and letters and numbers
-    are written as Python does (`1e3` as `1000.0`). Edge cases write it in lines.
+    written anew, in lines or without as it was: of a repeated name the last value stays, and texts and numbers are
+    written as Python does (`1e3` as `1000.0`). Edge cases write it in lines.
 
     `request` is what the response answers; with it, edge cases that depart from what was asked for are drawn too.
 
@@ -78,18 +78,18 @@ def variants(draw: st.DrawFn, response: HTTPResponse, request: HTTPRequest | Non
         raise InvalidArgument(f"expected response to be an HTTPResponse; got {response!r}")
     if request is not None and not isinstance(request, HTTPRequest):
         raise InvalidArgument(f"expected request to be an HTTPRequest or None; got {request!r}")
-    near = _near(response, request, tuple(EDGE_CASES.values()))
-    way = draw(near.ways)
-    if way == "bent":
-        for case, bent in composed(response, request, draw(near.cases)):
-            note(f"bent by {case.name}: {case.reason}")
-            response = bent
+    found = _changeable(response, request, tuple(EDGE_CASES.values()))
+    way = draw(found.ways)
+    if way == "mutated":
+        for case, mutated in composed(response, request, draw(found.cases)):
+            note(f"mutated by {case.name}: {case.reason}")
+            response = mutated
         return response
-    return _with_changes(response, near.documents, draw(near.changes[way])) if way != "itself" else response
+    return _with_changes(response, found.documents, draw(found.changes[way])) if way != "itself" else response
 
 
 @lru_cache(maxsize=4)
-def _near(response: HTTPResponse, request: HTTPRequest | None, table: tuple[EdgeCase, ...]) -> _Near:
+def _changeable(response: HTTPResponse, request: HTTPRequest | None, table: tuple[EdgeCase, ...]) -> _Changeable:
     cases = [case for case in table if case.applies(response, request)]
     documents = _documents(response)
     places = [path for number, document in enumerate(documents) for path in _places((number,), document)]
@@ -98,9 +98,9 @@ def _near(response: HTTPResponse, request: HTTPRequest | None, table: tuple[Edge
     once = st.sampled_from([*(_Change(path, _DROP) for path in places), *_at_borders(places, documents)])
     replaced = st.builds(_Change, st.sampled_from(places), _values)
     often = st.lists(once | replaced, min_size=1, max_size=_MOST)
-    return _Near(
+    return _Changeable(
         documents,
-        ways=st.sampled_from(_WAYS if places else ("itself", "bent")),
+        ways=st.sampled_from(_WAYS if places else ("itself", "mutated")),
         changes={"once": st.tuples(once), "replaced": st.tuples(replaced), "often": often},
         cases=st.lists(st.sampled_from(cases), min_size=1, max_size=_MOST),
     )
@@ -109,7 +109,7 @@ def _near(response: HTTPResponse, request: HTTPRequest | None, table: tuple[Edge
 def _documents(response: HTTPResponse) -> tuple[Any, ...]:
     if response.is_stream:
         found: list[Any] = []
-        bend_events(response, found.append)
+        mutate_events(response, found.append)
         return tuple(found)
     try:
         return (response.json(),)
@@ -155,9 +155,9 @@ def composed(
     """
     for case in sorted(dict.fromkeys(cases), key=lambda case: LEVELS.index(case.level), reverse=True):
         if case.applies(response, request):
-            bent = case(response, request)
-            if bent.status < 400 or response.status >= 400:
-                response = bent
+            mutated = case(response, request)
+            if mutated.status < 400 or response.status >= 400:
+                response = mutated
                 yield case, response
 
 
@@ -179,7 +179,7 @@ def _with_changes(response: HTTPResponse, documents: tuple[Any, ...], changes: S
         event.clear()
         event.update(value)
 
-    return bend_events(response, put)
+    return mutate_events(response, put)
 
 
 def _made(changes: Sequence[_Change], documents: tuple[Any, ...]) -> list[_Change]:

@@ -18,7 +18,7 @@ from pytest_imgresponse.cassette.redaction import shown_url
 from pytest_imgresponse.clients.interception import opened
 from pytest_imgresponse.coercion import REPR, as_response
 from pytest_imgresponse.errors import ConfigError, UnstubbedRequestError
-from pytest_imgresponse.exchanges import ROUTES, Answered, is_images_route
+from pytest_imgresponse.exchanges import ROUTES, ExchangeLog, is_images_route
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 from pytest_imgresponse.stubs.urls import Urls, address_of, picture_file
 
@@ -96,7 +96,7 @@ class Stub(AbstractContextManager["Stubbed"]):
         self._open.pop().close()
 
 
-class Stubbed(Answered):
+class Stubbed(ExchangeLog):
     """What clients asked of a stub, in the order of asking, and what they got."""
 
     def __init__(self, session: _StubSession) -> None:

@@ -10,10 +10,10 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from pytest_imgresponse.api.families import LONGEST_EDGE, OUTPUT_FORMATS, OutputFormat
+from pytest_imgresponse.api.families import LONGEST_EDGE
 from pytest_imgresponse.api.sse import events_of
 from pytest_imgresponse.http import HTTPResponse
-from pytest_imgresponse.images import suffix_of
+from pytest_imgresponse.images import OUTPUT_FORMATS, OutputFormat, suffix_of
 
 _TYPES = {
     ".png": "image/png",

@@ -26,7 +26,7 @@ if not __package__:  # run as a script
 
 from pytest_imgresponse.http import HTTPResponse
 from pytest_imgresponse.strategies import edge_cases, http_responses, stream_responses, variants
-from pytest_imgresponse.strategies.mutated import Bent
+from pytest_imgresponse.strategies.mutated import Mutation
 from pytest_imgresponse.strategies.telling import Choice, http_answer
 from tests import parsers
 from tests.parsers import PLANTED, Parser, ParserError, StreamParser
@@ -36,21 +36,21 @@ WITHIN = 200
 SEEDS = 10
 """Runs that are counted: what one finds by chance another misses."""
 
-Drawn = Bent | HTTPResponse
+Drawn = Mutation | HTTPResponse
 
 _PLAIN = http_answer(Choice())
 _FULL = http_answer(Choice(model="gpt-image-1", echo=True))
 
 
 class Fit(NamedTuple):
-    """The strategy that fits a bug, in words and as itself, and what it is drawn around or bent from."""
+    """The strategy that fits a bug, in words and as itself, and what it is drawn around or mutated from."""
 
     words: str
     strategy: st.SearchStrategy[Any]
     around: HTTPResponse | None = None
 
 
-def _bent(level: str) -> Fit:
+def _mutated(level: str) -> Fit:
     return Fit(f'edge_cases(levels=["{level}"])', edge_cases(levels=[level]))
 
 
@@ -62,39 +62,39 @@ _ANSWERS = Fit("http_responses()", http_responses())
 _STREAMS = Fit("stream_responses()", stream_responses())
 
 FITTING: dict[type[Parser], Fit] = {
-    parsers.FirstItemUnlooked: _bent("json"),
+    parsers.FirstItemUnlooked: _mutated("json"),
     parsers.OnlyTheFirst: _ANSWERS,
-    parsers.NoValidation: _bent("base64"),
-    parsers.PrefixKept: _bent("base64"),
-    parsers.PaddingNeeded: _bent("base64"),
-    parsers.NewlinesRefused: _bent("base64"),
-    parsers.UrlSafeUnknown: _bent("base64"),
-    parsers.SizeTrusted: _bent("image"),
+    parsers.NoValidation: _mutated("base64"),
+    parsers.PrefixKept: _mutated("base64"),
+    parsers.PaddingNeeded: _mutated("base64"),
+    parsers.NewlinesRefused: _mutated("base64"),
+    parsers.UrlSafeUnknown: _mutated("base64"),
+    parsers.SizeTrusted: _mutated("image"),
     parsers.SizeAssumed: _ANSWERS,
-    parsers.FormatTrusted: _bent("image"),
-    parsers.AlphaAssumed: _bent("image"),
+    parsers.FormatTrusted: _mutated("image"),
+    parsers.AlphaAssumed: _mutated("image"),
     parsers.ColoursAssumed: _ANSWERS,
     parsers.UsageAssumed: _ANSWERS,
-    parsers.UsageDetailsAssumed: _bent("schema"),
+    parsers.UsageDetailsAssumed: _mutated("schema"),
     parsers.TokensCutToIntegers: _near("full", _FULL),
     parsers.NegativeTokens: _near("full", _FULL),
-    parsers.CreatedAsFloat: _bent("schema"),
-    parsers.CreatedAsText: _bent("schema"),
+    parsers.CreatedAsFloat: _mutated("schema"),
+    parsers.CreatedAsText: _mutated("schema"),
     parsers.CreatedAssumed: _near("plain", _PLAIN),
-    parsers.ErrorOverlooked: _bent("schema"),
-    parsers.RawJSONError: _bent("http"),
-    parsers.StrictUTF8: _bent("json"),
-    parsers.VerifiedOnly: _bent("image"),
-    parsers.RowsNotCounted: _bent("image"),
-    parsers.BombRaises: _bent("image"),
-    parsers.PromptAssumed: _bent("schema"),
-    parsers.UrlFirst: _bent("schema"),
+    parsers.ErrorOverlooked: _mutated("schema"),
+    parsers.RawJSONError: _mutated("http"),
+    parsers.StrictUTF8: _mutated("json"),
+    parsers.VerifiedOnly: _mutated("image"),
+    parsers.RowsNotCounted: _mutated("image"),
+    parsers.BombRaises: _mutated("image"),
+    parsers.PromptAssumed: _mutated("schema"),
+    parsers.UrlFirst: _mutated("schema"),
     parsers.PartialTakenAsFinal: _STREAMS,
-    parsers.BreaksAtLineFeedsOnly: _bent("stream"),
-    parsers.DoneParsed: _bent("stream"),
-    parsers.NoCompletedAccepted: _bent("stream"),
-    parsers.OneLineOfData: _bent("stream"),
-    parsers.EveryEventAPicture: _bent("stream"),
+    parsers.BreaksAtLineFeedsOnly: _mutated("stream"),
+    parsers.DoneParsed: _mutated("stream"),
+    parsers.NoCompletedAccepted: _mutated("stream"),
+    parsers.OneLineOfData: _mutated("stream"),
+    parsers.EveryEventAPicture: _mutated("stream"),
 }
 
 
@@ -142,7 +142,7 @@ def shows(bug: type[Parser], response: HTTPResponse) -> bool:
 
 def answer_in(drawn: Drawn) -> HTTPResponse:
     """The response that a parser gets."""
-    return drawn.bent if isinstance(drawn, Bent) else drawn
+    return drawn.response if isinstance(drawn, Mutation) else drawn
 
 
 class Found(NamedTuple):
@@ -155,7 +155,7 @@ class Found(NamedTuple):
 
     def shrunk_to(self) -> str:
         """What was drawn, in a few words."""
-        if isinstance(self.drawn, Bent):
+        if isinstance(self.drawn, Mutation):
             return f"{self.drawn.case.name} ({self.drawn.case.verdict})"
         if self.fit.around is not None:
             return f"{self.fit.words} with {changed(self.fit.around, self.drawn)}"

@@ -168,17 +168,17 @@ def measure(rounds: int) -> Iterator[Row]:
 def edge_cases_a_second() -> tuple[int, float]:
     """How many edge cases the openai client got, each of a stub of its own, and how many a second."""
     plain = [(asked, response) for asked, response in plain_responses() if not response.is_stream]
-    bent = [
+    mutated = [
         case(*next((response, asked) for asked, response in plain if case.applies(response, asked)))
         for case in EDGE_CASES.values()
         if any(case.applies(response, asked) for asked, response in plain)
     ]
     with openai.OpenAI(api_key="sk-anything", max_retries=0) as client:
         start = perf_counter()
-        for response in bent:
+        for response in mutated:
             with stub(response), contextlib.suppress(Exception):  # what it raises is its own business
                 client.images.generate(**ORDER)
-        return len(bent), len(bent) / (perf_counter() - start)
+        return len(mutated), len(mutated) / (perf_counter() - start)
 
 
 def table(rows: Iterable[Row]) -> str:

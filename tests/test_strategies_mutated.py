@@ -1,4 +1,4 @@
-"""Bent responses: every edge case is reached, bites where it says, and shrinks to itself on the plainest response."""
+"""Mutation responses: every edge case is reached, bites where it says, and shrinks to itself on the plainest response."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pytest_imgresponse.checks import check
 from pytest_imgresponse.checks.finding import LEVELS, VERDICTS
 from pytest_imgresponse.edge_cases import EDGE_CASES, EdgeCase, edge_case
 from pytest_imgresponse.strategies import edge_cases, http_responses, mutated, variants
-from pytest_imgresponse.strategies.originals import bend
+from pytest_imgresponse.strategies.originals import mutate
 from pytest_imgresponse.strategies.telling import Choice, Tokens, http_answer, tokens_by_table
 
 quick = settings(database=None, max_examples=200, deadline=None, phases=[Phase.generate])
@@ -59,7 +59,7 @@ def test_each_edge_case_is_drawn_within_500():
 
 @quick
 @given(edge_cases())
-def test_what_is_bent_is_judged_as_its_case_says(drawn):
+def test_what_is_mutated_is_judged_as_its_case_says(drawn):
     case, request, response, mutated = drawn
     assert mutated == case(response, request) != response
     assert check(response, request) == []
@@ -69,32 +69,32 @@ def test_what_is_bent_is_judged_as_its_case_says(drawn):
 
 def test_an_edge_case_comes_first_on_a_full_answer_and_then_on_others():
     first, *others = draws(edge_cases(cases=["data_url_prefix"]), 60)
-    assert (first, first.response) == (plainest(edge_cases(cases=["data_url_prefix"])), FULL[3])
+    assert (first, first.original) == (plainest(edge_cases(cases=["data_url_prefix"])), FULL[3])
     kinds = {(drawn.request.json()["model"], drawn.request.json().get("output_format")) for drawn in others}
     assert len(kinds) > 4
-    assert {len(drawn.response.json()["data"]) for drawn in others} == {1, 2, 3, 4}
+    assert {len(drawn.original.json()["data"]) for drawn in others} == {1, 2, 3, 4}
 
 
 def test_edge_cases_shrink_to_the_first_on_a_full_answer():
     shrunk = plainest(edge_cases())
     assert shrunk.case is next(iter(EDGE_CASES.values()))
-    assert shrunk.response in FULL
+    assert shrunk.original in FULL
 
 
-def test_a_hundred_examples_are_bent_from_all_full_answers_alike():
+def test_a_hundred_examples_are_mutated_from_all_full_answers_alike():
     """What a parser does to one field that some answers lack does not hide what it does to the cases."""
-    found = [drawn.response for drawn in draws(edge_cases(), 100)]
+    found = [drawn.original for drawn in draws(edge_cases(), 100)]
     assert all(found.count(full) >= 8 for full in FULL)
     assert sum(map(found.count, FULL)) > 80
 
 
 def test_what_fails_for_some_kinds_of_responses_shrinks_to_the_plainest_of_those():
-    gif = plainest(edge_cases(levels=["base64"]), lambda drawn: b'"gif"' in drawn.response.body)
+    gif = plainest(edge_cases(levels=["base64"]), lambda drawn: b'"gif"' in drawn.original.body)
     assert gif.case is next(case for case in EDGE_CASES.values() if case.level == "base64")
-    assert gif.response.json()["created"] == 1_700_000_000
+    assert gif.original.json()["created"] == 1_700_000_000
 
 
-def test_a_bent_response_is_shown_short():
+def test_a_mutated_response_is_shown_short():
     mutated = plainest(edge_cases(cases=["data_url_prefix"]))
     assert repr(mutated).startswith("<data_url_prefix (unusual, base64) of application/json: b'{")
     assert len(repr(mutated)) < 500
@@ -120,13 +120,13 @@ def test_an_edge_case_that_is_not_in_the_table():
     own = EdgeCase("own", "unusual", "json", "Odd", "run", "any", False, lambda *_: True, lambda it, _: it)
     (first, *_) = draws(edge_cases(cases=[own, "data_url_prefix"]), 5)
     assert first.case is own
-    assert first.bent == first.response
+    assert first.response == first.original
 
 
 def test_two_edge_cases_described_in_the_same_words_are_two():
     words = ("own", "unusual", "http", "Odd", "run", "any", False, lambda *_: True)
     found = {
-        drawn.bent.status
+        drawn.response.status
         for status in (202, 203)
         for drawn in draws(
             edge_cases(cases=[EdgeCase(*words, lambda it, _, status=status: replace(it, status=status))]), 5
@@ -150,7 +150,7 @@ def test_an_edge_case_of_your_own_is_drawn_while_it_is_in_the_table():
         assert "my_own" in names()
         response = plainest(http_responses())
         assert plainest(variants(response), lambda drawn: drawn.status == 299).body == response.body
-        assert plainest(edge_cases(cases=["my_own"])).bent.status == 299
+        assert plainest(edge_cases(cases=["my_own"])).response.status == 299
     finally:
         del EDGE_CASES["my_own"]
     assert "my_own" not in names()
@@ -176,13 +176,13 @@ def test_the_order_of_verdicts_and_levels_is_nothing():
     )
 
 
-def test_a_case_that_no_longer_applies_bends_the_plain_response_instead():
+def test_a_case_that_no_longer_applies_mutates_the_plain_response_instead():
     def once(response, request):
-        return "1023" in dict(response.headers)["date"] or response == plain.response
+        return "1023" in dict(response.headers)["date"] or response == plain.original
 
     plain = plainest(edge_cases(cases=["data_url_prefix"]))
     own = EdgeCase("own", "valid", "http", "Odd", "run", "one", True, once, lambda it, _: it)
-    assert {drawn.response for drawn in draws(edge_cases(cases=[own]), 30)} == {plain.response}
+    assert {drawn.original for drawn in draws(edge_cases(cases=[own]), 30)} == {plain.original}
 
 
 # As HTTP alone.
@@ -201,7 +201,7 @@ def test_plain_ones_alone_come_unasked():
     assert verdicts_of(http_responses()) == {""}
 
 
-def test_plain_and_bent_ones_come_together():
+def test_plain_and_mutated_ones_come_together():
     found = draws(http_responses(verdicts=("valid", "invalid")))
     invalid = [any(finding.verdict == "invalid" for finding in check(drawn)) for drawn in found]
     assert 0.25 < sum(invalid) / len(found) < 0.6
@@ -215,14 +215,14 @@ def test_plain_and_bent_ones_come_together():
 
 @pytest.mark.parametrize("verdicts", [None, VERDICTS, ["valid", "invalid"]])
 @pytest.mark.parametrize("chosen", range(3))
-def test_about_half_of_a_hundred_are_bent_and_valid_cases_are_among_them(verdicts, chosen, monkeypatch):
+def test_about_half_of_a_hundred_are_mutated_and_valid_cases_are_among_them(verdicts, chosen, monkeypatch):
     names = []
 
     def noted(case, *arguments):
         names.append(case.name)
-        return bend(case, *arguments)
+        return mutate(case, *arguments)
 
-    monkeypatch.setattr(mutated, "bend", noted)
+    monkeypatch.setattr(mutated, "mutate", noted)
 
     @seed(chosen)
     @settings(quick, max_examples=100)
