@@ -8,7 +8,8 @@ import time
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from pytest_imgresponse.api import answers
+from pytest_imgresponse.api.answers import pretty
+from pytest_imgresponse.api.headers import seeded_headers
 from pytest_imgresponse.errors import ConfigError
 from pytest_imgresponse.http import HTTPResponse
 
@@ -34,7 +35,7 @@ def as_response(given: HTTPResponse | BaseModel | dict[str, Any] | bytes, giver:
         return HTTPResponse(200, _headers(number), given, reason="OK")
     try:
         content = given if isinstance(given, dict) else _dumped(given, giver)
-        return HTTPResponse(200, _headers(number), answers.pretty(content), reason="OK")
+        return HTTPResponse(200, _headers(number), pretty(content), reason="OK")
     except (TypeError, ValueError, RecursionError) as error:
         raise ConfigError(f"{giver} got {REPR.repr(given)}, which cannot be written as JSON: {error}") from error
 
@@ -53,4 +54,4 @@ def _dumped(given: object, giver: str) -> Any:
 @lru_cache(maxsize=64)
 def _headers(number: int) -> tuple[tuple[str, str], ...]:
     """For the response of a number the same all through this process."""
-    return tuple(answers.seeded_headers(number, time.time(), organization="imgresponse", ms=0))
+    return tuple(seeded_headers(number, time.time(), organization="imgresponse", ms=0))

@@ -10,7 +10,7 @@ import pytest
 from openai.types import images_response
 
 from pytest_imgresponse import HTTPResponse, ResponseError, models
-from pytest_imgresponse.api.answers import FAILURES
+from pytest_imgresponse.api.api_errors import FAILURES
 from pytest_imgresponse.checks import check, schema_level
 from pytest_imgresponse.models import ErrorBody
 from tests.test_checks import answer, error, marks, only, payload, plain, usage

@@ -13,7 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_imgresponse.api.answers import event, failure, headers, pretty
+from pytest_imgresponse.api.answers import event, pretty
+from pytest_imgresponse.api.api_errors import failure
+from pytest_imgresponse.api.headers import response_headers
 from pytest_imgresponse.checks import LEVELS, check
 from pytest_imgresponse.edge_cases import EDGE_CASES, EdgeCase
 from pytest_imgresponse.edge_cases.predicates import content_of
@@ -45,7 +47,7 @@ def asked(**fields: object) -> HTTPRequest:
 
 
 def sent(body: bytes, content_type: str = "application/json", status: int = 200) -> HTTPResponse:
-    told = headers(NOW, "req_1", organization="org-1", content_type=content_type, ms=9000)
+    told = response_headers(NOW, "req_1", organization="org-1", content_type=content_type, ms=9000)
     return HTTPResponse(status, [*told, ("content-length", str(len(body)))], body)
 
 

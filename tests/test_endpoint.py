@@ -429,8 +429,11 @@ class TestEdits:
         assert response.json()["error"]["message"] == "Could not parse multipart form"
 
     def test_a_name_that_is_a_text_and_an_object(self, api):
-        parts = [("svg", (None, "x")), ("svg[model]", (None, "y"))]
-        assert form(api, "/images/edits", parts)["error"]["code"] == "invalid_type"
+        parts = [("model", (None, "gpt-image-2.5-sunburst")), ("prompt", (None, "x")), ("svg", (None, "x"))]
+        parts += [("svg[model]", (None, "y")), ("image", ("a.png", png(), "image/png"))]
+        error = form(api, "/images/edits", parts)["error"]
+        assert (error["param"], error["code"]) == ("svg", "invalid_type")
+        assert error["message"] == "Invalid type for 'svg': expected an object, but got a string instead."
 
 
 class TestVariations:

@@ -23,8 +23,10 @@ from hypothesis.errors import HypothesisWarning
 from PIL import Image as Pillow
 
 from pytest_imgresponse import HTTPResponse, ImagesResponse, Usage, strategies
-from pytest_imgresponse.api.answers import FAILURES, pretty
+from pytest_imgresponse.api.answers import pretty
+from pytest_imgresponse.api.api_errors import FAILURES
 from pytest_imgresponse.api.families import FAMILIES, QUALITIES
+from pytest_imgresponse.api.parameters import Parameters
 from pytest_imgresponse.api.sse import events_of
 from pytest_imgresponse.checks import check
 from pytest_imgresponse.images import OUTPUT_FORMATS, suffix_of
@@ -41,11 +43,9 @@ from pytest_imgresponse.strategies import (
     usages,
     variants,
 )
-from pytest_imgresponse.strategies.asking import Wanted
 from pytest_imgresponse.strategies.picture_files import LOOKS, picture_of
 from pytest_imgresponse.strategies.responses import draw_choice
-from pytest_imgresponse.strategies.streams import draw_stream, http_stream, request_for_stream
-from pytest_imgresponse.strategies.telling import http_answer, request_for
+from pytest_imgresponse.strategies.streams import draw_stream
 
 PUBLIC = (
     base64_payloads,
@@ -194,11 +194,10 @@ def test_a_stream_is_accepted_by_the_judge_and_by_openai(response):
 @given(st.data())
 def test_what_is_drawn_is_what_its_request_asks_for(data):
     if data.draw(st.booleans()):
-        choice = draw_choice(data.draw, Wanted())
-        assert check(http_answer(choice), request_for(choice)) == []
+        choice = draw_choice(data.draw)
     else:
-        chosen = draw_stream(data.draw, Wanted(n=1, stream=True))
-        assert check(http_stream(chosen), request_for_stream(chosen)) == []
+        choice = draw_stream(data.draw, Parameters(n=1, stream=True))
+    assert check(choice.http(), choice.request()) == []
 
 
 @quick

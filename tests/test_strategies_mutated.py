@@ -8,32 +8,30 @@ import pytest
 from hypothesis import Phase, find, given, seed, settings
 from hypothesis import strategies as st
 
+from pytest_imgresponse.api.answers import Tokens
+from pytest_imgresponse.api.parameters import Parameters
 from pytest_imgresponse.checks import check
 from pytest_imgresponse.checks.finding import LEVELS, VERDICTS
 from pytest_imgresponse.edge_cases import EDGE_CASES, EdgeCase, edge_case
 from pytest_imgresponse.strategies import edge_cases, http_responses, mutated, variants
+from pytest_imgresponse.strategies.choices import Choice
 from pytest_imgresponse.strategies.originals import mutate
-from pytest_imgresponse.strategies.telling import Choice, Tokens, http_answer, tokens_by_table
 
 quick = settings(database=None, max_examples=200, deadline=None, phases=[Phase.generate])
 EVENTS = "text/event-stream"
 
 
 def full(chosen):
-    return http_answer(chosen._replace(tokens=chosen.tokens._replace(drawn=usage_of(chosen))))
+    return chosen._replace(tokens=chosen.tokens._replace(drawn=chosen.drawn_tokens)).http()
 
 
-def usage_of(chosen):
-    return chosen.n * tokens_by_table(chosen.model, chosen.quality, chosen.size)
-
-
-GPT = Choice(model="gpt-image-1", echo=True)
+GPT = Choice(Parameters(model="gpt-image-1"))
 APART = Tokens(told_apart=True)
 FULL = [
     full(GPT),
-    full(GPT._replace(output_format="webp", size="1536x1024", tokens=APART)),
-    full(GPT._replace(output_format="jpeg", size="1024x1536")),
-    full(GPT._replace(background="transparent")),
+    full(GPT.asking(output_format="webp", size="1536x1024")._replace(tokens=APART)),
+    full(GPT.asking(output_format="jpeg", size="1024x1536")),
+    full(GPT.asking(background="transparent")),
 ]
 
 

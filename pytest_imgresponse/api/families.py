@@ -40,6 +40,7 @@ _GPT = _COMMON | {
     "stream",
 }
 _NEWEST = _GPT | {"complexity", "frame_count", "frame_duration_ms", "svg"}
+_VARIATIONS = frozenset({"model", "n", "response_format", "size", "user"})
 _PHOTOS = ("image/jpeg", "image/png", "image/webp")
 
 
@@ -57,6 +58,17 @@ class Family:
     uploads: int = 16
     mimetypes: tuple[str, ...] = _PHOTOS
     legacy: bool = False
+
+    @property
+    def echoes_identifier(self) -> bool:
+        """Whether its answers repeat the safety identifier: those of gpt-image-2 and later do."""
+        return not self.legacy and not self.sizes
+
+    def takes(self, operation: str | None) -> frozenset[str]:
+        """The names of the parameters that it takes on a route, but for those of uploads."""
+        if operation == "variations":
+            return _VARIATIONS
+        return self.generations if operation != "edits" else self.edits or frozenset()
 
 
 _GPT_1 = Family(_GPT, _GPT | {"input_fidelity"}, ("1024x1024", "1024x1536", "1536x1024", "auto"))

@@ -10,44 +10,82 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from pytest_imgresponse.api.families import BACKGROUNDS, RESPONSE_FORMATS
+from pytest_imgresponse.api.parameters import Operation, Parameters, UnreadableBodyError, parameters_of
 from pytest_imgresponse.checks.finding import Finding, Level, shown
 from pytest_imgresponse.checks.http_level import Kind
 from pytest_imgresponse.checks.schema_level import images_of
 from pytest_imgresponse.checks.values import SIZE
-from pytest_imgresponse.http import HTTPRequest, HTTPResponse, boundary_of, split_multipart
+from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 from pytest_imgresponse.images import OUTPUT_FORMATS
 
-_DECLARED = ("size", "output_format", "quality", "background")
-_ROUTES = {"generations": "image_generation", "edits": "image_edit"}
-_OF_IMAGES = {"prompt", "image", "image[]", "images"}
-_MOST_PARTS, _LONGEST_HEAD, _LONGEST_TEXT = 100, 1024, 1024
+_COMPARED = {
+    "size": SIZE,
+    "output_format": re.compile("|".join(OUTPUT_FORMATS)),
+    "quality": re.compile("(?!auto$).+"),
+    "background": re.compile("|".join(BACKGROUNDS)),
+    "response_format": re.compile("|".join(RESPONSE_FORMATS)),
+}
+"""What a value is that can be compared; `auto` is for the server to choose."""
+_DESCRIBED = ("size", "output_format", "quality", "background")
+_EVENTS: dict[Operation, str] = {"generations": "image_generation", "edits": "image_edit"}
+_MOST = 99
+"""Pictures that a request can sensibly ask for; beyond it the number is no number of pictures."""
+_LONGEST_MODEL = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What a request asked for; None where it does not say, or not in a way that can be compared."""
+class Comparison:
+    """An answer beside the parameters of the request that asked for it; None where there are none to compare with."""
 
-    n: int | None = None
-    n_by_default: bool = field(default=False, compare=False)
-    stream: bool | None = None
-    model: str | None = None
-    size: str | None = None
-    output_format: str | None = None
-    quality: str | None = None
-    background: str | None = None
-    response_format: str | None = None
-    partial_images: int | None = None
-    route: str | None = None
-    """What its events are called: `image_generation` or `image_edit`."""
+    asked: Parameters | None = None
+    names_deployment: bool = False
+    """Whether the model of the request is a name of the user's own (Azure)."""
+
+    @property
+    def n(self) -> int | None:
+        """How many images were asked for: one where the request does not say; None where that cannot be known."""
+        if self.asked is None or "n" in self.asked.wrong:
+            return None
+        n = 1 if self.asked.n is None else self.asked.n
+        return n if 1 <= n <= _MOST else None
+
+    @property
+    def partial_images(self) -> int | None:
+        """How many partial pictures of each were asked for."""
+        partials = self.asked.partial_images if self.asked is not None else None
+        return partials if partials is not None and 0 <= partials <= _MOST else None
+
+    @property
+    def route(self) -> str | None:
+        """What the events of its answer are called: `image_generation` or `image_edit`."""
+        return _EVENTS.get(self.asked.operation or "variations") if self.asked is not None else None
+
+    @property
+    def stream(self) -> bool | None:
+        """Whether events were asked for: not where the request does not say; None where that cannot be known."""
+        if self.asked is None or "stream" in self.asked.wrong:
+            return None
+        return bool(self.asked.stream)
+
+    @property
+    def model(self) -> str | None:
+        """The model that was asked for."""
+        return self.asked.model or None if self.asked is not None and not self.names_deployment else None
+
+    def of(self, name: str) -> str | None:
+        """The value of a parameter, where it can be compared."""
+        value = getattr(self.asked, name, None)
+        return value if isinstance(value, str) and _COMPARED[name].fullmatch(value) else None
 
     @property
     def number(self) -> str:
         """`n` in words; only where it is known."""
-        return f"the request asks for {self.n} by default" if self.n_by_default else f"the request asked for {self.n}"
+        by_default = self.asked is not None and self.asked.n is None
+        return f"the request asks for {self.n} by default" if by_default else f"the request asked for {self.n}"
 
     def of_answer(self, response: HTTPResponse, kind: Kind) -> Iterator[Finding]:
         """What can be compared before the content is read."""
@@ -75,14 +113,15 @@ class Asked:
 
     def _of_image(self, image: Mapping[str, Any], path: str) -> Iterator[Finding]:
         there = [name for name in RESPONSE_FORMATS if image.get(name) is not None]
-        if self.response_format and there and self.response_format not in there:
-            message = f"the request asked for {self.response_format}"
+        wanted = self.of("response_format")
+        if wanted and there and wanted not in there:
+            message = f"the request asked for {wanted}"
             yield Finding("schema", f"{path}.{there[0]}", "unusual", f"{there[0]}; {message}")
 
     def of_declared(self, value: Mapping[str, Any], path: str) -> Iterator[Finding]:
         """The fields that repeat what was asked for, in an answer and in the final event of a stream."""
-        for name in _DECLARED:
-            wanted, there = getattr(self, name), value.get(name)
+        for name in _DESCRIBED:
+            wanted, there = self.of(name), value.get(name)
             if wanted is not None and isinstance(there, str) and there not in (wanted, "auto"):
                 message = f"{shown(there)}; the request asked for {shown(wanted)}"
                 yield Finding("schema", f"{path}.{name}", "unusual", message)
@@ -90,7 +129,7 @@ class Asked:
     def of_picture(self, real: Mapping[str, str | None], path: str) -> Iterator[Finding]:
         """What a picture is, where the answer does not say it."""
         for name, there in real.items():
-            wanted = getattr(self, name)
+            wanted = self.of(name)
             if None not in (wanted, there) and wanted != there:
                 yield Finding("image", path, "unusual", f"the picture is {there}; the request asked for {wanted}")
 
@@ -99,8 +138,7 @@ class Asked:
 
         So is one that a gateway calls by its maker: `openai/gpt-image-2`.
         """
-        wanted = self.model
-        if wanted is None:
+        if (wanted := self.model) is None:
             return
         asked, named = (model.rpartition("/")[2] for model in (wanted, told))
         if asked not in (named, _undated(named)) and _undated(asked) != named:
@@ -108,54 +146,23 @@ class Asked:
 
 
 def _undated(model: str) -> str:
-    return re.sub(r"-[0-9]{4}-[0-9]{2}-[0-9]{2}\Z", "", model[:_LONGEST_TEXT])
+    return re.sub(r"-[0-9]{4}-[0-9]{2}-[0-9]{2}\Z", "", model[:_LONGEST_MODEL])
 
 
-def asked_by(request: HTTPRequest | None) -> Asked:
-    """What a request asked for. Nothing, where there is none or its body is not of the images API."""
-    if request is None or (given := _given(request)) is None:
-        return Asked()
-    path, size = request.url.partition("?")[0], _text(given, "size")
-    return Asked(
-        n=_number(given.get("n", 1)),
-        n_by_default="n" not in given,
-        stream=_flag(given.get("stream", False)),
-        model=None if "/deployments/" in path else _text(given, "model"),  # Azure: a name of the user's own
-        size=size if size and SIZE.fullmatch(size) else None,
-        output_format=_text(given, "output_format", *OUTPUT_FORMATS),
-        quality=_text(given, "quality"),
-        background=_text(given, "background", *BACKGROUNDS),
-        response_format=_text(given, "response_format", *RESPONSE_FORMATS),
-        partial_images=_number(given.get("partial_images"), least=0),
-        route=_ROUTES.get(path.rstrip("/").rpartition("/")[2]),
-    )
-
-
-def _given(request: HTTPRequest) -> Mapping[str, Any] | None:
+def asked_by(request: HTTPRequest | None) -> Comparison:
+    """The comparison with a request; with nothing, where there is none or its body is not of the images API."""
+    if request is None:
+        return Comparison()
     try:
-        boundary = boundary_of(request.header("content-type"))
-        given = _form(request.body, boundary) if boundary else request.json()
-    except (ValueError, RecursionError):
-        return None
-    return given if isinstance(given, dict) and given.keys() & _OF_IMAGES else None
+        asked = parameters_of(request)
+    except UnreadableBodyError:
+        return Comparison()
+    if asked.prompt is None and "prompt" not in asked.wrong and not _has_images(asked):
+        return Comparison()
+    return Comparison(asked, names_deployment="/deployments/" in request.url.partition("?")[0])
 
 
-def _form(body: bytes, boundary: bytes) -> dict[str, str]:
-    parts = (split_multipart(body, boundary) or [])[:_MOST_PARTS]
-    small = (part for part in parts if len(part.head) <= _LONGEST_HEAD)
-    return {part.parameter("name") or "": part.content[:_LONGEST_TEXT].decode("utf-8", "replace") for part in small}
-
-
-def _text(given: Mapping[str, Any], name: str, *known: str) -> str | None:
-    value = given.get(name)
-    return value if isinstance(value, str) and value not in ("", "auto") and value in (known or (value,)) else None
-
-
-def _number(value: Any, *, least: int = 1) -> int | None:
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,2}", value):
-        value = int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= least else None
-
-
-def _flag(value: Any) -> bool | None:
-    return {"true": True, "false": False}.get(value) if isinstance(value, str) else value is True
+def _has_images(asked: Parameters) -> bool:
+    """Whether pictures came with it, in whatever form servers take them."""
+    names = (*asked.unknown, *asked.wrong)
+    return bool(asked.images) or any(name.startswith("image") for name in names)

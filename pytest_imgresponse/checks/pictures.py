@@ -8,7 +8,7 @@ from typing import Any
 import pybase64
 
 from pytest_imgresponse.base64_text import Reading, read, strictly
-from pytest_imgresponse.checks.comparison import Asked
+from pytest_imgresponse.checks.comparison import Comparison
 from pytest_imgresponse.checks.finding import Finding, Verdict, shown
 from pytest_imgresponse.checks.schema_level import images_of
 from pytest_imgresponse.checks.values import SIZE
@@ -26,7 +26,7 @@ MOST_PICTURES = 64
 class Pictures:
     """Judges the pictures of one response, by what it says of them and by what the request asked for."""
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: Comparison) -> None:
         self._asked = asked
         self._count = 0
         self._pixels = 0

@@ -6,7 +6,7 @@ import reprlib
 from collections.abc import Iterator
 
 from pytest_imgresponse.checks import json_level, schema_level
-from pytest_imgresponse.checks.comparison import Asked, asked_by
+from pytest_imgresponse.checks.comparison import Comparison, asked_by
 from pytest_imgresponse.checks.finding import Finding
 from pytest_imgresponse.checks.http_level import opened
 from pytest_imgresponse.checks.pictures import Pictures, image_findings
@@ -32,7 +32,7 @@ def check(response: HTTPResponse, request: HTTPRequest | None = None) -> list[Fi
     return list(_findings(response, asked_by(request)))
 
 
-def _findings(response: HTTPResponse, asked: Asked) -> Iterator[Finding]:
+def _findings(response: HTTPResponse, asked: Comparison) -> Iterator[Finding]:
     findings, kind, body = opened(response)
     yield from findings
     if kind is None:
@@ -56,7 +56,7 @@ def _error(body: bytes) -> Iterator[Finding]:
         yield from schema_level.error_answer(value)
 
 
-def _answer(body: bytes, asked: Asked) -> Iterator[Finding]:
+def _answer(body: bytes, asked: Comparison) -> Iterator[Finding]:
     findings, value = json_level.loaded(body, "$")
     yield from findings
     if value is json_level.UNREADABLE:

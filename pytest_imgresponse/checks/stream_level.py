@@ -7,7 +7,7 @@ from typing import Any
 
 from pytest_imgresponse.api.sse import ServerSentEvent, events_of
 from pytest_imgresponse.checks import json_level, schema_level
-from pytest_imgresponse.checks.comparison import Asked
+from pytest_imgresponse.checks.comparison import Comparison
 from pytest_imgresponse.checks.finding import Finding, Verdict, shortened, shown
 from pytest_imgresponse.checks.pictures import Pictures
 from pytest_imgresponse.checks.values import found
@@ -18,7 +18,7 @@ _PARTIAL = ("image_generation.partial_image", "image_edit.partial_image")
 _COMPLETED = ("image_generation.completed", "image_edit.completed")
 
 
-def stream_findings(body: bytes, asked: Asked) -> Iterator[Finding]:
+def stream_findings(body: bytes, asked: Comparison) -> Iterator[Finding]:
     """Judge a stream of events, and the JSON, the fields and the picture of each."""
     stream = _Stream(asked)
     number = -1
@@ -41,7 +41,7 @@ def _odd(path: str, message: str, verdict: Verdict = "unusual") -> Finding:
 class _Stream:
     """What was seen of a stream so far."""
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: Comparison) -> None:
         self.ended = ""
         self._asked = asked
         self._pictures = Pictures(asked)

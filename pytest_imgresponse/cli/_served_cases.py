@@ -6,7 +6,8 @@ from html import escape
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
-from pytest_imgresponse.api import answers
+from pytest_imgresponse.api import api_errors
+from pytest_imgresponse.api.answers import pretty
 from pytest_imgresponse.api.samples import plain_responses
 from pytest_imgresponse.edge_cases import EDGE_CASES, EdgeCase
 from pytest_imgresponse.edge_cases.table import hint
@@ -108,9 +109,7 @@ def _listed(request: HTTPRequest, origin: str) -> Delivery:
         page = _page(cases, "level", "seen") + _page(faults, "parameters", "source")
         text = f"<!DOCTYPE html><meta charset=utf-8><title>imgresponse serve --cases</title>{page}"
         return Delivery(HTTPResponse(200, {"content-type": "text/html; charset=utf-8"}, text.encode()))
-    return Delivery(
-        HTTPResponse(200, {"content-type": "application/json"}, answers.pretty({"cases": cases, "faults": faults}))
-    )
+    return Delivery(HTTPResponse(200, {"content-type": "application/json"}, pretty({"cases": cases, "faults": faults})))
 
 
 def _page(rows: list[dict[str, Any]], *more: str) -> str:
@@ -129,5 +128,5 @@ def _cell(row: dict[str, Any], column: str) -> str:
 
 
 def _error(status: int, message: str) -> Delivery:
-    body = answers.Refused(message, code="unknown_case").body
+    body = api_errors.Refused(message, code="unknown_case").body
     return Delivery(HTTPResponse(status, {"content-type": "application/json"}, body))

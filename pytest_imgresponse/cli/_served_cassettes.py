@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Lock
 from urllib.parse import SplitResult, urlsplit
 
-from pytest_imgresponse.api import answers
+from pytest_imgresponse.api import api_errors
 from pytest_imgresponse.cassette.interaction import Interaction, Request
 from pytest_imgresponse.cassette.matching import Facets, facets_of, key_of, nearest
 from pytest_imgresponse.cassette.redaction import Redactor, shown_url
@@ -162,7 +162,7 @@ def _escaped(origin: str) -> str:
 
 def _error(status: int, message: str, code: str) -> Delivery:
     """An error as the API words its own. The official clients do not try again."""
-    body = answers.Refused(message, code=code).body
+    body = api_errors.Refused(message, code=code).body
     return Delivery(HTTPResponse(status, [("content-type", "application/json"), ("x-should-retry", "false")], body))
 
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
-from pytest_imgresponse.api import answers, blob_store
+from pytest_imgresponse.api import api_errors, blob_store
+from pytest_imgresponse.api.answers import pretty
 from pytest_imgresponse.edge_cases.mutators import mutate_json, with_body, with_header
 from pytest_imgresponse.edge_cases.predicates import any_response, error_answer, json_object, success, url_answer
 from pytest_imgresponse.edge_cases.table import edge_case
@@ -218,11 +219,11 @@ def refused(
 ) -> HTTPResponse:
     """An error with this JSON as its body; the other headers stay."""
     kept = with_header(response, "content-type", "application/json").headers
-    return with_body(HTTPResponse(status, (*kept, *headers), b""), answers.pretty(body))
+    return with_body(HTTPResponse(status, (*kept, *headers), b""), pretty(body))
 
 
 def _failed(response: HTTPResponse, name: str) -> HTTPResponse:
-    error = answers.failure(name, {}).refusal(_FACTS)
+    error = api_errors.failure(name, {}).refusal(_FACTS)
     return refused(response, error.status, {"error": error.error}, error.headers)
 
 
@@ -289,7 +290,7 @@ def azure_inner_error(response: HTTPResponse) -> HTTPResponse:
     """The error of Azure has an `inner_error` with what the content filter found, and no `param`."""
     found = {"jailbreak": {"detected": False, "filtered": False}}
     inner = {"code": "ResponsibleAIPolicyViolation", "content_filter_results": found}
-    message = answers.FAILURES["content_policy_violation"].error["message"]
+    message = api_errors.FAILURES["content_policy_violation"].error["message"]
     error = {"code": "content_policy_violation", "inner_error": inner, "message": message}
     return refused(response, 400, {"error": {**error, "type": "invalid_request_error"}})
 

@@ -88,39 +88,39 @@ def fewer_images_than_n(response: HTTPResponse, request: HTTPRequest) -> HTTPRes
 
 def size_asked(response: HTTPResponse, request: HTTPRequest) -> bool:
     """A request that names a size, and a 200 answer with raster pictures whose headers can be read."""
-    return asked_by(request).size is not None and legible(response)
+    return asked_by(request).of("size") is not None and legible(response)
 
 
 @edge_case_as_asked("unusual", "schema", seen="recording: maruel/genai, gpt-image-2 (1254x1254)", applies=size_asked)
 def other_size_than_asked(response: HTTPResponse, request: HTTPRequest) -> HTTPResponse:
     """The pictures are of another size than was asked for, and `size` says so."""
-    width, height = (1024, 1024) if asked_by(request).size == "1254x1254" else (1254, 1254)
+    width, height = (1024, 1024) if asked_by(request).of("size") == "1254x1254" else (1254, 1254)
     drawn = map_pictures(response, lambda data: redrawn(data, size=(width, height)))
     return with_fields(drawn, size=f"{width}x{height}")
 
 
 def format_asked(response: HTTPResponse, request: HTTPRequest) -> bool:
     """A request that names an `output_format`, and a 200 answer with raster pictures whose headers can be read."""
-    return asked_by(request).output_format is not None and legible(response)
+    return asked_by(request).of("output_format") is not None and legible(response)
 
 
 @edge_case_as_asked("unusual", "schema", seen="openai/openai-node#1850; open-webui#29948", applies=format_asked)
 def other_format_than_asked(response: HTTPResponse, request: HTTPRequest) -> HTTPResponse:
     """The pictures are of another format than was asked for, and `output_format` says so."""
-    other: OutputFormat = "webp" if asked_by(request).output_format == "png" else "png"
+    other: OutputFormat = "webp" if asked_by(request).of("output_format") == "png" else "png"
     drawn = map_pictures(response, lambda data: redrawn(data, file_format=other))
     return with_fields(drawn, output_format=other)
 
 
 def quality_asked(response: HTTPResponse, request: HTTPRequest) -> bool:
     """A request that names a quality, and a 200 answer with an image."""
-    return asked_by(request).quality is not None and with_image(response)
+    return asked_by(request).of("quality") is not None and with_image(response)
 
 
 @edge_case_as_asked("unusual", "schema", seen="router-for-me/CLIProxyAPI#5762", applies=quality_asked)
 def other_quality_than_asked(response: HTTPResponse, request: HTTPRequest) -> HTTPResponse:
     """The `quality` is another than was asked for."""
-    return with_fields(response, quality="medium" if asked_by(request).quality == "low" else "low")
+    return with_fields(response, quality="medium" if asked_by(request).of("quality") == "low" else "low")
 
 
 def model_asked(response: HTTPResponse, request: HTTPRequest) -> bool:
@@ -136,7 +136,7 @@ def other_model_than_asked(response: HTTPResponse, request: HTTPRequest) -> HTTP
 
 def b64_asked(response: HTTPResponse, request: HTTPRequest) -> bool:
     """A request with `response_format` b64_json, and a 200 answer with a payload."""
-    return asked_by(request).response_format == "b64_json" and json_payload(response)
+    return asked_by(request).of("response_format") == "b64_json" and json_payload(response)
 
 
 @edge_case_as_asked("unusual", "schema", seen="cherry-studio#18415", applies=b64_asked)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytest_imgresponse.api import answers, blob_store
+from pytest_imgresponse.api import blob_store
+from pytest_imgresponse.api.answers import Tokens
 from pytest_imgresponse.edge_cases.mutators import (
     map_pictures,
     mutate_images,
@@ -389,7 +390,7 @@ SVG_USAGE = {
 
 def plain_usage(n: int = 1) -> dict[str, Any]:
     """The usage of `n` square pictures of low quality by gpt-image-1, as before May 2026."""
-    return answers.usage(12, 0, 272 * n, told_apart=False)
+    return Tokens(12, 0, 272 * n).usage()
 
 
 def _with_usage(response: HTTPResponse, **changes: Any) -> HTTPResponse:

@@ -12,8 +12,9 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from pytest_imgresponse.api import answers
-from pytest_imgresponse.api.answers import FAILURES, Failure
+from pytest_imgresponse.api import api_errors
+from pytest_imgresponse.api.api_errors import FAILURES, Failure
+from pytest_imgresponse.api.headers import request_id, response_headers
 from pytest_imgresponse.coercion import as_response
 from pytest_imgresponse.endpoint import routes
 from pytest_imgresponse.endpoint.delivery import Delivery, deliverable
@@ -181,7 +182,7 @@ class LocalEndpoint:
         if name in FAULTS:
             self._enqueue(Fault(name, **details), times)
         elif name in FAILURES:
-            self._enqueue(answers.failure(name, details), times)
+            self._enqueue(api_errors.failure(name, details), times)
         else:
             known = ", ".join(sorted(FAILURES))
             raise ConfigError(
@@ -219,7 +220,7 @@ class LocalEndpoint:
             return self._delivery(request)
         except Exception as bug:  # noqa: BLE001 - raised again by `stop`
             self._bugs.append(bug)
-        identity = answers.request_id()
+        identity = request_id()
         refused = FAILURES["server_error"].refusal({"request_id": identity})
-        sent = answers.headers(time.time(), identity, organization=None)
+        sent = response_headers(time.time(), identity, organization=None)
         return Delivery(HTTPResponse(500, sent, refused.body))

@@ -13,20 +13,26 @@ from urllib.parse import SplitResult, urlsplit
 
 from PIL import Image
 
-from pytest_imgresponse.api import answers, blob_store, families
-from pytest_imgresponse.api.answers import FAILURES, Failure, Refused
-from pytest_imgresponse.endpoint import bodies, drawing, parameters
-from pytest_imgresponse.endpoint.bodies import Upload
-from pytest_imgresponse.endpoint.parameters import Operation, Order
+from pytest_imgresponse.api import api_errors, blob_store
+from pytest_imgresponse.api.answers import JSON_TYPE, Answer, answer_to
+from pytest_imgresponse.api.api_errors import FAILURES, Failure, Refused
+from pytest_imgresponse.api.families import DEFAULT_MODEL, FAMILIES
+from pytest_imgresponse.api.headers import request_id, response_headers
+from pytest_imgresponse.api.parameters import (
+    FORM,
+    JSON,
+    OPERATIONS,
+    Parameters,
+    UnreadableBodyError,
+    Upload,
+    parameters_of,
+)
+from pytest_imgresponse.api.rules import broken_rules, settled
+from pytest_imgresponse.endpoint import drawing
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 
-_JSON = "application/json"
-_FORM = "multipart/form-data"
-_ROUTES: dict[str, tuple[Operation, tuple[str, ...]]] = {
-    "/v1/images/generations": ("generations", (_JSON, _FORM)),
-    "/v1/images/edits": ("edits", (_FORM, _JSON)),
-    "/v1/images/variations": ("variations", (_FORM,)),
-}
+_ROUTES = {f"/v1/images/{operation}": operation for operation in OPERATIONS}
+_CONTENT_TYPES = {"generations": (JSON, FORM), "edits": (FORM, JSON), "variations": (FORM,)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,7 @@ class Desk:
 
 
 class _Pictures(NamedTuple):
-    """The pictures of an order: as files, and decoded; and the pixel sizes of the uploads they came from."""
+    """The pictures of an answer: as files, and decoded; and the pixel sizes of the uploads that they came from."""
 
     files: list[bytes]
     rasters: list[Image.Image]
@@ -72,25 +78,26 @@ def answer(request: HTTPRequest, desk: Desk) -> HTTPResponse:
     parts = _parts(request.url)
     if parts.path.startswith("/blob/") and request.method in ("GET", "HEAD"):
         return blob_store.blob(desk.secret, parts.path, parts.query, now, desk.kept(parts.path))
-    identity = answers.request_id()
+    identity = request_id()
     organization: str | None = None
-    status = 200
+    status, content_type = 200, JSON_TYPE
     extra: tuple[tuple[str, str], ...] = ()
-    kind = _JSON
     try:
-        operation, kinds = _route(request, parts.path)
+        _require_route(request, parts.path)
         key = _key(request, desk)
         organization = desk.organization
-        kind, body = _serve(request, desk, operation, kinds, {"request_id": identity, "key": answers.masked(key)})
+        facts = {"request_id": identity, "key": api_errors.masked(key), "organization": desk.organization}
+        served = _serve(request, desk, facts)
+        body, content_type = served.body, served.content_type
     except Refused as refused:
         status, extra = refused.status, refused.headers
         body = refused.body
     ms = round((time.perf_counter() - began) * 1000)
-    sent = answers.headers(now, identity, organization=organization, content_type=kind, ms=ms)
+    sent = response_headers(now, identity, organization=organization, content_type=content_type, ms=ms)
     return HTTPResponse(status, [*sent, *extra], body)
 
 
-def _route(request: HTTPRequest, path: str) -> tuple[Operation, tuple[str, ...]]:
+def _require_route(request: HTTPRequest, path: str) -> None:
     if path not in _ROUTES:
         raise Refused(f"Invalid URL ({request.method} {path})", status=404)
     if request.method != "POST":
@@ -101,68 +108,103 @@ def _route(request: HTTPRequest, path: str) -> tuple[Operation, tuple[str, ...]]
         )
     if request.header("content-encoding", "identity") != "identity":
         raise Refused("Unsupported content encoding; send the body as it is", status=415)
-    return _ROUTES[path]
 
 
 def _key(request: HTTPRequest, desk: Desk) -> str:
     scheme, _, key = (request.header("authorization") or "").partition(" ")
     key = key.strip()
     if scheme.lower() != "bearer" or not key:
-        raise answers.missing_key()
+        raise api_errors.missing_key()
     if key.startswith("sk-bad") if desk.api_key is None else key != desk.api_key:
-        raise FAILURES["invalid_api_key"].refusal({"key": answers.masked(key)})
+        raise FAILURES["invalid_api_key"].refusal({"key": api_errors.masked(key)})
     return key
 
 
-def _serve(
-    request: HTTPRequest, desk: Desk, operation: Operation, kinds: tuple[str, ...], facts: dict[str, Any]
-) -> tuple[str, bytes]:
-    """The content type and the body of a success. Raises `Refused`."""
-    body = bodies.read(request, kinds=kinds)
-    facts["organization"] = desk.organization
-    facts["model"] = str(body.values.get("model") or families.DEFAULT_MODEL)
+def _serve(request: HTTPRequest, desk: Desk, facts: dict[str, Any]) -> Answer:
+    """The answer to a request that has a route and a key. Raises `Refused`."""
+    asked = _read(request)
+    facts["model"] = asked.model or DEFAULT_MODEL
     if queued := desk.next_failure():
         raise queued.refusal(facts)
-    order = parameters.order(operation, body)
-    if re.search(r"\bunsafe\b", order.prompt, re.IGNORECASE):
-        name = "content_policy_violation" if order.family.legacy else "moderation_blocked"
+    if (broken := next(broken_rules(asked), None)) is not None:
+        raise api_errors.rule_refusal(broken, asked)
+    wanted = settled(asked)
+    if re.search(r"\bunsafe\b", wanted.prompt or "", re.IGNORECASE):
+        legacy = FAMILIES[facts["model"]].legacy
+        name = "content_policy_violation" if legacy else "moderation_blocked"
         raise FAILURES[name].refusal({**facts, "stage": "input", "category": "violence"})
-    pictures = _pictures(order)
+    pictures = _pictures(wanted)
     now = desk.clock()
-    if order.stream:
-        return "text/event-stream; charset=utf-8", _events(order, pictures, int(now))
-    return _JSON, answers.pretty(_images(order, pictures, now, request, desk))
+    sent = [_sent(content, wanted, now, request, desk) for content in pictures.files]
+    partials = [_partials(raster, wanted) for raster in pictures.rasters] if wanted.stream else ()
+    return answer_to(wanted, sent, created=int(now), partials=partials, uploads=pictures.uploads)
 
 
-def _pictures(order: Order) -> _Pictures:
-    """The pictures of an order; the same ones for the same order, whatever the time."""
-    uploads = [_decoded(upload) for upload in order.images]
-    mask = _mask(order.mask, uploads)
+def _read(request: HTTPRequest) -> Parameters:
+    content_type = request.content_type
+    accepted = _CONTENT_TYPES[_ROUTES[_parts(request.url).path]]
+    if content_type not in accepted:
+        listed = " or ".join(f"'{each}'" for each in accepted)
+        raise Refused(
+            f"Unsupported content type: '{content_type}'. This API method only accepts {listed} requests, but you "
+            f"specified the header 'Content-Type: {content_type}'. Please try again with a supported content type.",
+            code="unsupported_content_type",
+        )
+    try:
+        return parameters_of(request)
+    except UnreadableBodyError:
+        raise api_errors.unreadable(is_form=content_type == FORM) from None
+
+
+def _pictures(wanted: Parameters) -> _Pictures:
+    """The pictures of an answer; the same ones for the same request, whatever the time."""
+    uploads = [_decoded(upload) for upload in wanted.images]
+    mask = _mask(wanted.mask, uploads)
+    width, height = wanted.edges
+    file_format, compression = wanted.output_format or "", wanted.output_compression or 0
+    n = wanted.n or 1
     files: list[bytes] = []
     rasters: list[Image.Image] = []
-    for index in range(order.n):
+    for index in range(n):
         sketch = drawing.Sketch(
-            order.prompt,
-            order.width,
-            order.height,
-            f"#{index + 1}" if order.n > 1 else "",
-            f"{order.model} · {order.quality} · {order.size}",
-            order.transparent,
+            wanted.prompt or "",
+            width,
+            height,
+            f"#{index + 1}" if n > 1 else "",
+            f"{wanted.model} · {wanted.quality} · {wanted.size}",
+            wanted.transparent,
         )
-        if order.operation == "variations":
-            raster = drawing.vary(uploads[0], order.width, order.height, index)
+        if wanted.operation == "variations":
+            raster = drawing.vary(uploads[0], width, height, index)
         else:
             raster = drawing.edit(sketch, uploads, mask) if uploads else drawing.draw(sketch)
         rasters.append(raster)
-        if order.file_format == "svg":
+        if file_format == "svg":
             files.append(drawing.vector(sketch, raster if uploads else None))
-        elif order.file_format == "gif":
-            frames = order.frames
+        elif file_format == "gif":
+            frames = wanted.frame_count or 0
             moving = drawing.fade(uploads[0], raster, frames) if uploads else drawing.bounce(sketch, frames)
-            files.append(drawing.animate(moving, order.duration))
+            files.append(drawing.animate(moving, wanted.frame_duration_ms or 0))
         else:
-            files.append(drawing.encode(raster, order.file_format, order.compression))
+            files.append(drawing.encode(raster, file_format, compression))
     return _Pictures(files, rasters, [upload.size for upload in uploads])
+
+
+def _partials(raster: Image.Image, wanted: Parameters) -> list[str]:
+    """The partial pictures of a picture, in base64."""
+    steps = (drawing.coarse(raster, step) for step in range(wanted.partial_images or 0))
+    file_format, compression = wanted.output_format or "", wanted.output_compression or 0
+    return [base64.b64encode(drawing.encode(early, file_format, compression)).decode() for early in steps]
+
+
+def _sent(content: bytes, wanted: Parameters, now: float, request: HTTPRequest, desk: Desk) -> str:
+    """A picture as it is sent: in base64, or as the url where the client that asked finds it."""
+    if wanted.response_format != "url":
+        return base64.b64encode(content).decode()
+    path = f"/blob/img-{hashlib.sha256(content).hexdigest()[:24]}.png"
+    desk.keep(path, content)
+    origin = urlsplit(request.url)
+    return f"{origin.scheme}://{origin.netloc}{path}?{blob_store.signed_query(desk.secret, path, now)}"
 
 
 def _decoded(upload: Upload) -> Image.Image:
@@ -195,75 +237,3 @@ def _mask(upload: Upload | None, uploads: Sequence[Image.Image]) -> Image.Image 
             code="invalid_image_file",
         )
     return mask
-
-
-def _images(order: Order, pictures: _Pictures, now: float, request: HTTPRequest, desk: Desk) -> dict[str, Any]:
-    """The JSON answer, its keys in the recorded order."""
-    data = []
-    for content in pictures.files:
-        item: dict[str, str] = {}
-        if order.model == "dall-e-3":
-            item["revised_prompt"] = f"A clear, simple picture of {order.prompt}"
-        if order.by_url:
-            item["url"] = _link(content, now, request, desk)
-        else:
-            item["b64_json"] = base64.b64encode(content).decode()
-        data.append(item)
-    if order.family.legacy:
-        return {"created": int(now), "data": data}
-    usage = _usage(order, pictures, order.n)
-    answered: dict[str, Any] = {
-        "created": int(now),
-        "background": _background(order),
-        "data": data,
-        "output_format": order.file_format,
-        "quality": order.quality,
-    }
-    if order.safety_identifier and not order.family.sizes:
-        answered["safety_identifier"] = order.safety_identifier
-    answered["size"] = order.size
-    if order.file_format == "svg":
-        written = len(pictures.files[0]) // 4
-        answered["svg_usage"] = answers.svg_usage(usage["input_tokens"], written, model=order.svg_model)
-    return {**answered, "usage": usage}
-
-
-def _link(content: bytes, now: float, request: HTTPRequest, desk: Desk) -> str:
-    """Where the endpoint serves a picture, as seen by the client that asked."""
-    path = f"/blob/img-{hashlib.sha256(content).hexdigest()[:24]}.png"
-    desk.keep(path, content)
-    origin = urlsplit(request.url)
-    return f"{origin.scheme}://{origin.netloc}{path}?{blob_store.signed_query(desk.secret, path, now)}"
-
-
-def _events(order: Order, pictures: _Pictures, now: int) -> bytes:
-    """The answer as events: the partial images of each picture, then the picture with its usage."""
-    name = "image_generation" if order.operation == "generations" else "image_edit"
-    common = {
-        "created_at": now,
-        "size": order.size,
-        "quality": order.quality,
-        "background": _background(order),
-        "output_format": order.file_format,
-    }
-    usage = _usage(order, pictures, 1, told_apart=False)
-    sent = []
-    for content, raster in zip(pictures.files, pictures.rasters, strict=True):
-        for step in range(order.partials):
-            early = drawing.encode(drawing.coarse(raster, step), order.file_format, order.compression)
-            payload = base64.b64encode(early).decode()
-            fields = {"b64_json": payload, **common, "partial_image_index": step}
-            sent.append(answers.event(f"{name}.partial_image", fields))
-        payload = base64.b64encode(content).decode()
-        sent.append(answers.event(f"{name}.completed", {"b64_json": payload, **common, "usage": usage}))
-    return b"".join(sent)
-
-
-def _usage(order: Order, pictures: _Pictures, count: int, *, told_apart: bool = True) -> dict[str, Any]:
-    text, image = families.input_tokens(order.prompt, pictures.uploads)
-    drawn = count * families.output_tokens(order.family, order.quality, order.width, order.height)
-    return answers.usage(text, image, drawn, told_apart=told_apart)
-
-
-def _background(order: Order) -> str:
-    return "transparent" if order.transparent else "opaque"

@@ -20,7 +20,8 @@ from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from pytest_imgresponse.api import answers
+from pytest_imgresponse.api import api_errors
+from pytest_imgresponse.api.headers import request_id, response_headers
 from pytest_imgresponse.endpoint.delivery import Coding, Delivery, Encode, Script
 from pytest_imgresponse.endpoint.fault_scripts import script_of
 from pytest_imgresponse.errors import ConfigError
@@ -204,8 +205,8 @@ class _Handler(BaseHTTPRequestHandler):
         What still comes is thrown away for a while: a client that is busy sending would not see the answer.
         """
         self.close_connection = True
-        sent = answers.headers(time.time(), answers.request_id(), organization=None)
-        self._send(Delivery(HTTPResponse(status, sent, answers.Refused(message).body)))
+        sent = response_headers(time.time(), request_id(), organization=None)
+        self._send(Delivery(HTTPResponse(status, sent, api_errors.Refused(message).body)))
         self.connection.settimeout(_DRAIN_SECONDS)
         deadline = time.monotonic() + _DRAIN_SECONDS
         with contextlib.suppress(OSError):

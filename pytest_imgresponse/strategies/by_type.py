@@ -12,12 +12,10 @@ from hypothesis import strategies as st
 from pytest_imgresponse.api.sse import events_of
 from pytest_imgresponse.http import HTTPRequest
 from pytest_imgresponse.models import ErrorBody, Image, InputTokensDetails, OutputTokensDetails, SvgUsage, event_from
-from pytest_imgresponse.strategies.asking import Wanted
 from pytest_imgresponse.strategies.error_responses import error_responses
 from pytest_imgresponse.strategies.mutated import http_responses
 from pytest_imgresponse.strategies.responses import draw_choice, images_responses, usages
 from pytest_imgresponse.strategies.streams import Operation, stream_responses
-from pytest_imgresponse.strategies.telling import request_for
 
 __all__ = [
     "completed_events",
@@ -92,4 +90,4 @@ def error_bodies(draw: st.DrawFn) -> ErrorBody:
 @st.composite
 def requests(draw: st.DrawFn) -> HTTPRequest:
     """Generates requests to generate images. Shrinks to one to dall-e-2."""
-    return request_for(draw_choice(draw, Wanted()))
+    return draw_choice(draw).request()

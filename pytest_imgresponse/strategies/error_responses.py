@@ -6,12 +6,13 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from pytest_imgresponse.api import answers
-from pytest_imgresponse.api.answers import FAILURES, ORGANIZATION, Refused
+from pytest_imgresponse.api import api_errors
+from pytest_imgresponse.api.api_errors import FAILURES, Refused
+from pytest_imgresponse.api.headers import ORGANIZATION, seeded_headers
 from pytest_imgresponse.http import HTTPResponse
-from pytest_imgresponse.strategies.asking import require_one_of
+from pytest_imgresponse.strategies.choices import FIRST_DAY
+from pytest_imgresponse.strategies.picture_files import require_one_of
 from pytest_imgresponse.strategies.responses import entropies, times
-from pytest_imgresponse.strategies.telling import FIRST_DAY
 
 MISSING_KEY = "missing_key"
 NAMES = (*FAILURES, MISSING_KEY)
@@ -58,7 +59,7 @@ def http_error(
     """An error as HTTP; `details` are those of its row, `facts` the model and the key that it names."""
     named = {"model": "gpt-image-1", "key": _KEYS[0], **(facts or {})}
     known = name not in ("invalid_api_key", MISSING_KEY)
-    headers = answers.seeded_headers(entropy, now, organization=ORGANIZATION if known else None)
+    headers = seeded_headers(entropy, now, organization=ORGANIZATION if known else None)
     identity = dict(headers)["x-request-id"]
     refused = _refusal(name, details or {}, {**named, "organization": ORGANIZATION, "request_id": identity})
     return HTTPResponse(refused.status, [*headers, *refused.headers], refused.body)
@@ -66,5 +67,5 @@ def http_error(
 
 def _refusal(name: str, details: dict[str, Any], facts: dict[str, Any]) -> Refused:
     if name == MISSING_KEY:
-        return answers.missing_key()
-    return answers.failure(name, details).refusal(facts)
+        return api_errors.missing_key()
+    return api_errors.failure(name, details).refusal(facts)

@@ -14,10 +14,9 @@ from pytest_imgresponse.checks.finding import LEVELS, VERDICTS, Level, Verdict
 from pytest_imgresponse.edge_cases import EDGE_CASES, EdgeCase
 from pytest_imgresponse.edge_cases.table import hint
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse, shortened
-from pytest_imgresponse.strategies.asking import Wanted
+from pytest_imgresponse.strategies.choices import Choice
 from pytest_imgresponse.strategies.originals import Variation, form_of, mutate
 from pytest_imgresponse.strategies.responses import draw_choice, entropies
-from pytest_imgresponse.strategies.telling import Choice, http_answer
 
 Cases = Collection[str | EdgeCase]
 
@@ -106,8 +105,8 @@ def http_responses(
     if way == "mutated":
         return draw(_mutated(_matching(wanted, None, None, for_json=True))).response
     if way == "plainest":  # it takes the fewest draws, so that whatever else fails shrinks to it
-        return http_answer(Choice())
-    return http_answer(draw_choice(draw, Wanted()), draw(entropies))
+        return Choice().http()
+    return draw_choice(draw).http(draw(entropies))
 
 
 def _names(name: str, values: object, allowed: tuple[str, ...]) -> tuple[str, ...] | None:

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache, lru_cache, partial
 from typing import Literal, NamedTuple
 from zlib import crc32
 
 from hypothesis.errors import InvalidArgument
 
-from pytest_imgresponse.api.families import FAMILIES
+from pytest_imgresponse.api.answers import Tokens
+from pytest_imgresponse.api.parameters import Parameters
 from pytest_imgresponse.edge_cases import EdgeCase
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
+from pytest_imgresponse.strategies.choices import FIRST_DAY, Choice
 from pytest_imgresponse.strategies.error_responses import NAMES, http_error
 from pytest_imgresponse.strategies.picture_files import SEEDS
-from pytest_imgresponse.strategies.streams import StreamChoice, http_stream, request_for_stream
-from pytest_imgresponse.strategies.telling import (
-    FIRST_DAY,
-    Choice,
-    Tokens,
-    http_answer,
-    request_for,
-    tokens_by_table,
-)
 
 
 class Exchange(NamedTuple):
@@ -55,60 +49,61 @@ _PLAIN = Variation()
 Base = Callable[[Variation], Exchange]
 
 
-def _answer(choice: Choice, variation: Variation) -> Exchange:
-    """A JSON answer of one kind."""
-    family = FAMILIES[choice.model]
-    n = choice.n if choice.output_format == "svg" else min(choice.n + variation.more, family.most)
-    drawn = 1 if family.legacy else n * tokens_by_table(choice.model, choice.quality, choice.size)
-    chosen = choice._replace(
-        n=n,
-        created=variation.created,
-        seed=variation.seed,
-        tokens=choice.tokens._replace(text=variation.text_tokens, drawn=drawn),
-    )
-    return Exchange(request_for(chosen), http_answer(chosen, variation.entropy))
-
-
-def _stream(chosen: StreamChoice, variation: Variation) -> Exchange:
-    """A stream of one kind."""
-    drawn = tokens_by_table(chosen.choice.model, chosen.choice.quality, chosen.choice.size)
-    tokens = Tokens(text=variation.text_tokens, drawn=drawn)
-    choice = chosen.choice._replace(created=variation.created, seed=variation.seed, tokens=tokens)
-    told = chosen._replace(choice=choice, partials=min(chosen.partials + variation.more, 3))
-    return Exchange(request_for_stream(told), http_stream(told, variation.entropy))
+def _of_choice(choice: Choice, variation: Variation) -> Exchange:
+    """An answer of one kind: JSON, or a stream."""
+    asked, family = choice.asked, choice.family
+    varied = choice._replace(created=variation.created, seed=variation.seed)
+    if asked.stream:
+        varied = varied.asking(partial_images=min((asked.partial_images or 0) + variation.more, 3))
+        drawn = choice.drawn_tokens
+    else:
+        n = 1 if asked.output_format == "svg" else min((asked.n or 1) + variation.more, family.most)
+        varied = varied.asking(n=n)
+        drawn = 1 if family.legacy else n * choice.drawn_tokens
+    tokens = choice.tokens._replace(text=variation.text_tokens, drawn=drawn)
+    varied = varied._replace(tokens=tokens)
+    return Exchange(varied.request(), varied.http(variation.entropy))
 
 
 def _error(name: str, variation: Variation) -> Exchange:
     """An error of one kind."""
-    return Exchange(request_for(_GPT), http_error(name, now=variation.created, entropy=variation.entropy))
+    return Exchange(_GPT.request(), http_error(name, now=variation.created, entropy=variation.entropy))
 
 
-_GPT = Choice(model="gpt-image-1", echo=True)
-_NEWEST = Choice(model="gpt-image-2.5-sunburst", echo=True)
+_DALL_E = Choice().asked
+_GPT = Choice(Parameters(model="gpt-image-1"))
+_NEWEST = Choice(Parameters(model="gpt-image-2.5-sunburst"))
 _APART = Tokens(told_apart=True)
+_STREAM = _GPT.asking(stream=True)
 
 Form = Literal["answer", "stream", "error"]
 _FULL = 4
 """Answers of one image with all that gpt-image-1 tells: no missing field hides what a case hits, no second image."""
-# The most telling first, in each form.
+# In each form the one first that says most.
 _BASES: dict[Form, tuple[Base, ...]] = {
     "answer": (
-        partial(_answer, _GPT),
-        partial(_answer, _GPT._replace(output_format="webp", size="1536x1024", tokens=_APART)),
-        partial(_answer, _GPT._replace(output_format="jpeg", size="1024x1536")),
-        partial(_answer, _GPT._replace(background="transparent")),
-        partial(_answer, _GPT._replace(n=2, tokens=_APART)),
-        partial(_answer, Choice()),
-        partial(_answer, Choice(model="dall-e-3")),
-        partial(_answer, Choice(response_format="url")),
-        partial(_answer, _NEWEST._replace(size="1536x864", quality="max", safety_identifier="user-5f3c9a1b7d2e")),
-        partial(_answer, _NEWEST._replace(output_format="gif")),
-        partial(_answer, _NEWEST._replace(output_format="svg")),
+        partial(_of_choice, _GPT),
+        partial(_of_choice, _GPT.asking(output_format="webp", size="1536x1024")._replace(tokens=_APART)),
+        partial(_of_choice, _GPT.asking(output_format="jpeg", size="1024x1536")),
+        partial(_of_choice, _GPT.asking(background="transparent")),
+        partial(_of_choice, _GPT.asking(n=2)._replace(tokens=_APART)),
+        partial(_of_choice, Choice()),
+        partial(_of_choice, Choice(replace(_DALL_E, model="dall-e-3"))),
+        partial(_of_choice, Choice(replace(_DALL_E, response_format="url"))),
+        partial(
+            _of_choice,
+            _NEWEST.asking(size="1536x864", quality="max", safety_identifier="user-5f3c9a1b7d2e"),
+        ),
+        partial(_of_choice, _NEWEST.asking(output_format="gif")),
+        partial(_of_choice, _NEWEST.asking(output_format="svg")),
     ),
     "stream": (
-        partial(_stream, StreamChoice(_GPT)),
-        partial(_stream, StreamChoice(_GPT, partials=1)),
-        partial(_stream, StreamChoice(_GPT._replace(output_format="webp", size="1536x1024"), "edit", partials=2)),
+        partial(_of_choice, _STREAM),
+        partial(_of_choice, _STREAM.asking(partial_images=1)),
+        partial(
+            _of_choice,
+            _STREAM.asking(output_format="webp", size="1536x1024", operation="edits", partial_images=2),
+        ),
     ),
     "error": tuple(partial(_error, name) for name in NAMES),
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, cast
 
@@ -10,16 +12,18 @@ from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
 from PIL import GifImagePlugin, JpegImagePlugin, WebPImagePlugin
 
+from pytest_imgresponse.api.families import LONGEST_EDGE
 from pytest_imgresponse.images import OUTPUT_FORMATS, OutputFormat
 from pytest_imgresponse.images.make import colours_of, make_picture
 from pytest_imgresponse.images.png_builder import flat_png
 from pytest_imgresponse.images.webp_builder import flat_webp
-from pytest_imgresponse.strategies.asking import edges_of, require_one_of
 
 # Pillow imports them, and more, when it first needs one: not while Hypothesis takes the time of a draw. Named, or the
 # import would be taken for one that nobody needs.
 _ENCODERS = (GifImagePlugin, JpegImagePlugin, WebPImagePlugin)
 
+SHORTEST_EDGE = 8
+"""Of any picture here, in pixels: a smaller one has no room for what tells it from another."""
 SEEDS = 3
 LOOKS = SEEDS + 9
 """Pictures that differ in their colours alone: what is first drawn, and nine more to fill an answer with ten."""
@@ -27,6 +31,25 @@ seeds: st.SearchStrategy[int] = st.sampled_from(range(SEEDS))
 """What the first picture of an answer is drawn from. Few: each picture costs its making, once."""
 
 _FILE_SIZES = ("1024x1024", "256x256", "512x512", "8x8", "1536x1024", "1024x1536", "64x48", "17x31", "1792x1024")
+
+
+def require_one_of(name: str, value: object, allowed: Iterable[str], *, more: str = "") -> None:
+    """Raises `InvalidArgument` for a value that is not among those allowed."""
+    expected = tuple(allowed)
+    if not isinstance(value, str) or value not in expected:
+        raise InvalidArgument(f"expected {name} to be one of {', '.join(expected)}; got {name}={value!r}{more}")
+
+
+def edges_of(size: object) -> tuple[int, int]:
+    """Width and height of a size, in pixels. Raises `InvalidArgument`."""
+    found = re.fullmatch(r"([1-9][0-9]{0,3})x([1-9][0-9]{0,3})", size) if isinstance(size, str) else None
+    width, height = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not SHORTEST_EDGE <= min(width, height) <= max(width, height) <= LONGEST_EDGE:
+        raise InvalidArgument(
+            f"expected size to be WIDTHxHEIGHT with edges from {SHORTEST_EDGE} to {LONGEST_EDGE} pixels, such as "
+            f"'1024x1024'; got size={size!r}"
+        )
+    return width, height
 
 
 @lru_cache(maxsize=1024)

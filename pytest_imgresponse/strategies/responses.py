@@ -6,12 +6,21 @@ from functools import lru_cache
 
 from hypothesis import strategies as st
 
-from pytest_imgresponse.api.families import FAMILIES
+from pytest_imgresponse.api.answers import Tokens, document
+from pytest_imgresponse.api.parameters import Parameters
 from pytest_imgresponse.images import OutputFormat
 from pytest_imgresponse.models import ImagesResponse, Usage
-from pytest_imgresponse.strategies.asking import LARGE_SIZES, Wanted, backgrounds, counts, kinds, sizes
+from pytest_imgresponse.strategies.choices import (
+    FIRST_DAY,
+    LARGE_SIZES,
+    Choice,
+    arguments,
+    backgrounds,
+    counts,
+    kinds,
+    sizes,
+)
 from pytest_imgresponse.strategies.picture_files import seeds
-from pytest_imgresponse.strategies.telling import FIRST_DAY, Choice, Tokens, fields_of, tokens_by_table
 
 # Ranges to sample from, and not `integers`: where Hypothesis finds several draws of one kind, it makes more of the same
 # by copying one over the other, and most of a run would be that.
@@ -33,6 +42,7 @@ CHARACTERS = (
     "abcdefghijklmnopqrstuvwxyz .,:;!?'\"\\/<>&%{}#-_0123456789ABCXYZ"
     "äßéñøčłжЯλ中文字あア한ש\N{ARABIC LETTER ALEF}\N{FOX FACE}\N{EM DASH}"
 )
+_ANYTHING = Parameters()
 _prompts = st.text(CHARACTERS, min_size=1, max_size=80)
 
 
@@ -62,33 +72,35 @@ def images_responses(
 
     Shrinks to the plainest answer: `created` and `data` with the payload of one opaque PNG of 1024x1024.
     """
-    wanted = Wanted(model, n, size, output_format, quality, background, response_format)
-    return ImagesResponse.model_validate(fields_of(draw_choice(draw, wanted)))
-
-
-def draw_choice(draw: st.DrawFn, wanted: Wanted) -> Choice:
-    """What an answer depends on, of what was asked for."""
-    kind = draw(kinds(wanted))
-    size, n = draw(sizes(kind, wanted)), draw(counts(kind, wanted))
-    if kind.output_format == "svg" or (size in LARGE_SIZES and wanted.n is None):
-        n = 1
-    choice = Choice(
-        **kind._asdict(),
+    asked = arguments(
+        model=model,
         n=n,
         size=size,
-        background=draw(backgrounds(kind, wanted)),
-        seed=draw(seeds),
-        created=draw(times),
+        output_format=output_format,
+        quality=quality,
+        background=background,
+        response_format=response_format,
     )
-    family = FAMILIES[kind.model]
-    if family.legacy:
-        return choice._replace(revised_prompt=draw(_prompts)) if kind.model == "dall-e-3" else choice
-    by_table = n * tokens_by_table(kind.model, kind.quality, size) if family.sizes else None
-    return choice._replace(
-        safety_identifier=None if family.sizes else draw(_identifiers),
-        tokens=draw(_tokens(by_table)),
-        reasoning=draw(_reasoning) if kind.output_format == "svg" else 0,
-    )
+    return ImagesResponse.model_validate(document(draw_choice(draw, asked).answer()))
+
+
+def draw_choice(draw: st.DrawFn, asked: Parameters = _ANYTHING) -> Choice:
+    """What an answer depends on, for what was asked."""
+    kind = draw(kinds(asked))
+    model, made = kind.asked.model or "", kind.asked.output_format or "png"
+    size, n = draw(sizes(model, made, asked.size)), draw(counts(model, asked.n))
+    if made == "svg" or (size in LARGE_SIZES and asked.n is None):
+        n = 1
+    # Drawn in this order, by which examples shrink.
+    background, seed, created = draw(backgrounds(kind)), draw(seeds), draw(times)
+    choice = kind._replace(seed=seed, created=created)
+    if kind.family.legacy:
+        choice = choice.asking(n=n, size=size)
+        return choice._replace(revised_prompt=draw(_prompts)) if model == "dall-e-3" else choice
+    identifier = None if kind.family.sizes else draw(_identifiers)
+    choice = choice.asking(n=n, size=size, background=background, safety_identifier=identifier)
+    by_table = n * choice.drawn_tokens if kind.family.sizes else None
+    return choice._replace(tokens=draw(_tokens(by_table)), reasoning=draw(_reasoning) if made == "svg" else 0)
 
 
 @lru_cache(maxsize=256)

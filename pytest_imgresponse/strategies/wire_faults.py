@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
 
 from pytest_imgresponse.faults import FAULT_VERDICTS, FAULTS, LONGEST, Fault, FaultVerdict, Parameter
-from pytest_imgresponse.strategies.asking import require_one_of
+from pytest_imgresponse.strategies.picture_files import require_one_of
 
 # Offsets near the beginning are where a head, an event's name and a picture's first bytes are.
 _fractions = st.floats(0.0, 1.0)

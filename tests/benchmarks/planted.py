@@ -24,10 +24,11 @@ from hypothesis.errors import HypothesisWarning, NoSuchExample
 if not __package__:  # run as a script
     sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from pytest_imgresponse.api.parameters import Parameters
 from pytest_imgresponse.http import HTTPResponse
 from pytest_imgresponse.strategies import edge_cases, http_responses, stream_responses, variants
+from pytest_imgresponse.strategies.choices import Choice
 from pytest_imgresponse.strategies.mutated import Mutation
-from pytest_imgresponse.strategies.telling import Choice, http_answer
 from tests import parsers
 from tests.parsers import PLANTED, Parser, ParserError, StreamParser
 
@@ -38,8 +39,8 @@ SEEDS = 10
 
 Drawn = Mutation | HTTPResponse
 
-_PLAIN = http_answer(Choice())
-_FULL = http_answer(Choice(model="gpt-image-1", echo=True))
+_PLAIN = Choice().http()
+_FULL = Choice(Parameters(model="gpt-image-1")).http()
 
 
 class Fit(NamedTuple):

@@ -1,0 +1,193 @@
+"""One description of an exchange: the endpoint, the strategies and the samples tell the same, and refuse the same."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from itertools import product
+
+import pytest
+from hypothesis import Phase, find, settings
+from hypothesis.errors import InvalidArgument
+
+from pytest_imgresponse import HTTPRequest, LocalEndpoint, check
+from pytest_imgresponse.api.api_errors import rule_refusal
+from pytest_imgresponse.api.families import FAMILIES
+from pytest_imgresponse.api.headers import seeded_headers
+from pytest_imgresponse.api.parameters import Parameters, UnreadableBodyError, Upload, operation_of, parameters_of
+from pytest_imgresponse.api.rules import broken_rules, settled
+from pytest_imgresponse.api.samples import sample_answer
+from pytest_imgresponse.api.sse import events_of
+from pytest_imgresponse.images.make import make_picture
+from pytest_imgresponse.strategies import http_responses, images_responses, stream_responses
+from pytest_imgresponse.strategies.choices import Choice, kinds
+
+IMAGE = Upload("image", "image/png", make_picture("png", 64, 64))
+KEY = ("authorization", "Bearer sk-any")
+MODELS = ("dall-e-2", "dall-e-3", "gpt-image-1", "gpt-image-2", "gpt-image-2.5-sunburst")
+
+
+def requests_of_all_kinds():
+    """A product of parameters, thinned to what tells one rule from another."""
+    looks = [
+        (None, None),
+        ("png", "transparent"),
+        ("jpeg", "transparent"),
+        ("webp", "opaque"),
+        ("gif", None),
+        ("svg", None),
+    ]
+    ways = [(1, None), (2, None), (1, True), (2, True)]
+    routes = ("generations", "edits", "variations")
+    for model, (made, background), size, (n, stream), operation in product(
+        MODELS, looks, (None, "1024x1024", "256x256", "1040x1024"), ways, routes
+    ):
+        yield Parameters(
+            operation=operation,
+            model=model,
+            prompt=None if operation == "variations" else "a red fox",
+            n=n,
+            size=size,
+            output_format=made,
+            background=background,
+            stream=stream,
+            safety_identifier="user-fox" if model.startswith("gpt") and operation != "variations" else None,
+            images=() if operation == "generations" else (IMAGE,),
+        )
+
+
+REQUESTS = list(requests_of_all_kinds())
+TAKEN = [asked for asked in REQUESTS if next(broken_rules(asked), None) is None]
+# Large pictures take their time to be drawn; the fields do not depend on the size.
+DRAWN = [asked for asked in TAKEN if asked.size in (None, "256x256") and asked.output_format != "gif"]
+
+
+def fields_of(response):
+    """The names of all fields of a response, in their order; of a stream those of each kind of event."""
+    if not response.is_stream:
+        return names_in(response.json())
+    return {event.name: names_in(json.loads(event.data)) for event in events_of(response.body)}
+
+
+def names_in(value):
+    if isinstance(value, dict):
+        return {name: names_in(inner) for name, inner in value.items()}
+    return names_in(value[0]) if isinstance(value, list) else None
+
+
+def in_order(value):
+    """Dicts compare without their order; this does not."""
+    return json.dumps(value)
+
+
+def ask(asked: Parameters) -> HTTPRequest:
+    request = asked.request()
+    return replace_headers(request, (*request.headers, KEY))
+
+
+def replace_headers(request: HTTPRequest, headers) -> HTTPRequest:
+    return HTTPRequest(request.method, request.url, headers, request.body)
+
+
+def test_what_is_refused_is_refused_by_the_endpoint_in_the_words_of_the_rule():
+    api = LocalEndpoint()
+    refused = [asked for asked in REQUESTS if asked not in TAKEN]
+    assert len(refused) > 500
+    assert len(TAKEN) > 150
+    for asked in refused:
+        response = api.handle(ask(asked))
+        expected = rule_refusal(next(broken_rules(parameters_of(asked.request()))), asked)
+        assert (response.status, response.json()["error"]) == (400, expected.error), asked
+
+
+def test_what_is_refused_is_an_invalid_argument_of_the_strategies():
+    """But for what answers do not depend on: the strategies have no variations."""
+    for asked in REQUESTS:
+        if asked.operation == "variations":
+            continue
+        bare = replace(asked, safety_identifier=None, prompt=None, images=())
+        if asked in TAKEN:
+            kinds(bare)
+        else:
+            with pytest.raises(InvalidArgument, match="expected arguments that one answer can satisfy"):
+                kinds(bare)
+
+
+@pytest.mark.parametrize("asked", DRAWN, ids=lambda asked: json.dumps(asked.said))
+def test_the_endpoint_a_strategy_and_a_sample_tell_the_same_fields(asked):
+    endpoint = LocalEndpoint().handle(ask(asked))
+    answer = sample_answer(asked, size=(64, 64))
+    sample = answer.http(seeded_headers(0, 1, content_type=answer.content_type))
+    assert in_order(fields_of(endpoint)) == in_order(fields_of(sample))
+    assert endpoint.header("content-type") == sample.header("content-type")
+    if asked.operation == "variations":  # they answer as generations do
+        asked = replace(asked, operation="generations", prompt="a red fox", images=())
+    chosen = Choice(settled(asked))
+    tokens = chosen.tokens._replace(told_apart=True)
+    assert in_order(fields_of(chosen._replace(tokens=tokens).http())) == in_order(fields_of(sample))
+
+
+@pytest.mark.parametrize(
+    ("strategy", "asked"),
+    [
+        (http_responses(), Parameters(model="gpt-image-2", prompt="x", safety_identifier="user-fox")),
+        (stream_responses(model="gpt-image-2"), Parameters(model="gpt-image-2", prompt="x", stream=True, user="fox")),
+    ],
+)
+def test_what_a_strategy_draws_has_the_fields_of_a_sample(strategy, asked):
+    sample = in_order(fields_of(sample_answer(asked, size=(64, 64)).http([("content-type", "text/event-stream")])))
+    if asked.stream is None:
+        sample = in_order(names_in(json.loads(sample_answer(asked, size=(64, 64)).body)))
+    quick = settings(database=None, max_examples=1000, derandomize=True, deadline=None, phases=[Phase.generate])
+    assert find(strategy, lambda response: in_order(fields_of(response)) == sample, settings=quick)
+
+
+@pytest.mark.parametrize("asked", TAKEN, ids=lambda asked: f"{asked.operation} {json.dumps(asked.said)}")
+def test_a_request_that_was_written_is_read_as_what_it_was_written_of(asked):
+    as_form = asked.request(as_form=True)
+    read = parameters_of(as_form)
+    assert read.is_form
+    assert [upload.content for upload in read.images] == [upload.content for upload in asked.images]
+    assert replace(read, is_form=False, images=asked.images) == asked
+    if asked.operation != "variations":
+        named = tuple(upload._replace(name=f"images[{place}]") for place, upload in enumerate(asked.images))
+        assert parameters_of(asked.request()) == replace(asked, images=named)
+
+
+def test_a_mask_and_an_object_are_written_and_read_in_both_forms():
+    asked = Parameters(operation="edits", prompt="x", svg={"model": "gpt-5"}, images=(IMAGE,), mask=IMAGE)
+    for as_form in (True, False):
+        read = parameters_of(asked.request(as_form=as_form))
+        assert (read.svg, read.mask.content, read.images[0].content) == ({"model": "gpt-5"}, *[IMAGE.content] * 2)
+
+
+@pytest.mark.parametrize(
+    ("url", "operation"),
+    [
+        ("https://gateway.example/openai/v1/images/edits?api-version=1", "edits"),
+        ("https://gateway.example/images/generations/", "generations"),
+        ("https://[::1/v1/images/variations", "variations"),
+        ("https://gateway.example/v1/chat/completions", None),
+    ],
+)
+def test_the_operation_is_the_last_step_of_the_path(url, operation):
+    assert operation_of(url) == operation
+
+
+@pytest.mark.parametrize("body", [b"", b"\xff", b"[]", b"null", b"[" * 100_000])
+def test_a_body_without_parameters_is_unreadable(body):
+    with pytest.raises(UnreadableBodyError):
+        parameters_of(HTTPRequest("POST", "https://a.example/images/generations", (), body))
+
+
+def test_every_family_answers_to_what_it_takes():
+    """The sample of each model is right by the judge, beside the request that it answers."""
+    for model in FAMILIES:
+        asked = Parameters(model=model, prompt="a red fox")
+        answer = sample_answer(asked)
+        assert check(answer.http(seeded_headers(0, 1_780_000_000)), asked.request()) == []
+
+
+def test_a_strategy_refuses_in_words_of_its_own():
+    with pytest.raises(InvalidArgument, match=r"got model='dall-e-3', n=2: dall-e-3 answers with 1 image at the most"):
+        find(images_responses(model="dall-e-3", n=2), lambda drawn: True)
