@@ -5,11 +5,18 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
+Colour = tuple[int, ...]
+"""Levels from 0 to 255: red, green, blue, and alpha where there is one."""
 LONGEST = 16_384
 """Pixels of the longest side that lossless pixels can tell, in 14 bits (section 3.4)."""
-
 _ANIMATED = 0x02  # the flag in the extended header (section 2.7.1)
 _MAGIC = 0x2F
+_LITERALS, _LENGTHS = 256, 24
+_SYMBOLS, _DEPTH = 32, 5
+"""As many symbols as codes of five bits: no code may be left over (section 3.7.2)."""
+_LONGEST = 4096
+_ABOVE, _BEFORE = "0", "1"
+"""From where pixels are copied: the codes of the distances 1 and 2, which stand for neighbours (section 3.6.2.2)."""
 
 
 def riff(*chunks: bytes) -> bytes:
@@ -51,17 +58,6 @@ def animated(width: int, height: int, *colours: tuple[int, int, int]) -> bytes:
     return riff(chunk(b"VP8X", bytes([_ANIMATED, 0, 0, 0]) + size), chunk(b"ANIM", bytes(6)), *frames)
 
 
-Colour = tuple[int, ...]
-"""Levels from 0 to 255: red, green, blue, and alpha where there is one."""
-
-_LITERALS, _LENGTHS = 256, 24
-_SYMBOLS, _DEPTH = 32, 5
-"""As many symbols as codes of five bits: no code may be left over (section 3.7.2)."""
-_LONGEST = 4096
-_ABOVE, _BEFORE = "0", "1"
-"""From where pixels are copied: the codes of the distances 1 and 2, which stand for neighbours (section 3.6.2.2)."""
-
-
 def flat_webp(width: int, height: int, ink: Colour, ground: Colour) -> bytes:
     """A rectangle on a ground, in the middle half of the picture; `width` and `height` are 8 pixels at least."""
     left, top = width // 4, height // 4
@@ -96,11 +92,6 @@ def flat_webp(width: int, height: int, ink: Colour, ground: Colour) -> bytes:
     return riff(chunk(b"VP8L", int(text[::-1], 2).to_bytes(-(-len(text) // 8), "little")))
 
 
-def _bits(value: int, number: int) -> str:
-    """A number as it stands in the stream: its least bit first."""
-    return f"{value:0{number}b}"[::-1]
-
-
 def _greens(*literals: int) -> dict[int, str]:
     """The codes of these levels of green, of all lengths, and of some levels that fill up the codes (section 3.7.2)."""
     rest = (level for level in range(_SYMBOLS) if level not in literals)
@@ -109,6 +100,15 @@ def _greens(*literals: int) -> dict[int, str]:
         levels.add(next(rest))
     symbols = [*sorted(levels), *range(_LITERALS, _LITERALS + _LENGTHS)]
     return {symbol: f"{place:0{_DEPTH}b}" for place, symbol in enumerate(symbols)}
+
+
+def _length(count: int) -> tuple[int, str]:
+    """The code of a length, and the bits that tell it from others of that code (section 3.6.2.2)."""
+    rest = count - 1
+    if rest < 4:
+        return rest, ""
+    more = rest.bit_length() - 2
+    return 2 * more + (rest >> more), _bits(rest & ((1 << more) - 1), more)
 
 
 def _pair(one: int, other: int) -> dict[int, str]:
@@ -122,10 +122,6 @@ def _told(values: tuple[int, ...]) -> str:
     return "1" + _bits(len(levels) - 1, 1) + "1" + "".join(_bits(level, 8) for level in levels)
 
 
-def _length(count: int) -> tuple[int, str]:
-    """The code of a length, and the bits that tell it from others of that code (section 3.6.2.2)."""
-    rest = count - 1
-    if rest < 4:
-        return rest, ""
-    more = rest.bit_length() - 2
-    return 2 * more + (rest >> more), _bits(rest & ((1 << more) - 1), more)
+def _bits(value: int, number: int) -> str:
+    """A number as it stands in the stream: its least bit first."""
+    return f"{value:0{number}b}"[::-1]

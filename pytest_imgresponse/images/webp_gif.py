@@ -6,6 +6,10 @@ from struct import Struct
 
 from pytest_imgresponse.images.raster import Broken, Raster, lettered
 
+_SCREEN = Struct("<HHBxx")
+_FRAME = Struct("<HHHHB")
+_EXTENSION, _IMAGE, _TRAILER = 0x21, 0x2C, 0x3B
+
 
 class WebP(Raster):
     """A WebP: what its RIFF header announces has to be there. libwebp itself refuses pixels that are cut."""
@@ -47,11 +51,6 @@ class WebP(Raster):
                 self.set_size(1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF))
             case _:
                 raise Broken(f"WebP holds no pixels where they are to begin: its first chunk is {lettered(kind)}")
-
-
-_SCREEN = Struct("<HHBxx")
-_FRAME = Struct("<HHHHB")
-_EXTENSION, _IMAGE, _TRAILER = 0x21, 0x2C, 0x3B
 
 
 class GIF(Raster):
