@@ -1,4 +1,4 @@
-"""What bytes are that are no picture of the API: of another format, or no picture at all."""
+"""The judge of a picture: what its bytes are, whether they are whole, and what its pixels tell."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _RASTERS: dict[str, type[Raster]] = {"png": PNG, "jpeg": JPEG, "webp": WebP, "gi
 _MARKUP = re.compile(rb"[\xef\xbb\xbf\xfe\xff\0\s]*+<")
 _FRAMES_LIMIT = PIXEL_LIMIT
 """Pixels of all frames of an animation together: sixteen frames of 1920x1080 are within it."""
-_KEPT = 4096
+_KEPT = 4096  # judgements, the least recently used of which is dropped
 _EXPECTED = "expected PNG, JPEG, WebP, GIF or SVG"
 _PICTURES = (
     (b"II*\0", "a TIFF"),
@@ -43,7 +43,7 @@ _OTHERS = (
     (b"RIFF", "a RIFF file that is no WebP"),
     (b"version https://git-lfs", "a Git LFS pointer"),
 )
-_SHORTEST = 16
+_SHORTEST = 16  # bytes of a picture of another format: shorter ones only begin like one
 _judged: OrderedDict[bytes, Judgement] = OrderedDict()
 _lock = threading.Lock()
 

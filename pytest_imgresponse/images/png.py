@@ -1,4 +1,7 @@
-"""Counting the rows of a PNG by inflating its data piece by piece, and keeping none of it."""
+"""Judging a PNG by its chunks and by the rows that its data holds, before Pillow sees it.
+
+Source: W3C, Portable Network Graphics, third edition.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from pytest_imgresponse.images.raster import Broken, Pixels, Raster, Verdict, de
 
 _LONGEST_SIDE = 2**31 - 1
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-# PNG 3rd edition, 11.2.1, table 12: the bit depths of each colour type.
+# Section 11.2.1, table 12: the bit depths of each colour type.
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 _INDEXED = 3
 _CRITICAL = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
@@ -24,8 +27,8 @@ _INFLATE_LIMIT = 4 * PIXEL_LIMIT
 """Bytes that are inflated at the most: what as many pixels take in RGBA."""
 _PIECE = 1 << 16
 _FILTERS = bytes(range(5))
-"""PNG 3rd edition, 9.2: None, Sub, Up, Average, Paeth."""
-# PNG 3rd edition, 8.1, Adam7: of each pass the first column and row, and the steps between columns and rows.
+"""Section 9.2: None, Sub, Up, Average, Paeth."""
+# Section 8.1, Adam7: of each pass the first column and row, and the steps between columns and rows.
 ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 
 
@@ -43,7 +46,10 @@ class Chunk(NamedTuple):
 
 
 def chunks_of(data: bytes) -> Iterator[Chunk]:
-    """The chunks of a PNG up to IEND. The last one may end beyond the file. It takes nothing from `odd`, the maker."""
+    """The chunks of a PNG up to IEND.
+
+    The last one may end beyond the file. `png_builder` does not share this, so that neither hides a fault of the other.
+    """
     at = 8
     while at + 8 <= len(data):
         length, kind = _CHUNK.unpack_from(data, at)
@@ -54,7 +60,7 @@ def chunks_of(data: bytes) -> Iterator[Chunk]:
 
 
 class PNG(Raster):
-    """A PNG. Its rows are counted here, since Pillow takes half of them for all."""
+    """A PNG. Its rows are counted here, since Pillow is content with half of them."""
 
     name = "PNG"
 
@@ -73,7 +79,7 @@ class PNG(Raster):
             self.frames = 1
 
     def inspect(self) -> None:
-        """Inflate the rows, and judge what is odd about the chunks."""
+        """Inflate the rows, and judge the chunks."""
         self._judge_damage(self._judge_rows())
         self._judge_chunks()
 
@@ -154,8 +160,8 @@ class PNG(Raster):
                 self._unknown = self._unknown or chunk
 
     def _read_palette(self, chunk: Chunk) -> None:
-        self._entries, odd = divmod(chunk.end - chunk.start, 3)
-        if odd or self._entries > 256:
+        self._entries, rest = divmod(chunk.end - chunk.start, 3)
+        if rest or self._entries > 256:
             raise Broken(f"PNG has a palette (PLTE) of {chunk.end - chunk.start} bytes: expected 3 for each colour")
         if self._crc_is_wrong(chunk):
             raise Broken("PNG has a wrong CRC in its palette (PLTE)")
@@ -166,10 +172,9 @@ class PNG(Raster):
         rows = rows_of(b"".join(self._view[each.start : each.end] for each in self._idat), self._passes)
         if rows.fault:
             raise Broken(rows.fault)
-        return rows.odd
+        return rows.damage
 
-    def _judge_damage(self, odd_rows: str) -> None:
-        damage = odd_rows
+    def _judge_damage(self, damage: str) -> None:
         if self._wrong_crc:  # which explains the rows as well
             damage = f"PNG has a wrong CRC in its chunk {self._wrong_crc.name} at byte {self._wrong_crc.start - 8}"
         if damage:
@@ -225,11 +230,11 @@ class Pass(NamedTuple):
 class Rows(NamedTuple):
     """What the data of a PNG holds.
 
-    `fault` says why it is invalid, `odd` why decoders disagree on it; both are empty for a right one.
+    `fault` says why it is invalid, `damage` what decoders may pass over; both are empty for a right one.
     """
 
     fault: str = ""
-    odd: str = ""
+    damage: str = ""
 
 
 def passes_of(width: int, height: int, bits: int, *, interlaced: bool) -> list[Pass]:
@@ -277,12 +282,12 @@ def _has_zlib_header(data: bytes) -> bool:
 
 def _ending(stream: _Stream, promised: int) -> Rows:
     if stream.read(1):
-        return Rows(odd=f"PNG holds more data than its {promised} rows take")
+        return Rows(damage=f"PNG holds more data than its {promised} rows take")
     if stream.trouble:
-        return Rows(odd=f"PNG has all its {promised} rows, and after them its data is damaged")
+        return Rows(damage=f"PNG has all its {promised} rows, and after them its data is damaged")
     if stream.rest[:4] == stream.checksum.to_bytes(4):
         return Rows()
-    return Rows(odd=f"PNG has {'a wrong' if len(stream.rest) >= 4 else 'no'} Adler-32 checksum after its rows")
+    return Rows(damage=f"PNG has {'a wrong' if len(stream.rest) >= 4 else 'no'} Adler-32 checksum after its rows")
 
 
 class _Stream:

@@ -1,4 +1,4 @@
-"""A full load by Pillow, from which nothing escapes: no exception, no warning."""
+"""What the raster formats share: remarks, limits, and decoding by Pillow that lets no exception and no warning out."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Raster:
     """A raster picture, by its structure: a subclass reads one format, and decodes no pixel to do so.
 
     Its constructor raises `Broken` for a file that is invalid by its structure. `width` and `height` are in
-    pixels, `frames` are those of an animation, `remarks` what is odd so far. `content` is what Pillow is given:
+    pixels, `frames` are those of an animation, `remarks` what was found so far. `content` is what Pillow is given:
     the file, or what of it holds the pixels where the rest has to be kept from Pillow.
     """
 
