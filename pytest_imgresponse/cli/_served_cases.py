@@ -80,37 +80,24 @@ def _parameters(options: str) -> dict[str, Any]:
 
 def _listed(request: HTTPRequest, origin: str) -> Delivery:
     """All names, their verdicts and where they are: as HTML for a browser, else as JSON."""
-    cases = [
-        {
-            "name": case.name,
-            "verdict": case.verdict,
-            "level": case.level,
-            "reason": case.reason,
-            "seen": case.seen,
-            "base_url": f"{origin}/{quote(case.name)}{_BASE}",
+    cases = [_facts(case, "name", "verdict", "level", "reason", "seen") for case in EDGE_CASES.values()]
+    faults = [_facts(kind, "name", "verdict", "reason", "source", "parameters") for kind in FAULTS.values()]
+    for fault in faults:
+        fault["parameters"] = {
+            name: _facts(parameter, "default", "meaning", "expected") for name, parameter in fault["parameters"].items()
         }
-        for case in EDGE_CASES.values()
-    ]
-    faults = [
-        {
-            "name": kind.name,
-            "verdict": kind.verdict,
-            "reason": kind.reason,
-            "source": kind.source,
-            "parameters": {
-                name: {"default": parameter.default, "meaning": parameter.meaning, "expected": parameter.expected}
-                for name, parameter in kind.parameters.items()
-            },
-            "base_url": f"{origin}/{kind.name}{_BASE}",
-        }
-        for kind in FAULTS.values()
-    ]
+    for row in (*cases, *faults):
+        row["base_url"] = f"{origin}/{quote(row['name'])}{_BASE}"
     lists = {"cases": cases, "faults": faults}
     if "text/html" in (request.header("accept") or ""):
         with suppress(ImportError):  # without jinja2, which the extra `cli` brings, a browser shows the JSON
             page = rendered("cases.html.jinja", **lists)
             return Delivery(HTTPResponse(200, {"content-type": "text/html; charset=utf-8"}, page.encode()))
     return Delivery(HTTPResponse(200, {"content-type": "application/json"}, answers.pretty(lists)))
+
+
+def _facts(subject: object, *names: str) -> dict[str, Any]:
+    return {name: getattr(subject, name) for name in names}
 
 
 def _error(status: int, message: str) -> Delivery:

@@ -24,7 +24,7 @@ from xml.etree import ElementTree
 from pytest_imgresponse import ConfigError
 from pytest_imgresponse.cli._demo_suite import official_client, write_suite
 
-_say = partial(print, flush=True)  # what happens is told as it happens
+_say = partial(print, flush=True)  # each line is seen at once, through a pipe too
 _FOLDER = "imgresponse-demo"
 _KEY = "sk-imgresponse-demo"
 _OUTCOMES = {"failure": "failed", "error": "failed", "skipped": "skipped"}  # by the tags of JUnit XML

@@ -65,7 +65,7 @@ class Judgement:
 
 
 def judged(data: bytes) -> Judgement:
-    """What is to say of a picture. Never raises, and decodes nothing that is over the pixel limit."""
+    """The judgement of a picture. Never raises, and decodes nothing that is over the pixel limit."""
     digest = hashlib.sha256(data).digest()
     with _lock:
         if (judgement := _judged.get(digest)) is not None:

@@ -75,7 +75,7 @@ def _svg(width: int, height: int, box: tuple[int, int, int, int], ink: str, grou
 
 
 def colours_of(seed: int) -> tuple[Colour, Colour]:
-    """The ink and the ground of a picture; 24 seeds have others."""
+    """The ink and the ground of a picture; 24 seeds in a row have different ones."""
     return _colour(seed, 0.8), _colour(seed + 5, 0.25)
 
 

@@ -12,7 +12,7 @@ from struct import Struct
 from typing import NamedTuple
 
 from pytest_imgresponse.images import PIXEL_LIMIT
-from pytest_imgresponse.images.raster import Broken, Pixels, Raster, Verdict, decoded, lettered
+from pytest_imgresponse.images.raster import Broken, Pixels, Raster, Verdict, chunk_name, decoded
 
 _LONGEST_SIDE = 2**31 - 1
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
@@ -42,7 +42,7 @@ class Chunk(NamedTuple):
     @property
     def name(self) -> str:
         """Its type as text."""
-        return lettered(self.kind)
+        return chunk_name(self.kind)
 
 
 def chunks_of(data: bytes) -> Iterator[Chunk]:
@@ -127,9 +127,9 @@ class PNG(Raster):
         self._passes = passes_of(width, height, bits, interlaced=bool(interlace))
 
     def _crc_is_wrong(self, chunk: Chunk) -> bool:
-        told = self.content[chunk.end : chunk.end + 4]
+        found = self.content[chunk.end : chunk.end + 4]
         # One that the file breaks off in is not wrong: that the end is missing gets a remark already.
-        return len(told) == 4 and zlib.crc32(self._view[chunk.start - 4 : chunk.end]) != int.from_bytes(told)
+        return len(found) == 4 and zlib.crc32(self._view[chunk.start - 4 : chunk.end]) != int.from_bytes(found)
 
     def _break_off(self, chunk: Chunk) -> None:
         if self._idat and chunk.kind not in _PIXEL_DATA:

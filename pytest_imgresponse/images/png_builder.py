@@ -16,7 +16,7 @@ from pytest_imgresponse.images.png import ADAM7
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 Chunk = tuple[bytes, bytes]
-"""The four letters of a chunk and its data."""
+"""The type of a chunk, four letters, and its data."""
 INK, GROUND = (228, 92, 40), (32, 64, 96)
 """The colours of these pictures: none that `make_picture` uses, so that a picture drawn anew always differs."""
 TURNED = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
@@ -46,7 +46,7 @@ INDEXED = Form(8, 3, (0,), (1,), ((b"PLTE", bytes(GROUND + INK)),))
 
 
 def chunk(kind: bytes, data: bytes = b"") -> bytes:
-    """A chunk as it stands in a file: length, letters, data, CRC (section 5.3)."""
+    """A chunk as it stands in a file: length, type, data, CRC (section 5.3)."""
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 

@@ -35,7 +35,7 @@ class Broken(Exception):  # noqa: N818 - becomes a remark, and is never seen out
 class Pixels(NamedTuple):
     """What is to know of pixels after they were decoded.
 
-    `opaque`: every pixel of every frame is; None where it cannot be told. `highest`: the highest index of a
+    `opaque`: every pixel of every frame is; None where it is not known. `highest`: the highest index of a
     palette that the first frame uses. `refusal`: why Pillow did not decode them, in a few words; `bomb` where
     that was the user's own `Image.MAX_IMAGE_PIXELS`.
     """
@@ -62,7 +62,7 @@ class Raster:
     copies: int = 1
     """As how many pixels Pillow's decoder holds one: those that keep a second copy of the picture count twice."""
     key_is_lost: bool = False
-    """Whether the colour that is transparent cannot be told once Pillow has made 8 bits of 16."""
+    """Whether the transparent colour is not known any more once Pillow has made 8 bits of 16."""
 
     def __init__(self, data: bytes) -> None:
         self.remarks: list[Remark] = []
@@ -165,6 +165,6 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def lettered(kind: bytes) -> str:
+def chunk_name(kind: bytes) -> str:
     """The type of a chunk for a message, whatever its bytes are."""
     return repr(kind)[2:-1]

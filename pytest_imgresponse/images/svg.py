@@ -12,7 +12,7 @@ _NAMESPACE = "http://www.w3.org/2000/svg"
 _LENGTH_LIMIT = 4 * 1024**2
 """Bytes that are parsed."""
 _DEPTH = 256
-"""Nested elements that renderers stand: librsvg and libxml2 give up between 256 and 1000."""
+"""Nested elements that every renderer copes with: librsvg and libxml2 give up between 256 and 1000."""
 _PIXELS = re.compile(r"\s*(\d{1,9})(?:\.0{1,9})?(?:px)?\s*", re.ASCII)
 
 
@@ -21,7 +21,7 @@ class NoSVG(Exception):  # noqa: N818 - becomes a remark, and is never seen outs
 
 
 class SVG:
-    """An SVG, parsed. `size` is in pixels, where it is told in whole ones.
+    """An SVG, parsed. `size` is in pixels, where it is given in whole ones.
 
     Raises `NoSVG` for what has no `svg` root, and `Broken` for an SVG that is invalid.
     """

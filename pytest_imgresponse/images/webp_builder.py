@@ -25,7 +25,7 @@ def riff(*chunks: bytes) -> bytes:
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:
-    """A chunk as it stands in a file: letters, length, data, and a byte where the length is odd (section 2.3)."""
+    """A chunk as it stands in a file: type, length, data, and a byte where the length is odd (section 2.3)."""
     return kind + struct.pack("<I", len(data)) + data + bytes(len(data) % 2)
 
 
@@ -35,7 +35,7 @@ def flat(width: int, height: int, colour: Colour) -> bytes:
     Each prefix code has one symbol, which takes no bits (section 3.7.2.1.1): no size takes more bytes than another.
     """
     red, green, blue = colour
-    codes = (_told((level,)) for level in (green, red, blue, 255))
+    codes = (_simple_code((level,)) for level in (green, red, blue, 255))
     return _lossless(width, height, False, "".join(codes) + "1000")  # and a code for distances, of one bit
 
 
@@ -72,10 +72,10 @@ def flat_webp(width: int, height: int, ink: Colour, ground: Colour) -> bytes:
             count -= _LONGEST
 
     bits = [
-        # Code lengths of 0 and 5 alone, told in one bit each, and then that of each symbol.
+        # Code lengths of 0 and 5 alone, in one bit each, and then that of each symbol.
         *("0", _bits(4, 4), *(_bits(length, 3) for length in (0, 0, 1, 0, 0, 0, 0, 1)), "0"),
         "".join("1" if symbol in greens else "0" for symbol in range(_LITERALS + _LENGTHS)),
-        *(_told(values) for values, _ in channels),
+        *(_simple_code(values) for values, _ in channels),
         "1" + "1" + "0" + "0" + _bits(1, 8),  # two distances
         *(pixel(0), *copies(top * width - 1 + left, _BEFORE)),
         *(pixel(1), *copies(width - 2 * left - 1, _BEFORE), pixel(0), *copies(left - 1, _BEFORE)),
@@ -116,7 +116,7 @@ def _pair(one: int, other: int) -> dict[int, str]:
     return {one: ""} if one == other else {min(one, other): "0", max(one, other): "1"}
 
 
-def _told(values: tuple[int, ...]) -> str:
+def _simple_code(values: tuple[int, ...]) -> str:
     """A simple code of one or two levels (section 3.7.2.1.1)."""
     levels = sorted({*values})
     return "1" + _bits(len(levels) - 1, 1) + "1" + "".join(_bits(level, 8) for level in levels)
