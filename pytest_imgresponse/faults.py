@@ -1,7 +1,7 @@
 """Wire faults: what can happen to an answer between a server and its client, right and wrong.
 
-Data alone. Who has a socket performs them: `LocalEndpoint.answer(…, fault=…)`, `LocalEndpoint.fail(name)`,
-`imgresponse serve --cases`.
+This is the table alone. `LocalEndpoint.answer(…, fault=…)`, `LocalEndpoint.fail(name)` and `imgresponse serve --cases`,
+which have a socket, carry them out.
 """
 
 from __future__ import annotations

@@ -95,9 +95,8 @@ def stubs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def urllib_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("openai", "httpx2", "httpx"):
-        monkeypatch.setitem(sys.modules, name, None)
+def no_openai(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "openai", None)
 
 
 def files_in(folder: Path) -> set[str]:
@@ -164,21 +163,23 @@ def test_the_suite_replays_by_hand(demo: Demo, stubs: Path, monkeypatch: pytest.
     assert {path: (demo.folder / path).read_bytes() for path in WRITTEN} == before
 
 
-def test_without_openai_it_uses_httpx2_and_any_locale_will_do(tmp_path: Path, stubs: Path):
+def test_without_openai_it_needs_no_client_and_any_locale_will_do(tmp_path: Path, stubs: Path):
     """What the terminal cannot show is escaped; an empty folder is as good as a new one."""
+    for name in ("httpx", "httpx2", "requests"):
+        (stubs / f"{name}.py").write_text("raise ImportError('there is no such client')")
     (stubs / "openai.py").write_text("raise ImportError('openai is broken here')")
     folder = tmp_path / "de mo-🦊"
     folder.mkdir()
     done = imgresponse("demo", folder.name, cwd=tmp_path, PYTHONIOENCODING="ascii")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "its client is httpx2 " in done.stdout
+    assert "its client is urllib.request." in done.stdout
     assert "de mo-\\U0001f98a" in done.stdout
-    assert "import httpx2\n" in (folder / "test_demo.py").read_text(encoding="utf-8")
+    assert "import openai" not in (folder / "test_demo.py").read_text(encoding="utf-8")
     assert files_in(folder) == WRITTEN
 
 
-@pytest.mark.usefixtures("urllib_alone", "stubs")
-def test_without_any_client_it_uses_urllib_and_takes_nothing_of_the_user(
+@pytest.mark.usefixtures("no_openai", "stubs")
+def test_without_openai_it_takes_nothing_of_the_user_either(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     """Neither the key, nor a proxy, nor options for other runs."""
@@ -194,7 +195,7 @@ def test_without_any_client_it_uses_urllib_and_takes_nothing_of_the_user(
         assert b"the-key-of-the-user" not in (folder / path).read_bytes()
 
 
-@pytest.mark.usefixtures("urllib_alone")
+@pytest.mark.usefixtures("no_openai")
 def test_pytest_that_does_not_start_is_shown(tmp_path: Path, stubs: Path, capsys: pytest.CaptureFixture[str]):
     (stubs / "pytest.py").write_text("raise ImportError('pytest is broken here')")
     assert main(["demo", str(tmp_path / "demo")]) == 1
@@ -205,7 +206,7 @@ def test_pytest_that_does_not_start_is_shown(tmp_path: Path, stubs: Path, capsys
     assert "pytest is broken here" in shown
 
 
-@pytest.mark.usefixtures("urllib_alone")
+@pytest.mark.usefixtures("no_openai")
 def test_a_recording_that_fails_is_shown(tmp_path: Path, stubs: Path, capsys: pytest.CaptureFixture[str]):
     (stubs / "sitecustomize.py").write_text(NO_SOCKETS)
     assert main(["demo", str(tmp_path / "demo")]) == 1
@@ -218,13 +219,12 @@ def test_a_recording_that_fails_is_shown(tmp_path: Path, stubs: Path, capsys: py
 def test_a_replay_that_fails_is_shown(
     tmp_path: Path, stubs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    """Recorded with httpx: an openai without the class that the suite needs, such as 0.28, is none."""
+    """Recorded with urllib: an openai without the class that the suite needs, such as 0.28, is none."""
     monkeypatch.setitem(sys.modules, "openai", ModuleType("openai"))
-    monkeypatch.setitem(sys.modules, "httpx2", None)
     (stubs / "sitecustomize.py").write_text(NO_KEY_NO_PYTHON, encoding="utf-8")
     assert main(["demo", str(tmp_path / "demo")]) == 1
     shown = capsys.readouterr().out
-    assert "its client is httpx " in shown
+    assert "its client is urllib.request." in shown
     assert "   4 passed in " in shown
     assert "   no test ran in " in shown
     assert "What pytest said (exit code 3):\n\nno key, no Python ✗" in shown
@@ -282,6 +282,33 @@ def test_version(capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit) as exit_:
         main(["--version"])
     assert (exit_.value.code, capsys.readouterr().out) == (0, f"imgresponse {pytest_imgresponse.__version__}\n")
+
+
+@pytest.mark.parametrize("command", ["", "cases"])
+def test_without_the_script_python_runs_it(command: str, tmp_path: Path):
+    """The usage line is one to type."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest_imgresponse", *command.split(), "--help"],
+        cwd=tmp_path,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"usage: {f'python -m pytest_imgresponse {command}'.strip()} [-h]")
+    script = imgresponse(*command.split(), "--help", cwd=tmp_path)
+    assert script.stdout.startswith(f"usage: {f'imgresponse {command}'.strip()} [-h]")
+
+
+def test_python_ends_with_the_exit_code_of_the_command(tmp_path: Path):
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest_imgresponse", "cases", "--name", "no such case"],
+        cwd=tmp_path,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
 
 
 def test_an_unknown_command_is_argparse_s_business(capsys: pytest.CaptureFixture[str]):

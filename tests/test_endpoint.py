@@ -164,15 +164,15 @@ class TestGenerations:
     def test_an_svg_has_its_own_usage(self, client):
         answer = client.images.generate(
             model="gpt-image-2.6-flare",
-            prompt="A red ring & a <square>\x00",
+            prompt="A red star & a <square>\x00",
             output_format="svg",
             svg={"model": "gpt-5.1"},
         )
         text = base64.b64decode(answer.data[0].b64_json).decode()
         assert text.startswith('<svg xmlns="http://www.w3.org/2000/svg" width="1024" height="1024"')
-        assert "A red ring &amp; a &lt;square&gt;" in text
+        assert "A red star &amp; a &lt;square&gt;" in text
         assert "<rect" in text
-        assert 'stroke="#d62828"' in text
+        assert 'fill="#ff0000"' in text
         assert answer.svg_usage.model == "gpt-5.1"
         assert answer.svg_usage.total_tokens == answer.svg_usage.input_tokens + answer.svg_usage.output_tokens
 

@@ -401,8 +401,18 @@ class TestCases:
             assert page.headers["content-type"] == "text/html; charset=utf-8"
             for name in (*EDGE_CASES, *FAULTS):
                 assert f'<a href="{url}/{name}/v1/images/generations">{name}</a>' in page.text
-            assert "<td>at=0.5, seconds=1.0<td>" in page.text
+            assert "<td>at=0.5, seconds=1.0</td>" in page.text
+            assert "<td>RFC 1952, section 2.3: each member ends in a checksum and a size</td>" in page.text
 
+        serve(monkeypatch, "--cases", use=use)
+
+    def test_without_jinja2_a_browser_gets_the_list_as_json(self, monkeypatch):
+        def use(url, what):
+            page = HTTP.get(url, headers={"accept": "text/html,*/*"})
+            assert page.headers["content-type"] == "application/json"
+            assert [case["name"] for case in page.json()["cases"]] == list(EDGE_CASES)
+
+        monkeypatch.setitem(sys.modules, "jinja2", None)
         serve(monkeypatch, "--cases", use=use)
 
 

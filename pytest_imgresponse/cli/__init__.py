@@ -35,16 +35,17 @@ COMMANDS: Mapping[str, Command] = {
 }
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, *, prog: str = "imgresponse") -> int:
     """Run a command and return its exit code: 0 for success, 2 for what was asked wrongly.
 
-    Like argparse, it raises `SystemExit` for arguments that it does not know, `--help` and `--version`.
+    `prog` is how usage lines name the program. Like argparse, it raises `SystemExit` for arguments that it does not
+    know, `--help` and `--version`.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             # A prompt or a path may hold what the terminal's encoding does not.
             stream.reconfigure(errors="backslashreplace")
-    parser = _parser()
+    parser = _parser(prog)
     arguments = parser.parse_args(argv)
     if arguments.command is None:
         parser.print_help()
@@ -56,9 +57,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="imgresponse",
+        prog=prog,
         description="The answers of image-generation APIs: recorded, served, and tried on a parser.",
     )
     parser.add_argument("--version", action="version", version=f"imgresponse {__version__}")

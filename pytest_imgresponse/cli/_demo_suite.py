@@ -1,4 +1,4 @@
-"""The suite that `imgresponse demo` writes: its texts, and the client that it is written for."""
+"""The suite that `imgresponse demo` writes: for the official client, or for a stand-in of the standard library."""
 
 from __future__ import annotations
 
@@ -6,16 +6,13 @@ from importlib import import_module
 from io import BytesIO
 from pathlib import Path
 
-_CLIENTS = {"openai": "OpenAI", "httpx2": "Client", "httpx": "Client"}
-"""The HTTP clients that the suite can use, the preferred first, and the class that it needs of each."""
-
 _INI = """\
 [pytest]
 # This file makes its folder a root directory of its own: the cassettes lie beside it.
 testpaths = test_demo.py
 """
 
-_HEAD = '''\
+_SUITE = '''\
 """Tests of code that asks an images API for pictures; `imgresponse demo` wrote them.
 
 `pytest` replays the cassettes: it needs no key and sends nothing.
@@ -23,14 +20,8 @@ _HEAD = '''\
 OPENAI_BASE_URL names, or else from OpenAI.
 """
 
-'''
-
-_OPENAI = """\
 import base64
-from pathlib import Path
-
-import openai
-import pytest
+IMPORTS
 
 MODEL = {"model": "gpt-image-2.5-flare", "quality": "low"}
 
@@ -40,7 +31,7 @@ MODEL = {"model": "gpt-image-2.5-flare", "quality": "low"}
 def draw(client, prompt, **options):
     try:
         answer = client.images.generate(prompt=prompt, **MODEL, **options)
-    except openai.BadRequestError as error:
+    except BadRequestError as error:
         raise ValueError(error.message) from error
     return base64.b64decode(answer.data[0].b64_json)
 
@@ -55,109 +46,9 @@ def redraw(client, picture, prompt):
 
 @pytest.fixture
 def client():
-    with openai.OpenAI() as client:  # it reads OPENAI_API_KEY and OPENAI_BASE_URL
+    with OpenAI() as client:  # it reads OPENAI_API_KEY and OPENAI_BASE_URL
         yield client
-"""
 
-_HTTPX = """\
-import base64
-import os
-from pathlib import Path
-
-import HTTPX
-import pytest
-
-MODEL = {"model": "gpt-image-2.5-flare", "quality": "low"}
-
-# The code under test. Yours lies in a module of its own.
-
-
-def draw(client, prompt, **options):
-    order = {"prompt": prompt, **MODEL, **options}
-    return picture_of(client.post("/images/generations", json=order))
-
-
-def redraw(client, picture, prompt):
-    order = {"prompt": prompt, **MODEL}
-    files = {"image": (picture.name, picture.read_bytes(), "image/png")}
-    return picture_of(client.post("/images/edits", data=order, files=files))
-
-
-def picture_of(answer):
-    if answer.status_code == 400:
-        raise ValueError(answer.json()["error"]["message"])
-    answer.raise_for_status()
-    return base64.b64decode(answer.json()["data"][0]["b64_json"])
-
-
-# The tests.
-
-
-@pytest.fixture
-def client():
-    url = os.environ.get("OPENAI_BASE_URL", "https://api.openai.com/v1")
-    headers = {"Authorization": f"Bearer {os.environ['OPENAI_API_KEY']}"}
-    with HTTPX.Client(base_url=url, headers=headers, timeout=300) as client:
-        yield client
-"""
-
-_URLLIB = """\
-import base64
-import json
-import os
-import urllib.error
-import urllib.request
-import uuid
-from pathlib import Path
-
-import pytest
-
-MODEL = {"model": "gpt-image-2.5-flare", "quality": "low"}
-
-# The code under test. Yours lies in a module of its own.
-
-
-def draw(client, prompt, **options):
-    body = json.dumps({"prompt": prompt, **MODEL, **options}).encode()
-    return client("/images/generations", body, "application/json")
-
-
-def redraw(client, picture, prompt):
-    boundary = uuid.uuid4().hex
-    opening = f"--{boundary}\\r\\nContent-Disposition: form-data; name="
-    order = {"prompt": prompt, **MODEL}
-    form = [f'{opening}"{name}"\\r\\n\\r\\n{order[name]}\\r\\n' for name in order]
-    form += [f'{opening}"image"; filename="{picture.name}"\\r\\n']
-    form += ["Content-Type: image/png\\r\\n\\r\\n"]
-    ending = f"\\r\\n--{boundary}--\\r\\n"
-    body = "".join(form).encode() + picture.read_bytes() + ending.encode()
-    return client("/images/edits", body, f"multipart/form-data; boundary={boundary}")
-
-
-def ask(path, body, content_type):
-    url = os.environ.get("OPENAI_BASE_URL", "https://api.openai.com/v1") + path
-    key = f"Bearer {os.environ['OPENAI_API_KEY']}"
-    headers = {"Authorization": key, "Content-Type": content_type}
-    request = urllib.request.Request(url, body, headers)
-    try:
-        with urllib.request.urlopen(request, timeout=300) as answer:
-            return base64.b64decode(json.load(answer)["data"][0]["b64_json"])
-    except urllib.error.HTTPError as error:
-        with error:
-            if error.code != 400:
-                raise
-            raise ValueError(json.load(error)["error"]["message"]) from error
-
-
-# The tests.
-
-
-@pytest.fixture
-def client():
-    return ask
-"""
-
-_TESTS = """
 
 @pytest.fixture(scope="session")
 def imgresponse_config():
@@ -182,37 +73,87 @@ def test_the_fixture_knows_the_answer(client, imgresponse):
 def test_an_upload_is_recorded_too(client, imgresponse):
     sketch = Path(__file__).with_name("sketch.png")
     assert redraw(client, sketch, "the same house at night") != sketch.read_bytes()
-    assert sketch.read_bytes() in imgresponse.requests[0].body
+    recorded = imgresponse.cassette.with_name("test_an_upload_is_recorded_too-1.png")
+    assert recorded.read_bytes() == sketch.read_bytes()
 
 
 def test_an_error_is_an_answer(client, imgresponse):
     with pytest.raises(ValueError, match="100x100"):
         draw(client, "a stamp", size="100x100")
     assert imgresponse.last.status == 400
+'''
+
+_OFFICIAL_CLIENT = """\
+from pathlib import Path
+
+import pytest
+from openai import BadRequestError, OpenAI"""
+
+_STAND_IN = """\
+import json
+import os
+from pathlib import Path
+from types import SimpleNamespace
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import pytest
+
+# As much of the client in `openai`, which is not installed here, as these tests need.
+
+
+class BadRequestError(Exception):
+    def __init__(self, message):
+        self.message = message
+
+
+class OpenAI:
+    def __enter__(self):
+        self.images = self
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+    def generate(self, **order):
+        return self.post("generations", order)
+
+    def edit(self, image, **order):
+        data = base64.b64encode(image.read_bytes()).decode()
+        images = [{"image_url": f"data:image/png;base64,{data}"}]
+        return self.post("edits", {"images": images, **order})
+
+    def post(self, route, order):
+        url = os.environ.get("OPENAI_BASE_URL", "https://api.openai.com/v1")
+        key = f"Bearer {os.environ['OPENAI_API_KEY']}"
+        headers = {"Authorization": key, "Content-Type": "application/json"}
+        body = json.dumps(order).encode()
+        request = Request(f"{url}/images/{route}", body, headers)
+        try:
+            with urlopen(request, timeout=300) as answer:
+                return json.load(answer, object_hook=lambda it: SimpleNamespace(**it))
+        except HTTPError as error:
+            with error:
+                if error.code != 400:
+                    raise
+                raise BadRequestError(json.load(error)["error"]["message"]) from error
 """
 
 
-def installed_client() -> tuple[str, str]:
-    """The client that the suite uses, and its name and version for people."""
-    for name, needed in _CLIENTS.items():
-        try:  # what is found need not be importable, so ask for no less than the import
-            module = import_module(name)
-        except ImportError:
-            continue
-        if hasattr(module, needed):
-            return name, f"{name} {getattr(module, '__version__', '')}".rstrip()
-    return "urllib", "urllib.request"
+def official_client() -> str | None:
+    """The name and version of the official client; None where there is none, or a broken or an old one."""
+    try:  # what is found need not be importable, so ask for no less than the import
+        openai = import_module("openai")
+    except ImportError:
+        return None
+    return f"openai {openai.__version__}" if hasattr(openai, "OpenAI") else None
 
 
-def write_suite(folder: Path, client: str) -> None:
-    """The suite in a folder that is new or empty. Raises `OSError`."""
-    code = {"openai": _OPENAI, "urllib": _URLLIB}.get(client, _HTTPX.replace("HTTPX", client))
+def write_suite(folder: Path, *, official: bool) -> None:
+    """The suite in a folder that is new or empty, for the official client or the stand-in. Raises `OSError`."""
+    suite = _SUITE.replace("IMPORTS", _OFFICIAL_CLIENT if official else _STAND_IN)
     folder.mkdir(parents=True, exist_ok=True)
-    for name, data in {
-        "pytest.ini": _INI.encode(),
-        "sketch.png": _sketch(),
-        "test_demo.py": (_HEAD + code + _TESTS).encode(),
-    }.items():
+    for name, data in {"pytest.ini": _INI.encode(), "sketch.png": _sketch(), "test_demo.py": suite.encode()}.items():
         with (folder / name).open("xb") as file:
             file.write(data)
 

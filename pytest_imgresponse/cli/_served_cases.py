@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from html import escape
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from pytest_imgresponse.api import api_errors
 from pytest_imgresponse.api.answers import pretty
 from pytest_imgresponse.api.samples import plain_responses
+from pytest_imgresponse.cli.templates import rendered
 from pytest_imgresponse.edge_cases import EDGE_CASES, EdgeCase
 from pytest_imgresponse.edge_cases.table import hint
 from pytest_imgresponse.endpoint.delivery import Delivery
@@ -79,52 +80,25 @@ def _parameters(options: str) -> dict[str, Any]:
 
 
 def _listed(request: HTTPRequest, origin: str) -> Delivery:
-    """All names, their verdicts and where they are; as HTML for a browser."""
-    cases = [
-        {
-            "name": case.name,
-            "verdict": case.verdict,
-            "level": case.level,
-            "reason": case.reason,
-            "seen": case.seen,
-            "base_url": f"{origin}/{quote(case.name)}{_BASE}",
+    """All names, their verdicts and where they are: as HTML for a browser, else as JSON."""
+    cases = [_facts(case, "name", "verdict", "level", "reason", "seen") for case in EDGE_CASES.values()]
+    faults = [_facts(kind, "name", "verdict", "reason", "source", "parameters") for kind in FAULTS.values()]
+    for fault in faults:
+        fault["parameters"] = {
+            name: _facts(parameter, "default", "meaning", "expected") for name, parameter in fault["parameters"].items()
         }
-        for case in EDGE_CASES.values()
-    ]
-    faults = [
-        {
-            "name": kind.name,
-            "verdict": kind.verdict,
-            "reason": kind.reason,
-            "source": kind.source,
-            "parameters": {
-                name: {"default": parameter.default, "meaning": parameter.meaning, "expected": parameter.expected}
-                for name, parameter in kind.parameters.items()
-            },
-            "base_url": f"{origin}/{kind.name}{_BASE}",
-        }
-        for kind in FAULTS.values()
-    ]
+    for row in (*cases, *faults):
+        row["base_url"] = f"{origin}/{quote(row['name'])}{_BASE}"
+    lists = {"cases": cases, "faults": faults}
     if "text/html" in (request.header("accept") or ""):
-        page = _page(cases, "level", "seen") + _page(faults, "parameters", "source")
-        text = f"<!DOCTYPE html><meta charset=utf-8><title>imgresponse serve --cases</title>{page}"
-        return Delivery(HTTPResponse(200, {"content-type": "text/html; charset=utf-8"}, text.encode()))
-    return Delivery(HTTPResponse(200, {"content-type": "application/json"}, pretty({"cases": cases, "faults": faults})))
+        with suppress(ImportError):  # without jinja2, which the extra `cli` brings, a browser shows the JSON
+            page = rendered("cases.html.jinja", **lists)
+            return Delivery(HTTPResponse(200, {"content-type": "text/html; charset=utf-8"}, page.encode()))
+    return Delivery(HTTPResponse(200, {"content-type": "application/json"}, pretty(lists)))
 
 
-def _page(rows: list[dict[str, Any]], *more: str) -> str:
-    columns = ["name", "verdict", *more[:1], "reason", *more[1:]]
-    head = "".join(f"<th>{column}" for column in columns)
-    lines = ("".join(f"<td>{_cell(row, column)}" for column in columns) for row in rows)
-    return f"<table><tr>{head}{''.join(f'<tr>{line}' for line in lines)}</table>"
-
-
-def _cell(row: dict[str, Any], column: str) -> str:
-    if column == "name":
-        return f'<a href="{escape(row["base_url"])}/images/generations">{escape(row["name"])}</a>'
-    if column == "parameters":
-        return escape(", ".join(f"{name}={facts['default']}" for name, facts in row[column].items()))
-    return escape(row[column])
+def _facts(subject: object, *names: str) -> dict[str, Any]:
+    return {name: getattr(subject, name) for name in names}
 
 
 def _error(status: int, message: str) -> Delivery:

@@ -174,7 +174,7 @@ def _answer(case: EdgeCase) -> tuple[bytes, bytes]:
 
 
 def _head(response: HTTPResponse) -> bytes:
-    """The status line and the headers; the body is content, so what is told of its encoding may not hold."""
+    """The status line and the headers; the body is content, so a content-encoding among them may not hold."""
     reason = response.reason or phrases.get(response.status, "")
     lines = [f"HTTP/1.1 {response.status} {reason}", *(f"{name}: {value}" for name, value in response.headers)]
     return "".join(f"{line}\r\n" for line in [*lines, ""]).encode("utf-8", "surrogateescape")

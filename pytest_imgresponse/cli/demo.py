@@ -22,9 +22,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from pytest_imgresponse import ConfigError
-from pytest_imgresponse.cli._demo_suite import installed_client, write_suite
+from pytest_imgresponse.cli._demo_suite import official_client, write_suite
 
-_say = partial(print, flush=True)  # what happens is told as it happens
+_say = partial(print, flush=True)  # each line is seen at once, through a pipe too
 _FOLDER = "imgresponse-demo"
 _KEY = "sk-imgresponse-demo"
 _OUTCOMES = {"failure": "failed", "error": "failed", "skipped": "skipped"}  # by the tags of JUnit XML
@@ -67,12 +67,12 @@ def run(arguments: argparse.Namespace) -> int:
     folder: Path = arguments.folder or _new_folder()
     try:
         _refuse_occupied(folder)
-        client, described = installed_client()
-        write_suite(folder, client)
+        client = official_client()
+        write_suite(folder, official=client is not None)
     except OSError as error:
         print(f"imgresponse demo: the suite could not be written to {folder}: {error}", file=sys.stderr)
         return 1
-    _say(f"The suite is {folder / 'test_demo.py'}; its client is {described}.")
+    _say(f"The suite is {folder / 'test_demo.py'}; its client is {client or 'urllib.request'}.")
 
     from pytest_imgresponse import LocalEndpoint
 

@@ -185,7 +185,7 @@ def _named(name: str, option: str) -> Any:
         raise ConfigError(f"{option}expected MODULE:NAME, such as {_such_as(name)}; got {name!r}")
     try:
         found: Any = import_module(module)
-    except (Exception, SystemExit) as error:  # somebody's module may raise anything
+    except (Exception, SystemExit) as error:  # code of the user's, which may raise anything
         told = f"{type(error).__name__}: {error}"
         raise ConfigError(f"{option}{name!r} cannot be imported from {Path.cwd()}: {told}") from error
     for part in path.split("."):

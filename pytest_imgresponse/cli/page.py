@@ -7,14 +7,13 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Sequence
-from importlib.resources import files
 from typing import Any
 
 import pybase64
-from jinja2 import Environment, StrictUndefined
 
 from pytest_imgresponse._terminal import escaped
 from pytest_imgresponse.checks import LEVELS, VERDICTS
+from pytest_imgresponse.cli.templates import file_text, rendered
 from pytest_imgresponse.contract import Report
 from pytest_imgresponse.contract.report import Row, shortened
 from pytest_imgresponse.contract.trial import Trial
@@ -39,13 +38,10 @@ _THREADS = re.compile(r"([\w.-]+/[\w.-]+)#(\d+)")
 
 def page_of(report: Report) -> str:
     """The page. Nothing on it runs but its own script, and nothing is fetched: its content comes from strangers."""
-    folder = files("pytest_imgresponse.cli")
-    template, style, script = (
-        (folder / name).read_text(encoding="utf-8") for name in ("page.html.jinja", "page.css", "page.js")
-    )
+    style, script = file_text("page.css"), file_text("page.js")
     ways = report.way_of
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    page = environment.from_string(template).render(
+    page = rendered(
+        "page.html.jinja",
         report=report,
         headline=report.headline.removeprefix(report.parser).strip(),
         cards=[_card(row, ways[row.cause]) for row in report.rows],

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     _Ask = Callable[[HTTPRequest], Delivery]
 
 _LARGEST_PORT = 65535
-_NAP = 0.2  # seconds: a signal that comes just before a sleep is seen after it
+_NAP = 0.2  # seconds between two looks: a signal that comes just before a sleep is only seen after it
 _ENDS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -101,7 +101,7 @@ def _running(server: Server) -> Iterator[None]:
             yield
     finally:
         for number in _ENDS:
-            signal.signal(number, signal.SIG_IGN)  # somebody impatient
+            signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C would break off the stop
         server.stop()
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -74,7 +74,7 @@ def plain(delivery: Delivery, *, keep: bool, may_chunk: bool, coding: Coding | N
         name, encode = used
         headers.append(("content-encoding", name))
         body = encode(body)
-    # Whoever tells a length wants it to be seen, right or wrong.
+    # A length that the answer brings is sent as it is, right or wrong.
     in_chunks = stream or used is not None or response.header("transfer-encoding") is not None
     chunked = may_chunk and not lengths and in_chunks
     if chunked:
@@ -95,11 +95,11 @@ def _events(body: bytes) -> list[bytes]:
 
 
 def head(response: HTTPResponse, headers: Sequence[tuple[str, str]], *, version: str = "HTTP/1.1") -> bytes:
-    """The status line and these headers. Raises `ValueError` for a header that would be two, or cannot be written."""
+    """The status line and these headers. Raises `ValueError` for a line break, and for what Latin-1 lacks."""
     reason = response.reason or _PHRASES.get(response.status, "")
     lines = [f"{version} {response.status} {reason}", *(f"{name}: {text}" for name, text in headers)]
     if any("\r" in line or "\n" in line for line in lines):
-        raise ValueError("a header that would be two")
+        raise ValueError("a header with a line break, which would be two headers")
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 

@@ -1,4 +1,4 @@
-"""What a wire fault makes of an answer: a function a fault, named as its row in `FAULTS`."""
+"""What a wire fault makes of an answer: a function for each fault, named as its row in `FAULTS`."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def script_of(delivery: Delivery, *, keep: bool, may_chunk: bool, coding: Coding
     """How to send an answer to a client that would `keep` the connection, and `may_chunk`, being of HTTP/1.1.
 
     `coding` is used for JSON. A wire fault does as the table says, whatever the client may.
-    Raises `ValueError` for a header that would be two, or that no header can hold.
+    Raises `ValueError` for a header that `head` refuses.
     """
     if delivery.fault is not None:
-        return _PERFORMED[delivery.fault.name](delivery.fault, delivery.response, keep)
+        return _SCRIPTS[delivery.fault.name](delivery.fault, delivery.response, keep)
     return plain(delivery, keep=keep, may_chunk=may_chunk, coding=coding)
 
 
@@ -55,21 +55,26 @@ def _framed(
     return head(response, [*headers, ("connection", "keep-alive" if keep else "close")], version=version)
 
 
+def _sized(response: HTTPResponse, keep: bool) -> bytes:
+    """A head with the length of the whole body, whether all of it is sent or not."""
+    return _framed(response, keep, length=len(response.body))
+
+
 def _within(fault: Fault, response: HTTPResponse) -> int:
     """Where the content of a body ends: before its last byte that is no white space, which JSON would not miss."""
     return min(fault.offset(len(response.body)), len(response.body.rstrip()) - 1)
 
 
 def _kept_open(fault: Fault, response: HTTPResponse, keep: bool) -> Script:
-    return Script(_framed(response, keep, length=len(response.body)), [response.body])
+    return Script(_sized(response, keep), [response.body])
 
 
 def _connection_close(fault: Fault, response: HTTPResponse, keep: bool) -> Script:
-    return Script(_framed(response, False, length=len(response.body)), [response.body], "close")
+    return Script(_sized(response, False), [response.body], "close")
 
 
 def _closed_though_kept(fault: Fault, response: HTTPResponse, keep: bool) -> Script:
-    return Script(_framed(response, True, length=len(response.body)), [response.body], "close")
+    return Script(_sized(response, True), [response.body], "close")
 
 
 def _no_length(fault: Fault, response: HTTPResponse, keep: bool) -> Script:
@@ -105,20 +110,17 @@ def _coded(response: HTTPResponse, keep: bool, coding: str, body: bytes) -> Scri
 
 
 def _stall(fault: Fault, response: HTTPResponse, keep: bool) -> Script:
-    told = _framed(response, keep, length=len(response.body))
-    return Script(told, [response.body], before=fault.number("seconds"))
+    return Script(_sized(response, keep), [response.body], before=fault.number("seconds"))
 
 
 def _stall_in_body(fault: Fault, response: HTTPResponse, keep: bool) -> Script:
     body, place = response.body, fault.offset(len(response.body))
-    told = _framed(response, keep, length=len(body))
-    return Script(told, [body[:place], float(fault.number("seconds")), body[place:]])
+    return Script(_sized(response, keep), [body[:place], float(fault.number("seconds")), body[place:]])
 
 
 def _drip(fault: Fault, response: HTTPResponse, keep: bool) -> Script:
     size, pause = int(fault.number("size")), fault.number("every_ms") / 1000
-    told = _framed(response, keep, length=len(response.body))
-    return Script(told, _drops(response.body, size, pause, fault.number("seconds")))
+    return Script(_sized(response, keep), _drops(response.body, size, pause, fault.number("seconds")))
 
 
 def _drops(body: bytes, size: int, pause: float, longest: float) -> Iterator[bytes | float]:
@@ -139,20 +141,19 @@ def _reset_before_head(fault: Fault, response: HTTPResponse, keep: bool) -> Scri
 
 
 def _reset_before_body(fault: Fault, response: HTTPResponse, keep: bool) -> Script:
-    return Script(_framed(response, keep, length=len(response.body)), [], "reset")
+    return Script(_sized(response, keep), [], "reset")
 
 
 def _reset_in_body(fault: Fault, response: HTTPResponse, keep: bool) -> Script:
     body = response.body
     place = min(fault.offset(len(body)), len(body) - 1)
-    return Script(_framed(response, keep, length=len(body)), [body[:place]], "reset")
+    return Script(_sized(response, keep), [body[:place]], "reset")
 
 
 def _stall_then_close(fault: Fault, response: HTTPResponse, keep: bool) -> Script:
     body = response.body
     place = min(fault.offset(len(body)), len(body) - 1)
-    told = _framed(response, keep, length=len(body))
-    return Script(told, [body[:place], float(fault.number("seconds"))], "close")
+    return Script(_sized(response, keep), [body[:place], float(fault.number("seconds"))], "close")
 
 
 def _length_too_long(fault: Fault, response: HTTPResponse, keep: bool) -> Script:
@@ -206,33 +207,5 @@ def stored_brotli(content: bytes) -> bytes:
     return bytes(stream) + bytes([0b11 << window])  # the last block, and an empty one
 
 
-_PERFORMED: dict[str, Callable[[Fault, HTTPResponse, bool], Script]] = {
-    function.__name__.removeprefix("_"): function
-    for function in (
-        _kept_open,
-        _connection_close,
-        _closed_though_kept,
-        _no_length,
-        _chunked,
-        _split,
-        _byte_chunks,
-        _gzip,
-        _stall,
-        _stall_in_body,
-        _drip,
-        _closed_before_head,
-        _reset_before_head,
-        _reset_before_body,
-        _reset_in_body,
-        _stall_then_close,
-        _length_too_long,
-        _length_too_short,
-        _chunk_size_bad,
-        _chunks_cut,
-        _gzip_cut,
-        _gzip_garbage,
-        _gzip_in_name_only,
-        _br_unrequested,
-    )
-}
-assert _PERFORMED.keys() == FAULTS.keys(), "each wire fault has who performs it"
+# A row of the table names its function above: a row without one fails here, and not when it is sent.
+_SCRIPTS: dict[str, Callable[[Fault, HTTPResponse, bool], Script]] = {name: globals()[f"_{name}"] for name in FAULTS}

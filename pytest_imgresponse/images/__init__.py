@@ -11,6 +11,8 @@ from pytest_imgresponse.errors import ResponseError
 if TYPE_CHECKING:
     from PIL import Image
 
+    from pytest_imgresponse.images.webp_gif import WebP
+
 OutputFormat = Literal["png", "webp", "jpeg", "gif", "svg"]
 OUTPUT_FORMATS: tuple[OutputFormat, ...] = get_args(OutputFormat)
 """What the pictures of answers are (openai 3.54.0, `images_response.py`)."""
@@ -70,3 +72,39 @@ def open_image(data: bytes) -> Image.Image:
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
         raise ResponseError(f"{len(data)} bytes cannot be opened as a picture: {error}") from error
     return image
+
+
+class UnreadableUploadError(Exception):
+    """An upload that is no PNG, JPEG or WebP, is damaged, or claims more than `PIXEL_LIMIT`."""
+
+
+def open_upload(data: bytes) -> Image.Image:
+    """An uploaded PNG, JPEG or WebP, decoded. Raises `UnreadableUploadError`.
+
+    For the threads of a server: `open_image` silences a warning, and does so for the whole process.
+    """
+    from PIL.JpegImagePlugin import JpegImageFile
+    from PIL.PngImagePlugin import PngImageFile
+    from PIL.WebPImagePlugin import WebPImageFile
+
+    from pytest_imgresponse.images.webp_gif import WebP
+
+    openers: dict[str, type[Image.Image]] = {".png": PngImageFile, ".jpg": JpegImageFile, ".webp": WebPImageFile}
+    suffix = suffix_of(data) or ""
+    if suffix not in openers:
+        raise UnreadableUploadError("no PNG, JPEG or WebP")
+    try:
+        # The decoders themselves do not warn. That of WebP takes memory for all pixels as soon as it is made.
+        if suffix == ".webp":
+            _judge_claim(WebP(data))
+        image = openers[suffix](BytesIO(data))  # type: ignore[call-arg]
+        _judge_claim(image)
+        image.load()
+    except Exception as error:
+        raise UnreadableUploadError(str(error)) from error
+    return image
+
+
+def _judge_claim(claim: Image.Image | WebP) -> None:
+    if claim.width * claim.height > PIXEL_LIMIT:
+        raise UnreadableUploadError(f"{claim.width}x{claim.height} is more than {PIXEL_LIMIT} pixels")

@@ -9,13 +9,13 @@ from pytest_imgresponse.images import PIXEL_LIMIT, PIXEL_LIMIT_WORDS
 from pytest_imgresponse.images.raster import Broken, Pixels, Raster, decoded
 
 _SCANS = 10
-"""Scans of a progressive picture, each over all pixels: about as many as there are."""
+"""Scans that a progressive picture usually has, at the most; each goes over all pixels."""
 _SCANS_LIMIT = _SCANS * PIXEL_LIMIT
 """Pixels times scans."""
 _FRAME = Struct(">BHHB")
 # T.81, table B.1.
 _SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
-_ALONE = (0x01, _SOI)
+_ALONE = (0x01, _SOI)  # markers without a segment
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 # T.81, table B.2: the sample precision of each process; others than these two are lossless.
 _PRECISIONS = {0xC0: (8,), **dict.fromkeys((0xC1, 0xC2, 0xC5, 0xC6, 0xC9, 0xCA, 0xCD, 0xCE), (8, 12))}

@@ -1,4 +1,4 @@
-"""Odd JPEGs, written segment by segment: codings that Pillow does not write, and segments in their place.
+"""JPEGs written segment by segment: codings that Pillow does not write, and segments in their place.
 
 Source: ITU-T T.81 (JPEG).
 """

@@ -1,4 +1,4 @@
-"""What bytes are that are no picture of the API: of another format, or no picture at all."""
+"""The judge of a picture: what its bytes are, whether they are whole, and what its pixels tell."""
 
 from __future__ import annotations
 
@@ -15,6 +15,12 @@ from pytest_imgresponse.images.raster import SMALLEST_FRAME, Broken, Raster, Rem
 from pytest_imgresponse.images.svg import SVG, NoSVG
 from pytest_imgresponse.images.webp_gif import GIF, WebP
 
+_RASTERS: dict[str, type[Raster]] = {"png": PNG, "jpeg": JPEG, "webp": WebP, "gif": GIF}
+# Markup, with a byte order mark and in UTF-16 too.
+_MARKUP = re.compile(rb"[\xef\xbb\xbf\xfe\xff\0\s]*+<")
+_FRAMES_LIMIT = PIXEL_LIMIT
+"""Pixels of all frames of an animation together: sixteen frames of 1920x1080 are within it."""
+_KEPT = 4096  # judgements, the least recently used of which is dropped
 _EXPECTED = "expected PNG, JPEG, WebP, GIF or SVG"
 _PICTURES = (
     (b"II*\0", "a TIFF"),
@@ -37,51 +43,7 @@ _OTHERS = (
     (b"RIFF", "a RIFF file that is no WebP"),
     (b"version https://git-lfs", "a Git LFS pointer"),
 )
-_SHORTEST = 16
-
-
-def foreign(data: bytes, known: str = "") -> Remark:
-    """What the bytes are. `known` is what was found out already.
-
-    A picture of another format is tolerated: no document names it, some decoders read it. It is not decoded
-    here, and what is shorter than any picture is none.
-    """
-    if picture := _picture(data):
-        return Remark("tolerated", f"{picture} picture of {len(data)} bytes, not decoded: {_EXPECTED}")
-    return Remark("invalid", f"no picture, but {known or _what(data)}: {_EXPECTED}")
-
-
-def _picture(data: bytes) -> str | None:
-    if len(data) < _SHORTEST:
-        return None
-    if data[4:8] == b"ftyp":
-        return _BRANDS.get(data[8:12])
-    if data.startswith(b"BM") and data[6:10] == b"\0\0\0\0":  # the reserved bytes
-        return "a BMP"
-    return next((name for start, name in _PICTURES if data.startswith(start)), None)
-
-
-def _what(data: bytes) -> str:
-    for start, name in _OTHERS:
-        if data.startswith(start):
-            return name
-    if not data:
-        return "0 bytes"
-    beginning = data[:24]
-    if all(byte in b"\t\r\n" or 32 <= byte < 127 for byte in beginning):
-        text = beginning.decode("ascii").strip()
-        what = "HTML" if text[:14].lower().startswith(("<!doctype html", "<html")) else "text"
-        what = "JSON" if text.startswith(("{", "[")) else what
-        return f"{what} of {len(data)} bytes that begin {text!r}"
-    return f"{len(data)} bytes that begin {beginning[:8].hex(' ')}"
-
-
-_RASTERS: dict[str, type[Raster]] = {"png": PNG, "jpeg": JPEG, "webp": WebP, "gif": GIF}
-# Markup, with a byte order mark and in UTF-16 too.
-_MARKUP = re.compile(rb"[\xef\xbb\xbf\xfe\xff\0\s]*+<")
-_FRAMES_LIMIT = PIXEL_LIMIT
-"""Pixels of all frames of an animation together: sixteen frames of 1920x1080 are within it."""
-_KEPT = 4096
+_SHORTEST = 16  # bytes of a picture of another format: shorter ones only begin like one
 _judged: OrderedDict[bytes, Judgement] = OrderedDict()
 _lock = threading.Lock()
 
@@ -103,7 +65,7 @@ class Judgement:
 
 
 def judged(data: bytes) -> Judgement:
-    """What is to say of a picture. Never raises, and decodes nothing that is over the pixel limit."""
+    """The judgement of a picture. Never raises, and decodes nothing that is over the pixel limit."""
     digest = hashlib.sha256(data).digest()
     with _lock:
         if (judgement := _judged.get(digest)) is not None:
@@ -148,3 +110,39 @@ def _judge_raster(file_format: str, raster: Raster) -> Judgement:
         raster.say("unusual", f"{raster.name} has {raster.frames} frames, {limit}: decoded are {frames}")
     opaque = None if raster.key_is_lost else pixels.opaque
     return Judgement(file_format, (raster.width, raster.height), opaque, tuple(raster.remarks))
+
+
+def foreign(data: bytes, known: str = "") -> Remark:
+    """What the bytes are. `known` is what was found out already.
+
+    A picture of another format is tolerated: no document names it, some decoders read it. It is not decoded
+    here, and what is shorter than any picture is none.
+    """
+    if picture := _picture(data):
+        return Remark("tolerated", f"{picture} picture of {len(data)} bytes, not decoded: {_EXPECTED}")
+    return Remark("invalid", f"no picture, but {known or _what(data)}: {_EXPECTED}")
+
+
+def _picture(data: bytes) -> str | None:
+    if len(data) < _SHORTEST:
+        return None
+    if data[4:8] == b"ftyp":
+        return _BRANDS.get(data[8:12])
+    if data.startswith(b"BM") and data[6:10] == b"\0\0\0\0":  # the reserved bytes
+        return "a BMP"
+    return next((name for start, name in _PICTURES if data.startswith(start)), None)
+
+
+def _what(data: bytes) -> str:
+    for start, name in _OTHERS:
+        if data.startswith(start):
+            return name
+    if not data:
+        return "0 bytes"
+    beginning = data[:24]
+    if all(byte in b"\t\r\n" or 32 <= byte < 127 for byte in beginning):
+        text = beginning.decode("ascii").strip()
+        what = "HTML" if text[:14].lower().startswith(("<!doctype html", "<html")) else "text"
+        what = "JSON" if text.startswith(("{", "[")) else what
+        return f"{what} of {len(data)} bytes that begin {text!r}"
+    return f"{len(data)} bytes that begin {beginning[:8].hex(' ')}"

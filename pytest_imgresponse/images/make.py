@@ -10,8 +10,8 @@ from PIL import Image, ImageDraw
 
 from pytest_imgresponse.images import OutputFormat
 
-Colour = tuple[int, int, int]
-"""Levels from 0 to 255: red, green, blue."""
+Colour = tuple[int, ...]
+"""Levels from 0 to 255: red, green, blue, and alpha where there is one."""
 
 # The fastest settings: what is drawn is flat, and small under any.
 _SAVING = {
@@ -75,7 +75,7 @@ def _svg(width: int, height: int, box: tuple[int, int, int, int], ink: str, grou
 
 
 def colours_of(seed: int) -> tuple[Colour, Colour]:
-    """The ink and the ground of a picture; 24 seeds have others."""
+    """The ink and the ground of a picture; 24 seeds in a row have different ones."""
     return _colour(seed, 0.8), _colour(seed + 5, 0.25)
 
 
@@ -84,6 +84,6 @@ def _colour(seed: int, saturation: float) -> Colour:
     return round(red * 255), round(green * 255), round(blue * 255)
 
 
-def hex_colour(colour: tuple[int, ...]) -> str:
+def hex_colour(colour: Colour) -> str:
     """A colour as SVG has it."""
     return "#{:02x}{:02x}{:02x}".format(*colour)

@@ -1,4 +1,4 @@
-"""Odd PNGs, written chunk by chunk: what Pillow does not write, and what nobody should.
+"""PNGs written chunk by chunk: what Pillow does not write, what nobody should, and flat ones without an encoder.
 
 Source: W3C, Portable Network Graphics, third edition.
 """
@@ -11,17 +11,19 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from pytest_imgresponse.images.make import Colour
 from pytest_imgresponse.images.png import ADAM7
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 Chunk = tuple[bytes, bytes]
-"""The four letters of a chunk and its data."""
-
+"""The type of a chunk, four letters, and its data."""
 INK, GROUND = (228, 92, 40), (32, 64, 96)
-"""The colours of odd pictures: none that `make_picture` uses, so that a picture drawn anew always differs."""
-
+"""The colours of these pictures: none that `make_picture` uses, so that a picture drawn anew always differs."""
 TURNED = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
 """EXIF whose one entry is orientation 6: to be shown turned by 90 degrees (CIPA DC-008, section 4.6.4)."""
+_COLOUR_TYPES = {3: 2, 4: 6}
+_AT_ONCE = 16
+_SUB, _UP = b"\x01", b"\x02"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +41,12 @@ class Form:
 
 PLAIN = Form()
 """Three samples of 8 bits: what the API sends."""
-
-
 INDEXED = Form(8, 3, (0,), (1,), ((b"PLTE", bytes(GROUND + INK)),))
 """Numbers of the colours of a palette."""
 
 
 def chunk(kind: bytes, data: bytes = b"") -> bytes:
-    """A chunk as it stands in a file: length, letters, data, CRC (section 5.3)."""
+    """A chunk as it stands in a file: length, type, data, CRC (section 5.3)."""
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
@@ -121,50 +121,12 @@ def _line(form: Form, pixels: list[tuple[int, ...]]) -> bytes:
     return b"\0" + int(bits.ljust(size * 8, "0"), 2).to_bytes(size)
 
 
-def c2pa_manifest_store() -> bytes:
-    """A C2PA manifest store without manifests: one JUMBF superbox (ISO 19566-5; C2PA 2.1, section 11.1)."""
-    kind = bytes.fromhex("63327061 0011 0010 8000 00aa00389b71")
-    return _box(b"jumb", _box(b"jumd", kind + b"\x03c2pa\0"))
-
-
-def _box(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", 8 + len(data)) + kind + data
-
-
-def icc_profile() -> bytes:
-    """A small ICC profile, version 2, of a display whose red and green are swapped: who drops it sees it."""
-    tags: dict[bytes, bytes] = {
-        b"desc": b"desc" + bytes(4) + struct.pack(">I", 8) + b"swapped\0" + bytes(78),
-        b"cprt": b"text" + bytes(4) + b"CC0\0",
-        b"wtpt": _xyz(0.9642, 1.0, 0.8249),
-        b"rXYZ": _xyz(0.3851, 0.7169, 0.0971),
-        b"gXYZ": _xyz(0.4361, 0.2225, 0.0139),
-        b"bXYZ": _xyz(0.1431, 0.0606, 0.7141),
-        **dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), b"curv" + bytes(4) + struct.pack(">IH", 1, 0x0233)),
-    }
-    table, data, start = struct.pack(">I", len(tags)), b"", 128 + 4 + 12 * len(tags)
-    for name, tag in tags.items():
-        table += name + struct.pack(">II", start + len(data), len(tag))
-        data += tag + bytes(-len(tag) % 4)
-    made = struct.pack(">6H", 2026, 1, 1, 0, 0, 0)
-    head = struct.pack(">I4x", start + len(data)) + b"\x02\x10\0\0mntrRGB XYZ " + made + b"acsp"
-    return head.ljust(68, b"\0") + _xyz(0.9642, 1.0, 0.8249)[8:] + bytes(48) + table + data
-
-
-def _xyz(*values: float) -> bytes:
-    return b"XYZ " + bytes(4) + struct.pack(">3i", *(round(value * 65536) for value in values))
-
-
-Colour = tuple[int, ...]
-"""Levels from 0 to 255: red, green, blue, and alpha where there is one."""
-
-_COLOUR_TYPES = {3: 2, 4: 6}
-_AT_ONCE = 16
-_SUB, _UP = b"\x01", b"\x02"
-
-
 def flat_png(width: int, height: int, ink: Colour, ground: Colour) -> bytes:
-    """A rectangle on a ground, in the middle half of the picture; `width` and `height` are 8 pixels at least."""
+    """A rectangle on a ground, in the middle half of the picture; `width` and `height` are 8 pixels at least.
+
+    Rows are compressed once and repeated. Ten of 2160x3840 pixels take 0.1 s, as `png` writes them 0.4 s, and by Pillow
+    at its fastest 0.8 s: too long for Hypothesis, as `flat_webp` says.
+    """
     first = header(width, height, Form(colour=_COLOUR_TYPES[len(ink)]))
     pixels = _zlib_stream(_rows(width, height, ink, ground))
     return joined([first, (b"IDAT", pixels), (b"IEND", b"")])
@@ -201,3 +163,37 @@ def _zlib_stream(rows: Iterator[tuple[bytes, int]]) -> bytes:
 def _deflated(data: bytes) -> bytes:
     compressor = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     return compressor.compress(data) + compressor.flush(zlib.Z_FULL_FLUSH)
+
+
+def c2pa_manifest_store() -> bytes:
+    """A C2PA manifest store without manifests: one JUMBF superbox (ISO 19566-5; C2PA 2.1, section 11.1)."""
+    kind = bytes.fromhex("63327061 0011 0010 8000 00aa00389b71")
+    return _box(b"jumb", _box(b"jumd", kind + b"\x03c2pa\0"))
+
+
+def _box(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", 8 + len(data)) + kind + data
+
+
+def icc_profile() -> bytes:
+    """A small ICC profile, version 2, of a display whose red and green are swapped: who drops it sees it."""
+    tags: dict[bytes, bytes] = {
+        b"desc": b"desc" + bytes(4) + struct.pack(">I", 8) + b"swapped\0" + bytes(78),
+        b"cprt": b"text" + bytes(4) + b"CC0\0",
+        b"wtpt": _xyz(0.9642, 1.0, 0.8249),
+        b"rXYZ": _xyz(0.3851, 0.7169, 0.0971),
+        b"gXYZ": _xyz(0.4361, 0.2225, 0.0139),
+        b"bXYZ": _xyz(0.1431, 0.0606, 0.7141),
+        **dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), b"curv" + bytes(4) + struct.pack(">IH", 1, 0x0233)),
+    }
+    table, data, start = struct.pack(">I", len(tags)), b"", 128 + 4 + 12 * len(tags)
+    for name, tag in tags.items():
+        table += name + struct.pack(">II", start + len(data), len(tag))
+        data += tag + bytes(-len(tag) % 4)
+    made = struct.pack(">6H", 2026, 1, 1, 0, 0, 0)
+    head = struct.pack(">I4x", start + len(data)) + b"\x02\x10\0\0mntrRGB XYZ " + made + b"acsp"
+    return head.ljust(68, b"\0") + _xyz(0.9642, 1.0, 0.8249)[8:] + bytes(48) + table + data
+
+
+def _xyz(*values: float) -> bytes:
+    return b"XYZ " + bytes(4) + struct.pack(">3i", *(round(value * 65536) for value in values))

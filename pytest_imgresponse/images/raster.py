@@ -1,4 +1,4 @@
-"""A full load by Pillow, from which nothing escapes: no exception, no warning."""
+"""What the raster formats share: remarks, limits, and decoding by Pillow that lets no exception and no warning out."""
 
 from __future__ import annotations
 
@@ -14,70 +14,10 @@ from PIL import Image, UnidentifiedImageError
 
 from pytest_imgresponse.images import PIXEL_LIMIT, PIXEL_LIMIT_WORDS
 
-_LOCK = threading.Lock()
-
-
-class Pixels(NamedTuple):
-    """What is to know of pixels after they were decoded.
-
-    `opaque`: every pixel of every frame is; None where it cannot be told. `highest`: the highest index of a
-    palette that the first frame uses. `refusal`: why Pillow did not decode them, in a few words; `bomb` where
-    that was the user's own `Image.MAX_IMAGE_PIXELS`.
-    """
-
-    opaque: bool | None = None
-    highest: int | None = None
-    refusal: str = ""
-    bomb: bool = False
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """No warning gets out. Taken by one thread at a time, since the filters of warnings belong to the process."""
-    with _LOCK, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-def decoded(content: bytes, file_format: str, frames: int) -> Pixels:
-    """The first frames, decoded one after the other. The caller has judged their size in pixels."""
-    with quiet():
-        try:
-            return _decoded(content, file_format, frames)
-        except Image.DecompressionBombError as error:
-            return Pixels(refusal=str(error), bomb=True)
-        except UnidentifiedImageError:
-            return Pixels(refusal="Pillow makes nothing of its header")  # its message holds an address in memory
-        except Exception as error:  # noqa: BLE001 - on hostile bytes Pillow raises whatever happens to it
-            return Pixels(refusal=f"Pillow says {str(error) or type(error).__name__!r}")
-
-
-def _decoded(content: bytes, file_format: str, frames: int) -> Pixels:
-    opaque, highest = True, None
-    with Image.open(BytesIO(content), formats=[file_format]) as image:
-        for frame in range(frames):
-            image.seek(frame)
-            # A file can be made so that Pillow finds frames in it where no other reader does.
-            if image.width * image.height > PIXEL_LIMIT:
-                raise ValueError(f"{image.width}x{image.height} pixels in frame {frame}")
-            image.load()
-            if frame == 0 and image.mode == "P":
-                highest = image.getextrema()[1]
-            opaque = opaque and _is_opaque(image)
-    return Pixels(opaque, highest)  # type: ignore[arg-type] # of one band it is a number
-
-
-def _is_opaque(image: Image.Image) -> bool:
-    if not image.has_transparency_data:
-        return True
-    alpha = image if "A" in image.getbands() else image.convert("RGBA")
-    return alpha.getchannel("A").getextrema()[0] == 255
-
-
 Verdict = Literal["unusual", "tolerated", "invalid"]
-
 SMALLEST_FRAME = 10_000
 """Pixels that a frame counts as at least: each costs time."""
+_LOCK = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +32,25 @@ class Broken(Exception):  # noqa: N818 - becomes a remark, and is never seen out
     """The picture is invalid; the message says why."""
 
 
-def lettered(kind: bytes) -> str:
-    """The type of a chunk for a message, whatever its bytes are."""
-    return repr(kind)[2:-1]
+class Pixels(NamedTuple):
+    """What is to know of pixels after they were decoded.
+
+    `opaque`: every pixel of every frame is; None where it is not known. `highest`: the highest index of a
+    palette that the first frame uses. `refusal`: why Pillow did not decode them, in a few words; `bomb` where
+    that was the user's own `Image.MAX_IMAGE_PIXELS`.
+    """
+
+    opaque: bool | None = None
+    highest: int | None = None
+    refusal: str = ""
+    bomb: bool = False
 
 
 class Raster:
     """A raster picture, by its structure: a subclass reads one format, and decodes no pixel to do so.
 
     Its constructor raises `Broken` for a file that is invalid by its structure. `width` and `height` are in
-    pixels, `frames` are those of an animation, `remarks` what is odd so far. `content` is what Pillow is given:
+    pixels, `frames` are those of an animation, `remarks` what was found so far. `content` is what Pillow is given:
     the file, or what of it holds the pixels where the rest has to be kept from Pillow.
     """
 
@@ -113,7 +62,7 @@ class Raster:
     copies: int = 1
     """As how many pixels Pillow's decoder holds one: those that keep a second copy of the picture count twice."""
     key_is_lost: bool = False
-    """Whether the colour that is transparent cannot be told once Pillow has made 8 bits of 16."""
+    """Whether the transparent colour is not known any more once Pillow has made 8 bits of 16."""
 
     def __init__(self, data: bytes) -> None:
         self.remarks: list[Remark] = []
@@ -171,3 +120,51 @@ class Raster:
     def second_look(self, refusal: str) -> Pixels:
         """What Pillow refused, looked at again: a remark where the file is not to blame, `Broken` where it is."""
         raise Broken(f"{self.name} cannot be decoded: {refusal}")
+
+
+def decoded(content: bytes, file_format: str, frames: int) -> Pixels:
+    """The first frames, decoded one after the other. The caller has judged their size in pixels."""
+    with quiet():
+        try:
+            return _decoded(content, file_format, frames)
+        except Image.DecompressionBombError as error:
+            return Pixels(refusal=str(error), bomb=True)
+        except UnidentifiedImageError:
+            return Pixels(refusal="Pillow makes nothing of its header")  # its message holds an address in memory
+        except Exception as error:  # noqa: BLE001 - on hostile bytes Pillow raises whatever happens to it
+            return Pixels(refusal=f"Pillow says {str(error) or type(error).__name__!r}")
+
+
+def _decoded(content: bytes, file_format: str, frames: int) -> Pixels:
+    opaque, highest = True, None
+    with Image.open(BytesIO(content), formats=[file_format]) as image:
+        for frame in range(frames):
+            image.seek(frame)
+            # A file can be made so that Pillow finds frames in it where no other reader does.
+            if image.width * image.height > PIXEL_LIMIT:
+                raise ValueError(f"{image.width}x{image.height} pixels in frame {frame}")
+            image.load()
+            if frame == 0 and image.mode == "P":
+                highest = image.getextrema()[1]
+            opaque = opaque and _is_opaque(image)
+    return Pixels(opaque, highest)  # type: ignore[arg-type] # of one band it is a number
+
+
+def _is_opaque(image: Image.Image) -> bool:
+    if not image.has_transparency_data:
+        return True
+    alpha = image if "A" in image.getbands() else image.convert("RGBA")
+    return alpha.getchannel("A").getextrema()[0] == 255
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """No warning gets out. Taken by one thread at a time, since the filters of warnings belong to the process."""
+    with _LOCK, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def chunk_name(kind: bytes) -> str:
+    """The type of a chunk for a message, whatever its bytes are."""
+    return repr(kind)[2:-1]

@@ -12,7 +12,7 @@ _NAMESPACE = "http://www.w3.org/2000/svg"
 _LENGTH_LIMIT = 4 * 1024**2
 """Bytes that are parsed."""
 _DEPTH = 256
-"""Nested elements that renderers stand: librsvg and libxml2 give up between 256 and 1000."""
+"""Nested elements that every renderer copes with: librsvg and libxml2 give up between 256 and 1000."""
 _PIXELS = re.compile(r"\s*(\d{1,9})(?:\.0{1,9})?(?:px)?\s*", re.ASCII)
 
 
@@ -21,7 +21,7 @@ class NoSVG(Exception):  # noqa: N818 - becomes a remark, and is never seen outs
 
 
 class SVG:
-    """An SVG, parsed. `size` is in pixels, where it is told in whole ones.
+    """An SVG, parsed. `size` is in pixels, where it is given in whole ones.
 
     Raises `NoSVG` for what has no `svg` root, and `Broken` for an SVG that is invalid.
     """
@@ -29,7 +29,7 @@ class SVG:
     def __init__(self, data: bytes) -> None:
         self.size: tuple[int, int] | None = None
         self.remarks: list[Remark] = []
-        self._odd: Counter[str] = Counter()
+        self._found: Counter[str] = Counter()
         self._depth = self._deepest = 0
         self._root = ""
         self._parse(data)
@@ -39,7 +39,7 @@ class SVG:
             self._say("SVG is encoded in UTF-16: UTF-8 is what is read everywhere")
         if self._deepest > _DEPTH:
             self._say(f"SVG nests {self._deepest} elements: over {_DEPTH} renderers give up")
-        for what, count in sorted(self._odd.items()):
+        for what, count in sorted(self._found.items()):
             self._say(f"SVG holds {what}: {count}")
 
     def _say(self, message: str, verdict: Verdict = "unusual") -> None:
@@ -72,12 +72,12 @@ class SVG:
         self._deepest = max(self._deepest, self._depth)
         local = name.rpartition(":")[2]
         if local == "script" or any(key.startswith("on") for key in attributes):
-            self._odd["scripts"] += 1
+            self._found["scripts"] += 1
         if local == "foreignObject":
-            self._odd["foreignObject, which is no SVG"] += 1
+            self._found["foreignObject, which is no SVG"] += 1
         target = (attributes.get("href") or attributes.get("xlink:href") or "#").lstrip()
         if local != "a" and not target.startswith(("#", "data:")):
-            self._odd["references to other files"] += 1
+            self._found["references to other files"] += 1
 
     def _end(self, name: str) -> None:
         self._depth -= 1

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from struct import Struct
 
-from pytest_imgresponse.images.raster import Broken, Raster, lettered
+from pytest_imgresponse.images.raster import Broken, Raster, chunk_name
+
+_SCREEN = Struct("<HHBxx")
+_FRAME = Struct("<HHHHB")
+_EXTENSION, _IMAGE, _TRAILER = 0x21, 0x2C, 0x3B
 
 
 class WebP(Raster):
@@ -23,7 +27,7 @@ class WebP(Raster):
         while at + 8 <= end:
             kind, length = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
             if at + 8 + length > end:
-                raise Broken(f"WebP breaks off in its chunk {lettered(kind)}: {end - at - 8} of {length} bytes")
+                raise Broken(f"WebP breaks off in its chunk {chunk_name(kind)}: {end - at - 8} of {length} bytes")
             if not self.width:
                 self._read_size(kind, data[at + 8 : at + 18])
             frames += kind == b"ANMF"
@@ -46,16 +50,11 @@ class WebP(Raster):
                 bits = int.from_bytes(header[1:5], "little")
                 self.set_size(1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF))
             case _:
-                raise Broken(f"WebP holds no pixels where they are to begin: its first chunk is {lettered(kind)}")
-
-
-_SCREEN = Struct("<HHBxx")
-_FRAME = Struct("<HHHHB")
-_EXTENSION, _IMAGE, _TRAILER = 0x21, 0x2C, 0x3B
+                raise Broken(f"WebP holds no pixels where they are to begin: its first chunk is {chunk_name(kind)}")
 
 
 class GIF(Raster):
-    """A GIF. That it has its trailer, or that it ends with a whole block at least, Pillow does not look at."""
+    """A GIF. Pillow does not check that it has its trailer, nor that its last block is whole: here that is done."""
 
     name = "GIF"
     copies = 2

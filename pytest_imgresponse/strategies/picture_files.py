@@ -74,7 +74,7 @@ def picture_of(output_format: str, size: str, transparent: bool, seed: int) -> b
 
 
 _FLAT = {"png": flat_png, "webp": flat_webp}
-"""What is made here: the encoders of these take longest."""
+"""Written without an encoder, since those of Pillow take too long: the figures are beside the functions."""
 
 
 @st.composite
