@@ -154,6 +154,16 @@ class _StubSession:
         """The answer of a ticket."""
         return ticket.played
 
+    def record(self, ticket: _Ticket, response: HTTPResponse) -> None:
+        """Nothing: each ticket has an answer, and nothing is sent."""
+
+    def redirected(self, request: HTTPRequest) -> _Ticket | None:
+        """None: what was sent before the stub was opened is not its own."""
+
+    def recorded_for(self, url: str) -> list[HTTPRequest]:
+        """None: it answers whatever request a client that follows a redirection makes."""
+        return []
+
     def _answer_to(self, request: HTTPRequest) -> HTTPResponse:
         if is_images_route(request.url):
             answer = self._responses[self._next]
