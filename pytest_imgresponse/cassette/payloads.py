@@ -9,7 +9,7 @@ In memory the file name is `*` and its suffix: names are given where a cassette 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from io import BytesIO
@@ -130,6 +130,12 @@ class Body:
     def is_one_file(self) -> bool:
         """Whether the whole body is kept as one file."""
         return bool(self.files) and REFERENCE.fullmatch(self.text) is not None
+
+    def pictures(self) -> Iterator[bytes]:
+        """The bytes of its pictures of pixels, in order, each once. Raises what reading them raises."""
+        for digest in dict.fromkeys(found["sha256"] for found in REFERENCE.finditer(self.text)):
+            if (file := self.files[digest]).suffix not in (".svg", ".bin"):
+                yield file.read()
 
     def with_boundary(self, old: bytes, new: bytes) -> Body | None:
         """The multipart body with another boundary; None where it has no parts under the old one."""

@@ -18,6 +18,7 @@ import pybase64
 from pytest_imgresponse.cassette.interaction import Pairs, Request, Response
 from pytest_imgresponse.cassette.payloads import REFERENCE, Body, File
 from pytest_imgresponse.errors import ConfigError
+from pytest_imgresponse.http import HTTPRequest
 
 REDACTED = "REDACTED"
 
@@ -144,7 +145,7 @@ class Redactor:
             body=self._body(request.body, secrets),
         )
 
-    def response(self, response: Response, asked: Request) -> Response:
+    def response(self, response: Response, asked: Request | HTTPRequest) -> Response:
         """The response as it is saved. `asked` is its request before redaction: an answer may echo it."""
         secrets = _secrets_of(response.headers, "") + _secrets_of(asked.headers, asked.url)
         body = self._body(response.body, secrets)

@@ -9,6 +9,7 @@ import tempfile
 from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import RLock
 
@@ -16,6 +17,7 @@ from pytest_imgresponse._config import Settings
 from pytest_imgresponse.cassette.encodings import remove_encoding
 from pytest_imgresponse.cassette.interaction import Interaction, Request, Response
 from pytest_imgresponse.cassette.matching import Facets, facets_of, key_of, nearest, passes_by
+from pytest_imgresponse.cassette.payloads import Body
 from pytest_imgresponse.cassette.redaction import Redactor
 from pytest_imgresponse.cassette.runs import PROCESS, Run
 from pytest_imgresponse.cassette.store import Store
@@ -27,6 +29,7 @@ from pytest_imgresponse.errors import (
     ConfigError,
     UnrecordedRequestError,
 )
+from pytest_imgresponse.exchanges import Exchange
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 
 
@@ -34,7 +37,7 @@ from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 class Ticket:
     """One request, in the order of asking, and what became of it."""
 
-    asked: Request
+    asked: HTTPRequest
     clean: Request
     key: str
     facets: Facets
@@ -42,7 +45,7 @@ class Ticket:
     replaces: Interaction | None = None
     recorded: Interaction | None = None
     saved: bool = False
-    answer: HTTPResponse | None = None
+    exchange: Exchange | None = None
 
 
 class Session:
@@ -103,7 +106,7 @@ class Session:
     def answered(self) -> list[Ticket]:
         """The tickets that have an answer, in the order of asking."""
         with self._lock:
-            return [ticket for ticket in self.tickets if ticket.answer is not None]
+            return [ticket for ticket in self.tickets if ticket.exchange is not None]
 
     def ask(self, request: HTTPRequest) -> Ticket:
         """Take a request. The ticket holds a recorded interaction, or is one to send and `record`.
@@ -133,7 +136,7 @@ class Session:
         ticket = self._ticket(request)
         with self._lock:
             for other in self.tickets:
-                if other.key == ticket.key and other.answer is None and other.played is None:
+                if other.key == ticket.key and other.exchange is None and other.played is None:
                     return other
             self.tickets.append(ticket)
         return ticket
@@ -148,7 +151,9 @@ class Session:
     def play(self, ticket: Ticket) -> HTTPResponse:
         """The recorded answer of a ticket. Raises `CassetteDecodeError` for a picture that is not right."""
         assert ticket.played is not None
-        ticket.answer = answer = ticket.played.response.http()
+        kept = ticket.played.response
+        answer = kept.http()
+        ticket.exchange = Exchange(ticket.asked, answer, partial(_pictures_of, kept.body, answer))
         return answer
 
     def record(self, ticket: Ticket, response: HTTPResponse) -> None:
@@ -156,8 +161,9 @@ class Session:
 
         What goes wrong there is kept in `save_error`: the test gets its answer all the same.
         """
-        ticket.answer = answer = remove_encoding(response)
+        answer = remove_encoding(response)
         sent = Response.of(answer)
+        ticket.exchange = Exchange(ticket.asked, answer, sent.body.pictures)
         with self._lock:
             try:
                 kept = self._redactor.response(sent, ticket.asked)
@@ -167,7 +173,7 @@ class Session:
                 self.save_error = self._rescue(error)
                 return
             if ticket.replaces is None:  # it is another try of a request that broke off
-                broken = (t for t in self.tickets if t.key == ticket.key and t.replaces and t.answer is None)
+                broken = (t for t in self.tickets if t.key == ticket.key and t.replaces and t.exchange is None)
                 if (first := next(broken, None)) is not None:
                     ticket.replaces, first.replaces = first.replaces, None
             if ticket.replaces is not None and _failed(kept) and not _failed(ticket.replaces.response):
@@ -197,10 +203,9 @@ class Session:
             raise CassetteDecodeError(f"{self.path}: the cassette cannot be read: {error}") from error
 
     def _ticket(self, request: HTTPRequest) -> Ticket:
-        asked = Request.of(request)
-        clean = self._redactor.request(asked)
+        clean = self._redactor.request(Request.of(request))
         facets = self._facets_of(clean)
-        return Ticket(asked, clean, key_of(facets), facets)
+        return Ticket(request, clean, key_of(facets), facets)
 
     def _facets_of(self, request: Request) -> Facets:
         return facets_of(request, self.settings.match_on)
@@ -333,6 +338,14 @@ class Session:
         if not self._facets:
             return f"Cassette {self.path} holds no interaction."
         return f"Cassette {self.path} holds {len(self._facets)} interaction(s); {nearest(self._facets, ticket.facets)}"
+
+
+def _pictures_of(body: Body, answer: HTTPResponse) -> list[bytes]:
+    """The pictures of an answer that was played, from the files that it was read from."""
+    try:
+        return list(body.pictures())
+    except CassetteDecodeError:  # the files have changed since, or are gone: they are in the answer
+        return list(Body.of(answer.body, answer.header("content-type")).pictures())
 
 
 def _failed(response: Response) -> bool:
