@@ -191,7 +191,7 @@ def imgresponse(request: pytest.FixtureRequest, imgresponse_config: object) -> I
 
 
 def _session_of(node: Any, use: _Use, given: object) -> Session:
-    from pytest_imgresponse.cassette.runs import Run
+    from pytest_imgresponse.cassette.saving import Run
     from pytest_imgresponse.cassette.session import Session
 
     config = node.config
