@@ -18,7 +18,7 @@ Headers = Mapping[str, str] | Sequence[tuple[str, str]]
 _SHOWN = 400
 """Bytes of a body that a repr shows whole: pytest and Hypothesis print it, and two megabytes are no help."""
 _MOST_SHOWN = 4000
-"""Letters of a longer body that are shown when long runs of base64 are left out: its JSON, or all events. As many of
+"""Characters of a longer body that are shown when long runs of base64 are left out: its JSON, or all events. As many of
 the headers, and of a URL."""
 # In one line, or in lines of 60 characters or more (RFC 2045, section 6.8, has 76), whose ends JSON may have escaped.
 _BASE64_RUN = re.compile(
@@ -128,14 +128,14 @@ def shortened(body: bytes, most: int = _MOST_SHOWN) -> str:
     """A body as Python writes it; a long one, without its base64 and cut at `most` characters, is no valid Python."""
     if len(body) <= _SHOWN:
         return repr(body)
-    return f"{repr(_BASE64_RUN.sub(_told, body)[:most])[:most]}…{len(body)} bytes"
+    return f"{repr(_BASE64_RUN.sub(_described, body)[:most])[:most]}…{len(body)} bytes"
 
 
 def _cut(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[:most]}…{len(text)} characters"
 
 
-def _told(run: re.Match[bytes]) -> bytes:
+def _described(run: re.Match[bytes]) -> bytes:
     return b"<%d characters: %s...>" % (len(run[0]), run[0][:8])
 
 

@@ -53,10 +53,19 @@ PROCESS = Run()
 
 
 class Saver:
-    """Saves a cassette, for whoever holds the lock of its session. `old` is what the cassette held at the start."""
+    """Saves a cassette, for whoever holds the lock of its session.
+
+    `old` is what the cassette held when it was opened; None where there was none.
+    """
 
     def __init__(
-        self, store: Store, settings: Settings, redactor: Redactor, run: Run, attributes: Path, old: list[Interaction]
+        self,
+        store: Store,
+        settings: Settings,
+        redactor: Redactor,
+        run: Run,
+        attributes: Path,
+        old: Sequence[Interaction] | None,
     ) -> None:
         self.error: CassetteSaveError | None = None
         """What could not be saved, until it is."""
@@ -67,8 +76,8 @@ class Saver:
         self._redactor = redactor
         self._run = run
         self._attributes = attributes
-        self._old = old
-        self._existed = store.exists()
+        self._old = old or []
+        self._existed = old is not None
         self._held_back: set[str] = set()
         self._unsaved: list[Interaction] = []
         self._known: dict[str, tuple[Interaction, str]] = {}

@@ -54,7 +54,8 @@ class Session:
         self._remedy = remedy
         self._lock = RLock()
         self._redactor = Redactor(settings.redact_names, settings.redact_values, settings.before_save)
-        self._saver = Saver(store, settings, self._redactor, run, attributes or path.parent, self.loaded)
+        old = self.loaded if self.existed else None
+        self._saver = Saver(store, settings, self._redactor, run, attributes or path.parent, old)
         self._facets = [facets_of(self._redactor.request(i.request), settings.match_on) for i in self.loaded]
         self._left: dict[str, deque[Interaction]] = defaultdict(deque)
         for interaction, facets in zip(self.loaded, self._facets, strict=True):

@@ -19,7 +19,7 @@ from weakref import WeakKeyDictionary, WeakSet
 from vcr.cassette import Cassette
 from vcr.request import Request as VcrRequest
 
-from pytest_imgresponse.clients.aiohttp import step
+from pytest_imgresponse.clients.aiohttp import count_redirection
 from pytest_imgresponse.clients.messages import from_vcr_request, from_vcr_response, to_vcr_response
 from pytest_imgresponse.clients.patches import Patches
 from pytest_imgresponse.clients.retries import LAST, retried_at_once
@@ -187,7 +187,7 @@ class _SessionCassette(Cassette):  # type: ignore[misc]
         self._answered.add(request)
         LAST.replayed = True
         answer = session.play(ticket)
-        step(request.method, request.uri, answer)
+        count_redirection(request.method, request.uri, answer)
         return to_vcr_response(retried_at_once(answer))
 
     def append(self, request: VcrRequest, response: dict[str, Any]) -> None:
@@ -210,7 +210,7 @@ class _SessionCassette(Cassette):  # type: ignore[misc]
         session = _SESSIONS.innermost()
         steps = session.recorded_for(request.uri) if session is not None else []
         found = [VcrRequest(s.method, request.uri, s.body or None, dict(s.headers)) for s in steps]
-        return [(step, [], []) for step in found or [request]]
+        return [(each, [], []) for each in found or [request]]
 
 
 def _answering(host: str | None) -> Player[Any] | None:
