@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pytest_imgresponse.errors import ResponseError
@@ -24,18 +26,38 @@ def is_images_route(url: str) -> bool:
     return url.partition("?")[0].rstrip("/").endswith(ROUTES)
 
 
+@dataclass(eq=False)
+class Exchange:
+    """A request and its answer. `read_pictures` gives the bytes of the answer's pictures, those of pixels."""
+
+    request: HTTPRequest
+    response: HTTPResponse
+    read_pictures: Callable[[], Iterable[bytes]]
+
+    @cached_property
+    def images(self) -> list[PillowImage]:
+        """The pictures, opened when they are first asked for. Raises `ResponseError` for one that cannot be."""
+        from pytest_imgresponse.images import open_image
+
+        return [open_image(data) for data in self.read_pictures()]
+
+
 class ExchangeLog(ABC):
     """What was asked and answered so far, in the order of asking: as HTTP, as models and as pictures."""
 
-    @property
     @abstractmethod
-    def requests(self) -> list[HTTPRequest]:
-        """The requests that were answered."""
+    def _exchanges(self) -> Sequence[Exchange]:
+        """The requests that were answered, with their answers."""
 
     @property
-    @abstractmethod
+    def requests(self) -> list[HTTPRequest]:
+        """The requests that were answered, as the client made them; those that were refused are not among them."""
+        return [exchange.request for exchange in self._exchanges()]
+
+    @property
     def http_responses(self) -> list[HTTPResponse]:
         """Every answer: errors and pictures too."""
+        return [exchange.response for exchange in self._exchanges()]
 
     @property
     def last(self) -> HTTPResponse:
@@ -76,22 +98,15 @@ class ExchangeLog(ABC):
     def images(self) -> list[PillowImage]:
         """Every picture of the answers, loaded by Pillow: payloads, and bodies that are pictures.
 
-        SVG is left out. Raises `ResponseError` for one that cannot be opened.
+        Each is opened once: what a test does to one is seen in it later. SVG is left out. Raises `ResponseError` for
+        one that cannot be opened.
         """
-        from pytest_imgresponse.cassette.payloads import Body
-        from pytest_imgresponse.images import open_image
-
-        return [
-            open_image(file.read())
-            for response in self.http_responses
-            for file in Body.of(response.body, response.header("content-type")).files.values()
-            if file.suffix not in (".svg", ".bin")
-        ]
+        return [image for exchange in self._exchanges() for image in exchange.images]
 
     def _images_answers(self) -> Iterator[tuple[HTTPRequest, HTTPResponse]]:
-        for request, response in zip(self.requests, self.http_responses, strict=True):
-            if response.status == 200 and is_images_route(request.url):
-                yield request, response
+        for exchange in self._exchanges():
+            if exchange.response.status == 200 and is_images_route(exchange.request.url):
+                yield exchange.request, exchange.response
 
 
 def _of_an_image(event: ServerSentEvent) -> bool:

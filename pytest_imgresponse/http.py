@@ -18,13 +18,15 @@ Headers = Mapping[str, str] | Sequence[tuple[str, str]]
 _SHOWN = 400
 """Bytes of a body that a repr shows whole: pytest and Hypothesis print it, and two megabytes are no help."""
 _MOST_SHOWN = 4000
-"""Letters of a longer body that are shown when long runs of base64 are left out: its JSON, or all events. As many of
+"""Characters of a longer body that are shown when long runs of base64 are left out: its JSON, or all events. As many of
 the headers, and of a URL."""
 # In one line, or in lines of 60 characters or more (RFC 2045, section 6.8, has 76), whose ends JSON may have escaped.
 _BASE64_RUN = re.compile(
     rb"(?<![A-Za-z0-9+/_-])"
     rb"(?:[A-Za-z0-9+/_-]{200,}+|(?:[A-Za-z0-9+/_-]{60,}+(?:\\[rn]|[\r\n])++){3,}+[A-Za-z0-9+/_-]*+)={0,2}"
 )
+_LONGEST_HEAD = 4096
+"""Bytes of a part's headers that are searched: longer is no head, and searching it would take its time."""
 _KINDS = {int: "an int", str: "a str", bytes: "bytes"}
 
 
@@ -112,19 +114,28 @@ class HTTPRequest(_Message):
         self._take("body", body, bytes)
         object.__setattr__(self, "headers", _pairs(headers))
 
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The fields and files of a multipart form, in order; none where the body is no such form.
+
+        They are read anew at each access.
+        """
+        boundary = boundary_of(self.header("content-type"))
+        return tuple(split_multipart(self.body, boundary) or ()) if boundary else ()
+
 
 def shortened(body: bytes, most: int = _MOST_SHOWN) -> str:
     """A body as Python writes it; a long one, without its base64 and cut at `most` characters, is no valid Python."""
     if len(body) <= _SHOWN:
         return repr(body)
-    return f"{repr(_BASE64_RUN.sub(_told, body)[:most])[:most]}…{len(body)} bytes"
+    return f"{repr(_BASE64_RUN.sub(_described, body)[:most])[:most]}…{len(body)} bytes"
 
 
 def _cut(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[:most]}…{len(text)} characters"
 
 
-def _told(run: re.Match[bytes]) -> bytes:
+def _described(run: re.Match[bytes]) -> bytes:
     return b"<%d characters: %s...>" % (len(run[0]), run[0][:8])
 
 
@@ -139,15 +150,31 @@ def _pairs(headers: Headers) -> tuple[tuple[str, str], ...]:
 
 
 class Part(NamedTuple):
-    """One part of a multipart body: the bytes of its header block and of its content."""
+    """One part of a multipart body, a field or a file: the bytes of its header block and of its content."""
 
     head: bytes
     content: bytes
 
+    @property
+    def name(self) -> str | None:
+        """The name of the field; None where it has none."""
+        return self.parameter("name")
+
+    @property
+    def filename(self) -> str | None:
+        """The file name that the client gave; None for a field that is no file."""
+        return self.parameter("filename")
+
+    @property
+    def content_type(self) -> str:
+        """The media type alone, in lower case, without parameters; empty where there is none."""
+        found = re.search(rb"(?im)^content-type:[ \t]*([^\s;]+)", self.head[:_LONGEST_HEAD])
+        return found[1].decode("latin-1").lower() if found else ""
+
     def parameter(self, name: str) -> str | None:
         """A parameter of its Content-Disposition: `name`, `filename` (RFC 7578, section 4.2)."""
         pattern = rb'(?i)content-disposition:[^\r\n]*;\s*%s="((?:[^"\\]|\\.)*)"' % re.escape(name.encode())
-        found = re.search(pattern, self.head[:4096])  # longer is no head, and searching it would take its time
+        found = re.search(pattern, self.head[:_LONGEST_HEAD])
         return found[1].decode("utf-8", "replace") if found else None
 
 
@@ -156,7 +183,10 @@ def boundary_of(content_type: str | None) -> bytes | None:
     if not (content_type or "").lower().lstrip().startswith("multipart/"):
         return None
     found = re.search(r'(?i);\s*boundary=(?:"([^"]+)"|([^\s;,"]+))', content_type or "")
-    return (found[1] or found[2]).encode() if found else None
+    try:
+        return (found[1] or found[2]).encode() if found else None
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return None
 
 
 def split_multipart(body: bytes, boundary: bytes) -> list[Part] | None:

@@ -128,7 +128,8 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def _early(item: pytest.Item, names: list[str]) -> list[str]:
     """The fixtures of a test with ours before the other function fixtures: they may make a client."""
     others = [name for name in names if name != FIXTURE]
-    definitions = getattr(item, FIXTURE_INFO).name2fixturedefs
+    # Without it ours is the very first: an error here would end the whole run.
+    definitions = getattr(getattr(item, FIXTURE_INFO, None), "name2fixturedefs", {})
     wider = [name for name in others if name in definitions and definitions[name][-1].scope != "function"]
     return [*wider, FIXTURE, *(name for name in others if name not in wider)]
 
@@ -191,7 +192,7 @@ def imgresponse(request: pytest.FixtureRequest, imgresponse_config: object) -> I
 
 
 def _session_of(node: Any, use: _Use, given: object) -> Session:
-    from pytest_imgresponse.cassette.runs import Run
+    from pytest_imgresponse.cassette.saving import Run
     from pytest_imgresponse.cassette.session import Session
 
     config = node.config

@@ -25,7 +25,7 @@ from pytest_imgresponse import (
     UnrecordedRequestError,
     replay,
 )
-from pytest_imgresponse.clients import interception
+from pytest_imgresponse.clients import patches
 
 ORDER = {"model": "dall-e-2", "prompt": "a red fox", "size": "256x256", "response_format": "b64_json"}
 HEADERS = {"Authorization": "Bearer sk-live-0123456789abcdef"}
@@ -287,7 +287,7 @@ class TestLibraries:
         assert second == first == b"1"
 
     def test_the_private_names_of_aiohttp_are_where_they_were(self):
-        for name in (interception.AIOHTTP_REQUEST, interception.AIOHTTP_BUILD_URL):
+        for name in (patches.AIOHTTP_REQUEST, patches.AIOHTTP_BUILD_URL):
             assert callable(getattr(aiohttp.ClientSession, name, None)), f"aiohttp.ClientSession has no {name}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+import httpx
 import pytest
 from hypothesis import find
 from hypothesis import strategies as st
@@ -90,3 +91,45 @@ def test_parts_of_another_type_are_refused_by_name(make, message):
         make()
     assert message in str(caught.value)
     assert len(str(caught.value)) < 120
+
+
+PICTURE = b"\x89PNG\r\n\x1a\n\r\n--not the end"
+
+
+def asked(request):
+    request.read()
+    return HTTPRequest(request.method, str(request.url), list(request.headers.items()), request.content)
+
+
+class TestParts:
+    def test_are_the_fields_and_files_of_a_form(self):
+        files = [("image[]", ('füchs "1".png', PICTURE, "image/PNG; a=b")), ("mask", ("m.png", b"", "image/png"))]
+        form = httpx.Request("POST", "http://x/", data={"prompt": "ein Füchslein"}, files=files)
+        parts = asked(form).parts
+        assert [(part.name, part.content_type, part.content) for part in parts] == [
+            ("prompt", "", "ein Füchslein".encode()), ("image[]", "image/png", PICTURE), ("mask", "image/png", b""),
+        ]  # fmt: skip
+        assert [part.filename for part in parts] == [None, "füchs %221%22.png", "m.png"]
+
+    def test_may_have_no_name_and_headers_in_any_case(self):
+        body = b"--b\r\nX-Type: a/b\r\nCONTENT-TYPE:text/plain\r\n\r\none\r\n--b\r\n\r\n\r\ntwo\r\n--b--\r\n"
+        found = HTTPRequest("POST", "http://x/", {"Content-Type": "multipart/mixed; boundary=b"}, body).parts
+        assert [(part.name, part.filename, part.content_type) for part in found] == [
+            (None, None, "text/plain"), (None, None, ""),
+        ]  # fmt: skip
+
+    @pytest.mark.parametrize(
+        ("content_type", "body"),
+        [
+            (None, b"--b--"),
+            ("application/json", b"{}"),
+            ("multipart/form-data", b"--b--"),
+            ("multipart/form-data; boundary=b", b""),
+            ("multipart/form-data; boundary=b", b"--other--\r\n"),
+            ("multipart/form-data; boundary=b", b"--b\r\nhalf a head"),
+            ("multipart/form-data; boundary=\ud83e", b"--"),
+        ],
+    )
+    def test_are_none_where_the_body_is_no_form(self, content_type, body):
+        headers = {} if content_type is None else {"content-type": content_type}
+        assert HTTPRequest("POST", "http://x/", headers, body).parts == ()

@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+from pytest_imgresponse import plugin
+
 
 def test_the_fixture_records_and_replays(suite):
     suite.write(
@@ -519,6 +521,28 @@ class TestKeysAndFixtures:
         )
         suite.record().outcomes(passed=1).sent(2)
         suite.run().outcomes(passed=1).sent(0)
+
+    def test_the_cassette_is_open_first_where_pytest_does_not_tell_the_scopes(self, suite, monkeypatch):
+        """The scopes come from a name that is private to pytest; were it renamed, marked tests would go on."""
+        monkeypatch.setattr(plugin, "FIXTURE_INFO", "_renamed")
+        suite.write(
+            """
+            @pytest.fixture(scope="session")
+            def wide(): return "wide"
+
+            @pytest.fixture
+            def early(): ask("early")
+
+            @pytest.mark.imgresponse
+            def test_marked(wide, early, tmp_path): assert (wide, ask("late").status_code) == ("wide", 200)
+
+            def test_asking_by_name(early, imgresponse): assert len(imgresponse.requests) == 1
+
+            def test_unmarked(wide): pass
+            """
+        )
+        suite.record().outcomes(passed=3).sent(3)
+        suite.run().outcomes(passed=3).sent(0)
 
     def test_a_config_that_needs_a_fixture_of_the_test_sets_it_up_once(self, suite):
         suite.write(

@@ -73,12 +73,13 @@ def test_logo(imgresponse: ImgResponse, imgresponse_endpoint: LocalEndpoint) -> 
     status: int = last.status
     content_type: str | None = last.header("content-type")
     request: HTTPRequest = imgresponse.requests[0]
+    fields: dict[str | None, bytes] = {part.name: part.content for part in request.parts}
     method: str = request.method
     event: PartialImageEvent | CompletedEvent = imgresponse.events[0]
     where: Path = imgresponse.cassette
     recording: bool = imgresponse.recording
     url: str = imgresponse_endpoint.url
-    print(tokens, picture, size, status, content_type, method, event, where, recording, url)
+    print(tokens, picture, size, status, content_type, fields, method, event, where, recording, url)
 
 
 def test_errors() -> None:

@@ -76,7 +76,7 @@ def _yaml(data: dict[str, Any], indent: int) -> str:
 def _block(text: str, indent: int) -> str:
     """A text as a literal block, indented so far; in quotes where YAML cannot hold it in one.
 
-    Written here and not by PyYAML, whose emitter looks at each letter several times: seconds for a payload
+    Written here and not by PyYAML, whose emitter looks at each character several times: seconds for a payload
     that stays inline.
     """
     if not text or not _LITERAL.fullmatch(text):

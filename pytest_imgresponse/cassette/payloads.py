@@ -1,15 +1,18 @@
 """Bodies as a cassette keeps them: text, with a reference in the place of each picture.
 
 A reference is `imgresponse:v1:<file name>#<sha256>`, with `#slash` or `#plus` behind it where the base64 was
-escaped. One that is a whole body, or the whole content of a
-part of a multipart body, stands for the bytes of its file; one inside a text stands for their base64.
-In memory the file name is `*` and its suffix: names are given where a cassette is written.
+escaped. One that is a whole body, or the whole content of a part of a multipart body, stands for the bytes of its
+file; one inside a text stands for their base64. In memory the file name is `*` and its suffix: names are given where
+a cassette is written.
+
+A body may hold the beginning of a reference itself, since a server can say anything. It is escaped, and what a server
+says is never taken for a reference.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from io import BytesIO
@@ -26,11 +29,13 @@ SMALLEST = 24
 """Bytes below which a picture is not worth a file."""
 
 _PIECE = 3 * 2**16
-_HONEST = MARK + "#"
+"""Bytes that are encoded at once: a multiple of three, so that only the last piece ends in padding."""
+_ESCAPED_MARK = MARK + "#"
+"""What `MARK` in a body is saved as: a file name cannot begin with this sign, so it is no reference."""
 # PHP escapes the slash, .NET the plus sign.
 _ESCAPES = {"#slash": ("/", "\\/"), "#plus": ("+", "\\u002B")}
 _ESCAPES_WITHIN = 10_000
-"""Letters within which a payload shows how it is escaped."""
+"""Characters within which a payload shows how it is escaped."""
 _DATA_URL = re.compile(r"data:[^,\"]{0,100};base64,")
 
 
@@ -67,13 +72,13 @@ class Body:
         boundary = boundary_of(content_type)
         parts = split_multipart(content, boundary) if boundary else None
         if boundary and parts:
-            shelved = [Part(_mended(p.head), _shelve(p.content, files).encode()) for p in parts]
-            whole = join_multipart(shelved, boundary, _end(content, boundary))
+            kept = [Part(_escaped_mark(p.head), _text_of(p.content, files).encode()) for p in parts]
+            whole = join_multipart(kept, boundary, _end(content, boundary))
             try:
                 return cls(whole.decode(), files)
-            except UnicodeDecodeError:
+            except UnicodeDecodeError:  # in the headers of a part: then the whole body is one file
                 files.clear()
-        return cls(_shelve(content, files), files)
+        return cls(_text_of(content, files), files)
 
     @classmethod
     def stored(cls, text: str, resolve: Callable[[str, str], File]) -> Body:
@@ -86,9 +91,9 @@ class Body:
         position = 0
         while (start := text.find(MARK, position)) >= 0:
             pieces.append(text[position:start])
-            if text.startswith(_HONEST, start):
-                pieces.append(_HONEST)
-                position = start + len(_HONEST)
+            if text.startswith(_ESCAPED_MARK, start):
+                pieces.append(_ESCAPED_MARK)
+                position = start + len(_ESCAPED_MARK)
                 continue
             found = REFERENCE.match(text, start)
             if found is None:
@@ -105,24 +110,24 @@ class Body:
     def content(self, content_type: str | None = None) -> bytes:
         """The bytes of the body. Reads the files, and raises what reading them raises."""
         if not self.files:
-            return _honest(self.text)
+            return _unescaped_mark(self.text)
         if (whole := REFERENCE.fullmatch(self.text)) is not None:
             return self.files[whole["sha256"]].read()
         boundary = boundary_of(content_type)
         parts = split_multipart(self.text.encode(), boundary) if boundary else None
         if boundary and parts:
             filled = [
-                Part(_honest(p.head.decode()), Body(p.content.decode(), self._files_of(p.content)).content())
+                Part(_unescaped_mark(p.head.decode()), Body(p.content.decode(), self._files_of(p.content)).content())
                 for p in parts
             ]
             return join_multipart(filled, boundary, _end(self.text.encode(), boundary))
         body, position = BytesIO(), 0
         for found in REFERENCE.finditer(self.text):
-            body.write(_honest(self.text[position : found.start()]))
+            body.write(_unescaped_mark(self.text[position : found.start()]))
             position = found.end()
             data = self.files[found["sha256"]].read()
             _write_base64(body, data, _ESCAPES.get(found["more"]), room=len(self.text) - position)
-        body.write(_honest(self.text[position:]))
+        body.write(_unescaped_mark(self.text[position:]))
         body.truncate()
         return body.getvalue()
 
@@ -130,6 +135,12 @@ class Body:
     def is_one_file(self) -> bool:
         """Whether the whole body is kept as one file."""
         return bool(self.files) and REFERENCE.fullmatch(self.text) is not None
+
+    def pictures(self) -> Iterator[bytes]:
+        """The bytes of its pictures of pixels, in order, each once. Raises what reading them raises."""
+        for digest in dict.fromkeys(found["sha256"] for found in REFERENCE.finditer(self.text)):
+            if (file := self.files[digest]).suffix not in (".svg", ".bin"):
+                yield file.read()
 
     def with_boundary(self, old: bytes, new: bytes) -> Body | None:
         """The multipart body with another boundary; None where it has no parts under the old one."""
@@ -164,29 +175,29 @@ def _write_base64(body: BytesIO, data: bytes, escape: tuple[str, str] | None, ro
     view = memoryview(data)
     pieces = (pybase64.b64encode(view[position : position + _PIECE]) for position in range(0, len(data), _PIECE))
     if escape is not None:
-        letter, escaped = (text.encode() for text in escape)
-        pieces = (piece.replace(letter, escaped) for piece in pieces)
+        plain, escaped = (text.encode() for text in escape)
+        pieces = (piece.replace(plain, escaped) for piece in pieces)
     body.writelines(pieces)
 
 
-def _mended(head: bytes) -> bytes:
-    return head.replace(MARK.encode(), _HONEST.encode())
+def _escaped_mark(head: bytes) -> bytes:
+    return head.replace(MARK.encode(), _ESCAPED_MARK.encode())
 
 
-def _honest(text: str) -> bytes:
-    return text.replace(_HONEST, MARK).encode()
+def _unescaped_mark(text: str) -> bytes:
+    return text.replace(_ESCAPED_MARK, MARK).encode()
 
 
 def _end(content: bytes, boundary: bytes) -> bytes:
     return content[content.rindex(b"--" + boundary) + 2 + len(boundary) :]
 
 
-def _shelve(content: bytes, files: dict[str, File]) -> str:
+def _text_of(content: bytes, files: dict[str, File]) -> str:
     """The text of a body or a part; what is a picture or no UTF-8 becomes one reference."""
     suffix = suffix_of(content)
     if suffix is None:
         try:
-            return _take_payloads(content.decode(), files, lambda rest: rest.replace(MARK, _HONEST))
+            return _take_payloads(content.decode(), files, lambda rest: rest.replace(MARK, _ESCAPED_MARK))
         except UnicodeDecodeError:
             suffix = ".bin"
     file = File.of(content, suffix)
@@ -194,8 +205,8 @@ def _shelve(content: bytes, files: dict[str, File]) -> str:
     return file.reference
 
 
-def _take_payloads(text: str, files: dict[str, File], mend: Callable[[str], str] = str) -> str:
-    """The text with each quoted payload replaced by a reference; `mend` alters the rest.
+def _take_payloads(text: str, files: dict[str, File], escape_rest: Callable[[str], str] = str) -> str:
+    """The text with each quoted payload replaced by a reference; `escape_rest` alters what is left.
 
     Base64 holds no quote, so what stands between two quotes is all that can be a payload. The quotes are found
     one by one: to split or alter a text of megabytes takes longer than to hash its pictures.
@@ -213,24 +224,29 @@ def _take_payloads(text: str, files: dict[str, File], mend: Callable[[str], str]
             file = _payload(payload) if quoted or prefix else None
             if file is not None:
                 files[file.sha256] = file
-                pieces += (mend(text[taken:first]), file.reference + escape)
+                pieces += (escape_rest(text[taken:first]), file.reference + escape)
                 taken = end
         start = end + 1
-    return "".join([*pieces, mend(text[taken:])])
+    return "".join([*pieces, escape_rest(text[taken:])])
 
 
 def _unescaped(text: str) -> tuple[str, str]:
     """Base64 without the escapes that some JSON writers use, and how a reference names them."""
     if "\\" in text[:_ESCAPES_WITHIN]:
-        for name, (letter, escape) in _ESCAPES.items():
-            plain = text.replace(escape, letter)
-            if "\\" not in plain and plain.replace(letter, escape) == text:
+        for name, (character, escape) in _ESCAPES.items():
+            plain = text.replace(escape, character)
+            # An escape that was used for some and not for others could not be written again.
+            if "\\" not in plain and plain.replace(character, escape) == text:
                 return plain, name
     return text, ""
 
 
 def _payload(text: str) -> File | None:
-    """The file of a payload; None for what is no canonical base64 of a picture."""
+    """The file of a payload; None for what is no canonical base64 of a picture.
+
+    Only what is canonical comes back to the character when its file is encoded again. The first characters are looked
+    at before all are decoded: most long texts are no pictures.
+    """
     if len(text) % 4 or not text.isascii():
         return None
     head = strictly(text[:64]) or b""

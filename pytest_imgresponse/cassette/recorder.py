@@ -12,8 +12,7 @@ from pytest_imgresponse._config import Images, Layer, Matcher, RecordMode, setti
 from pytest_imgresponse.cassette.session import Session
 from pytest_imgresponse.clients.interception import opened
 from pytest_imgresponse.errors import ConfigError
-from pytest_imgresponse.exchanges import ExchangeLog
-from pytest_imgresponse.http import HTTPRequest, HTTPResponse
+from pytest_imgresponse.exchanges import Exchange, ExchangeLog
 
 STAND_IN_KEY = "sk-imgresponse-stand-in"
 """What the environment holds for an API key while nothing can be sent."""
@@ -26,7 +25,7 @@ class ImgResponse(ExchangeLog):
         self._session = session
 
     def __repr__(self) -> str:
-        return f"<ImgResponse {str(self.cassette)!r}, {len(self.http_responses)} answers>"
+        return f"<ImgResponse {str(self.cassette)!r}, {len(self._exchanges())} answers>"
 
     @property
     def cassette(self) -> Path:
@@ -38,15 +37,8 @@ class ImgResponse(ExchangeLog):
         """Whether a request that the cassette does not answer is sent and recorded."""
         return self._session.recording
 
-    @property
-    def requests(self) -> list[HTTPRequest]:
-        """The requests that were answered, as the client made them but for the boundary of a form."""
-        return [ticket.asked.http() for ticket in self._session.answered]
-
-    @property
-    def http_responses(self) -> list[HTTPResponse]:
-        """Every answer: errors and pictures too."""
-        return [answer for ticket in self._session.answered if (answer := ticket.answer) is not None]
+    def _exchanges(self) -> list[Exchange]:
+        return [ticket.exchange for ticket in self._session.answered if ticket.exchange is not None]
 
 
 @contextmanager

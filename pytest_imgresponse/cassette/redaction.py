@@ -18,6 +18,7 @@ import pybase64
 from pytest_imgresponse.cassette.interaction import Pairs, Request, Response
 from pytest_imgresponse.cassette.payloads import REFERENCE, Body, File
 from pytest_imgresponse.errors import ConfigError
+from pytest_imgresponse.http import HTTPRequest
 
 REDACTED = "REDACTED"
 
@@ -144,7 +145,7 @@ class Redactor:
             body=self._body(request.body, secrets),
         )
 
-    def response(self, response: Response, asked: Request) -> Response:
+    def response(self, response: Response, asked: Request | HTTPRequest) -> Response:
         """The response as it is saved. `asked` is its request before redaction: an answer may echo it."""
         secrets = _secrets_of(response.headers, "") + _secrets_of(asked.headers, asked.url)
         body = self._body(response.body, secrets)
@@ -242,7 +243,7 @@ class Redactor:
         value = found["value"]
         if value in ("", '""') or any(mark in value for mark in marks):
             return found[0]
-        self._learned.update(filter(_telling_id, re.findall(r"[^\"\s,\[\]]+", value)))
+        self._learned.update(filter(_is_unmistakable, re.findall(r"[^\"\s,\[\]]+", value)))
         start, end = (index - found.start() for index in found.span("value"))
         if value[0] == "[":
             placeholder = re.sub(r'"(?:[^"\\]|\\.)*"', f'"{REDACTED}"', value)
@@ -302,9 +303,9 @@ def _secrets_of(headers: Pairs, url: str) -> list[str]:
         for part in (parts.username, parts.password):
             values.update({part, unquote(part)} if part else ())
     # Shorter ones, and plain words such as an organisation's name, would hit innocent text.
-    telling = (v for v in values if len(v) >= 8 and not v.isdigit() and (not v.isalpha() or len(v) >= 16))
-    return sorted(telling, key=len, reverse=True)
+    unmistakable = (v for v in values if len(v) >= 8 and not v.isdigit() and (not v.isalpha() or len(v) >= 16))
+    return sorted(unmistakable, key=len, reverse=True)  # one may be part of another
 
 
-def _telling_id(value: str) -> bool:
+def _is_unmistakable(value: str) -> bool:
     return len(value) >= 8 and any(map(str.isdigit, value)) and not value.isdigit()

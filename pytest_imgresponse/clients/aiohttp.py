@@ -1,4 +1,4 @@
-"""What aiohttp needs beside vcrpy: bodies as bytes, redirections that come to an end, answers read as live ones."""
+"""What aiohttp needs beside vcrpy: request bodies as bytes, an end to redirections, answers that read as live ones."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pytest_imgresponse.http import HTTPResponse
 
 _WARNS_ABOVE = 2**20  # bytes that aiohttp takes without a ResourceWarning (its `TOO_LARGE_BYTES_BODY`)
 _MAX_REDIRECTS = 10  # unless the caller says otherwise (`ClientSession._request`)
+# Of the request that is being answered in this context; None where its caller follows redirections on its own.
 _STEPS_LEFT: ContextVar[Iterator[int] | None] = ContextVar("_STEPS_LEFT", default=None)
 
 
@@ -27,10 +28,11 @@ def following(options: Mapping[str, Any]) -> Iterator[None]:
         _STEPS_LEFT.set(None)  # a token cannot be used where a request is given up: that is in another context
 
 
-def step(method: str, url: str, answer: HTTPResponse) -> None:
-    """Note an answer, which vcrpy follows for aiohttp where it is a redirection.
+def count_redirection(method: str, url: str, answer: HTTPResponse) -> None:
+    """Count an answer that is a redirection, which vcrpy follows on behalf of aiohttp.
 
-    vcrpy knows no end of that, and no location that is no URL: for these aiohttp's own errors are raised here.
+    vcrpy would follow redirections without an end, and fails on a location that is no URL: for both, what aiohttp
+    raises for a live answer is raised here.
     """
     left, location = _STEPS_LEFT.get(), answer.header("location")
     if left is None or location is None or answer.status not in range(300, 400):
@@ -58,7 +60,10 @@ def read_as_live(response: Any) -> Any:
 
 
 async def with_bytes(session: Any, options: dict[str, Any]) -> dict[str, Any]:
-    """The options of a request with its body encoded: vcrpy would see a form or a dict, not its bytes."""
+    """The options of a request with its body encoded: vcrpy would see a form or a dict, not its bytes.
+
+    The headers that aiohttp adds for such a body are added here, unless the caller or the session has its own.
+    """
     from multidict import CIMultiDict
 
     data, json = options.get("data"), options.get("json")
@@ -102,6 +107,8 @@ async def _written(payload: Any) -> bytes:
 
 
 class _Writer:
+    """What a payload writes to, in the place of aiohttp's connection."""
+
     def __init__(self) -> None:
         self.content = bytearray()
 

@@ -1,79 +1,81 @@
-"""Where vcrpy meets our sessions: one vcrpy cassette, installed while any session is open.
+"""Where clients meet the open sessions: one cassette of vcrpy, which asks the innermost player.
 
-vcrpy patches the clients and asks its cassette; ours hands each question to the innermost session, that of a
-cassette or of a stub. Of vcrpy only public names are used. Two private ones of aiohttp's `ClientSession` are
-unavoidable: `_request`, which vcrpy patches as well, and `_build_url`, since vcrpy leaves out the session's base URL.
-
-While vcrpy connects and sends over `http.client`, it takes its patches away, for all threads: what another
-thread asks meanwhile goes live, is paid for and lost. Here they stay (`_threads_apart`).
+vcrpy patches the clients and asks its cassette whether it has an answer, plays it, or has it recorded. Ours keeps
+nothing: it hands each question to the innermost open session, that of a cassette or of a stub. Of vcrpy only public
+names are used.
 """
 
 from __future__ import annotations
 
 import asyncio
-import functools
-import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from importlib.util import find_spec
 from threading import RLock, Thread, current_thread
-from types import FunctionType, SimpleNamespace
-from typing import Any, Protocol
-from weakref import WeakSet
+from typing import Any, Protocol, TypeVar
+from weakref import WeakKeyDictionary, WeakSet
 
-import vcr.patch
-import vcr.stubs
 from vcr.cassette import Cassette
 from vcr.request import Request as VcrRequest
 
-from pytest_imgresponse.cassette.session import Session
-from pytest_imgresponse.clients.aiohttp import following, read_as_live, step, with_bytes
+from pytest_imgresponse.clients.aiohttp import count_redirection
 from pytest_imgresponse.clients.messages import from_vcr_request, from_vcr_response, to_vcr_response
-from pytest_imgresponse.clients.retries import LAST, retried_at_once, sleeping_when_live
+from pytest_imgresponse.clients.patches import Patches
+from pytest_imgresponse.clients.retries import LAST, retried_at_once
 from pytest_imgresponse.errors import CassetteInUseError
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 
-# Requests that never leave the process are not the image API's business, though vcrpy patches them too.
-_IN_PROCESS = (
-    ("ASGITransport", "handle_async_request"),
-    ("WSGITransport", "handle_request"),
-    ("MockTransport", "handle_request"),
-    ("MockTransport", "handle_async_request"),
-)
-_OVER_SOCKETS = (("HTTPTransport", "handle_request"), ("AsyncHTTPTransport", "handle_async_request"))
-_HTTPLIB2 = ("HTTPConnectionWithTimeout", "HTTPSConnectionWithTimeout")
-AIOHTTP_REQUEST = "_request"
-AIOHTTP_BUILD_URL = "_build_url"
+
+class Ticket(Protocol):
+    """A request that a player has taken."""
+
+    @property
+    def played(self) -> Any:
+        """What is set aside as its answer; None for a request to send."""
 
 
-class Player(Protocol):
+TicketT = TypeVar("TicketT", bound=Ticket)
+
+
+class Player(Protocol[TicketT]):
     """What answers the clients: the session of a cassette, or of a stub."""
 
-    name: str
-    """What it is called in an error."""
+    @property
+    def name(self) -> str:
+        """What it is called in an error."""
 
     def ignores(self, host: str | None) -> bool:
         """Whether requests to a host pass by."""
 
-    def ask(self, request: HTTPRequest) -> Any:
-        """A ticket, whose answer is `played`, or None for a request to send; raises where neither may be."""
+    def ask(self, request: HTTPRequest) -> TicketT:
+        """Take a request. Raises where it has no answer and may not be sent."""
 
-    def play(self, ticket: Any) -> HTTPResponse:
-        """The answer of a ticket."""
+    def play(self, ticket: TicketT) -> HTTPResponse:
+        """The answer of a ticket that has one."""
+
+    def record(self, ticket: TicketT, response: HTTPResponse) -> None:
+        """Take the live answer of a ticket that had none."""
+
+    def redirected(self, request: HTTPRequest) -> TicketT | None:
+        """The ticket of a request that was sent already, as a step of a redirection; None where it is not recorded."""
+
+    def recorded_for(self, url: str) -> list[HTTPRequest]:
+        """The requests to a URL that it could answer, for a client that follows a redirection."""
 
 
 @dataclass(frozen=True)
 class _Open:
-    session: Player
+    session: Player[Any]
     thread: str
     thread_id: int | None
     task: asyncio.Task[Any] | None
-    within: Player | None
+    within: Player[Any] | None
 
 
-_WITHIN: ContextVar[Player | None] = ContextVar("the innermost session that was opened in this context", default=None)
+_NEEDLESS = ("requests",)  # vcrpy patches for it what it patches for urllib3 right after
+# The innermost session that was opened in this context.
+_WITHIN: ContextVar[Player[Any] | None] = ContextVar("_WITHIN", default=None)
 
 
 class _Sessions:
@@ -82,23 +84,23 @@ class _Sessions:
     def __init__(self) -> None:
         self._lock = RLock()
         self._open: list[_Open] = []
-        self._patches = ExitStack()
+        self._patches = Patches(_SessionCassette(path="imgresponse", skip_patchers=_NEEDLESS), _passes)
 
-    def innermost(self) -> Player | None:
+    def innermost(self) -> Player[Any] | None:
         with self._lock:
             return self._open[-1].session if self._open else None
 
-    def enter(self, session: Player) -> None:
+    def enter(self, session: Player[Any]) -> None:
         thread, task = current_thread(), _current_task()
         with self._lock:
             if self._open:
                 self._require_same(session, thread, task)
             else:
-                self._patches = _patches()
+                self._patches.set()
             self._open.append(_Open(session, thread.name, thread.ident, task, _WITHIN.get()))
         _WITHIN.set(session)
 
-    def _require_same(self, session: Player, thread: Thread, task: asyncio.Task[Any] | None) -> None:
+    def _require_same(self, session: Player[Any], thread: Thread, task: asyncio.Task[Any] | None) -> None:
         """Raises `CassetteInUseError` where another thread or task holds the answers, unless from within its block.
 
         A task that is over, as that of a fixture's set-up is, holds none any more.
@@ -119,12 +121,12 @@ class _Sessions:
                 f"{other.task.get_name()!r}, {active} tasks; close that one first, or open one for all tasks"
             )
 
-    def leave(self, session: Player) -> None:
+    def leave(self, session: Player[Any]) -> None:
         with self._lock:
             own = next(entry for entry in self._open if entry.session is session)
             self._open.remove(own)
             if not self._open:
-                self._patches.close()
+                self._patches.restore()
         _WITHIN.set(own.within)
 
 
@@ -135,11 +137,8 @@ def _current_task() -> asyncio.Task[Any] | None:
         return None
 
 
-_SESSIONS = _Sessions()
-
-
 @contextmanager
-def opened(session: Player) -> Iterator[None]:
+def opened(session: Player[Any]) -> Iterator[None]:
     """The session answers the clients of this process. Raises `CassetteInUseError`."""
     _SESSIONS.enter(session)
     try:
@@ -148,18 +147,14 @@ def opened(session: Player) -> Iterator[None]:
         _SESSIONS.leave(session)
 
 
-class SessionCassette(Cassette):  # type: ignore[misc]
+class _SessionCassette(Cassette):  # type: ignore[misc]
     """The cassette that vcrpy asks. It keeps nothing itself, so vcrpy has nothing to load or save."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._tickets: dict[int, tuple[VcrRequest, Any, Any]] = {}
+        # By request, as long as vcrpy holds it: of one that breaks off it says nothing. None for one that passes by.
+        self._asked: WeakKeyDictionary[VcrRequest, tuple[Player[Any], Any] | None] = WeakKeyDictionary()
         self._answered: WeakSet[VcrRequest] = WeakSet()
-
-    @classmethod
-    def load(cls, **options: Any) -> SessionCassette:
-        """A new one: there is no file."""
-        return cls(**options)
 
     @property
     def write_protected(self) -> bool:
@@ -168,144 +163,64 @@ class SessionCassette(Cassette):  # type: ignore[misc]
 
     def filter_request(self, request: VcrRequest) -> VcrRequest | None:
         """None for a request that passes by."""
-        session = _SESSIONS.innermost()
-        return None if session is None or session.ignores(request.host) else request
+        return None if _passes(request.host) else request
 
     def can_play_response_for(self, request: VcrRequest) -> bool:
-        """Whether a recorded answer is set aside for this very request; raises where none is and none may be."""
+        """Whether an answer is set aside for this very request; raises where none is and none may be.
+
+        vcrpy asks twice where it connects on its own, so what was found at first is kept.
+        """
         if request in self._answered:  # its connection opens again; it need not, before the next request
             return True
         LAST.replayed = False  # until it is
-        if id(request) in self._tickets:
-            return self._tickets[id(request)][2].played is not None
-        session = _SESSIONS.innermost()
-        if session is None or session.ignores(request.host):
-            return False
-        ticket = session.ask(from_vcr_request(request))
-        self._tickets[id(request)] = (request, session, ticket)
-        return ticket.played is not None
+        if request not in self._asked:
+            session = _answering(request.host)
+            self._asked[request] = None if session is None else (session, session.ask(from_vcr_request(request)))
+        known = self._asked[request]
+        return known is not None and known[1].played is not None
 
     def play_response(self, request: VcrRequest) -> dict[str, Any]:
         """The answer that was set aside."""
-        _, session, ticket = self._tickets.pop(id(request))
+        known = self._asked.pop(request)
+        assert known is not None
+        session, ticket = known
         self._answered.add(request)
         LAST.replayed = True
         answer = session.play(ticket)
-        step(request.method, request.uri, answer)
+        count_redirection(request.method, request.uri, answer)
         return to_vcr_response(retried_at_once(answer))
 
     def append(self, request: VcrRequest, response: dict[str, Any]) -> None:
-        """Record a complete answer."""
-        known = self._tickets.pop(id(request), None)
+        """Have a complete answer recorded."""
+        if request in self._asked:
+            known = self._asked.pop(request)
+        else:  # a step of a redirection that aiohttp followed: for each of them vcrpy makes a request anew
+            session = _answering(request.host)
+            known = None if session is None else (session, session.redirected(from_vcr_request(request)))
         self._answered.add(request)
-        if known is not None:
-            _, session, ticket = known
-        else:  # a step of a redirection that aiohttp followed, or a request that passes by
-            innermost = _SESSIONS.innermost()
-            if not isinstance(innermost, Session) or innermost.ignores(request.host):
-                return
-            session, ticket = innermost, innermost.redirected(from_vcr_request(request))
+        if known is None or known[1] is None:
+            return
         if "string" not in response["body"] and response["status"]["code"] not in range(300, 400):
             return  # aiohttp could not read it to its end; of redirections it keeps no bodies
+        session, ticket = known
         session.record(ticket, from_vcr_response(response))
 
     def find_requests_with_most_matches(self, request: VcrRequest) -> list[tuple[VcrRequest, list[Any], list[Any]]]:
         """The recorded steps of a redirection to this URL; vcrpy asks for them on behalf of aiohttp."""
         session = _SESSIONS.innermost()
-        steps = session.recorded_for(request.uri) if isinstance(session, Session) else []
+        steps = session.recorded_for(request.uri) if session is not None else []
         found = [VcrRequest(s.method, request.uri, s.body or None, dict(s.headers)) for s in steps]
-        return [(step, [], []) for step in found or [request]]
+        return [(each, [], []) for each in found or [request]]
+
+
+def _answering(host: str | None) -> Player[Any] | None:
+    """The innermost session; None where none is open, and where requests to the host pass by."""
+    session = _SESSIONS.innermost()
+    return None if session is None or session.ignores(host) else session
 
 
 def _passes(host: str | None) -> bool:
-    session = _SESSIONS.innermost()
-    return session is None or session.ignores(host)
+    return _answering(host) is None
 
 
-def _patches() -> ExitStack:
-    with ExitStack() as stack:
-        transports = [
-            (transport, name, vars(transport)[name])
-            for package in (sys.modules.get("httpx"), sys.modules.get("httpx2"))
-            for owner, name in (*_IN_PROCESS, *_OVER_SOCKETS)
-            if package is not None and name in vars(transport := getattr(package, owner))
-        ]
-        aiohttp_request = getattr(getattr(sys.modules.get("aiohttp"), "ClientSession", None), AIOHTTP_REQUEST, None)
-        stack.enter_context(_threads_apart())
-        for transport, name, original in transports:
-            over_sockets = (transport.__name__, name) in _OVER_SOCKETS
-            handle = _unless_ignored(original, getattr(transport, name)) if over_sockets else original
-            _put(stack, transport, name, handle)
-        if (aiohttp := sys.modules.get("aiohttp")) is not None:
-            session = aiohttp.ClientSession
-            encoding = _encoding(aiohttp_request, getattr(session, AIOHTTP_REQUEST))
-            _put(stack, session, AIOHTTP_REQUEST, encoding)
-        if (urllib3 := sys.modules.get("urllib3")) is not None:
-            _put(stack, urllib3.Retry, "sleep", sleeping_when_live(urllib3.Retry.sleep))
-        return stack.pop_all()
-
-
-def _put(stack: ExitStack, owner: Any, name: str, value: Any) -> None:
-    """Until the stack is closed, an owner's own attribute is this one."""
-    stack.callback(setattr, owner, name, vars(owner)[name])
-    setattr(owner, name, value)
-
-
-@contextmanager
-def _threads_apart() -> Iterator[None]:
-    """The patches of vcrpy, of which none is taken away while a request is sent.
-
-    It does so because some classes find themselves, or the one that they inherit from, by a name that is
-    patched.
-    """
-    named = ((vcr.stubs, ("HTTPSConnection",)), (sys.modules.get("httplib2"), _HTTPLIB2))
-    with ExitStack() as stack:
-        for connection in [getattr(owner, name) for owner, names in named if owner is not None for name in names]:
-            _put(stack, connection, "__init__", _knowing_itself(connection))
-        _put(stack, vcr.patch, "force_reset", nullcontext)
-        stack.enter_context(SessionCassette.use(path="imgresponse", skip_patchers=_needless()))
-        yield
-
-
-@functools.cache
-def _needless() -> tuple[str, ...]:
-    """What vcrpy need not patch: it looks for each missing library anew whenever a cassette is opened.
-
-    For requests it patches what it patches for urllib3 right after.
-    """
-    libraries = {"boto3": "botocore", "httplib2": "httplib2", "tornado": "tornado"}
-    return ("requests", *(name for name, module in libraries.items() if find_spec(module) is None))
-
-
-def _knowing_itself(connection: Any) -> FunctionType:
-    """The `__init__` of a class, to which its name means the class itself, and `http.client` what it was."""
-    init = connection.__init__
-    names = {**init.__globals__, "http": SimpleNamespace(client=vcr.stubs), connection.__name__: connection}
-    own = FunctionType(init.__code__, names, init.__name__, init.__defaults__, init.__closure__)
-    own.__kwdefaults__ = init.__kwdefaults__
-    return own
-
-
-def _unless_ignored(original: Any, patched: Any) -> Any:
-    """How a transport handles a request: as it always does where the request passes by."""
-
-    @functools.wraps(original)
-    def handle(self: Any, request: Any) -> Any:
-        return (original if _passes(request.url.host) else patched)(self, request)
-
-    return handle
-
-
-def _encoding(original: Any, patched: Any) -> Any:
-    """The request of aiohttp with its body encoded beforehand: vcrpy would see a form or a dict, not its bytes."""
-
-    @functools.wraps(original)
-    async def encoded(self: Any, method: str, url: Any, **options: Any) -> Any:
-        absolute = getattr(self, AIOHTTP_BUILD_URL)(url)
-        if _passes(absolute.host):
-            return await original(self, method, url, **options)
-        with following(options):
-            response = await patched(self, method, absolute, **await with_bytes(self, options))
-        return read_as_live(response)
-
-    return encoded
+_SESSIONS = _Sessions()

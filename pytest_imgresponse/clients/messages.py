@@ -1,4 +1,4 @@
-"""Requests and responses as vcrpy has them, and as ours."""
+"""vcrpy's requests and responses made into ours, and back."""
 
 from __future__ import annotations
 

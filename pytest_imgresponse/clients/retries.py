@@ -1,4 +1,4 @@
-"""Retries: what is replayed or stubbed is not waited for.
+"""Retries: before a client asks again for what is replayed or stubbed, it need not sleep.
 
 The official client (openai 3.54, `_base_client.py`) is told so by a header; urllib3, and requests over it, by its
 `Retry`, whose `sleep` is a public method.
@@ -24,7 +24,9 @@ class _Last(threading.local):
 
 
 LAST = _Last()
-"""Of each thread: whether the last answer that it got was `replayed`, and not the live server's."""
+"""Whether the last answer that this thread got was `replayed`, and not a live server's.
+
+By thread, since urllib3 sleeps on the one that asked; `Retry.sleep` is not told which request is tried again."""
 
 
 def retried_at_once(answer: HTTPResponse) -> HTTPResponse:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from threading import Lock
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from pytest_imgresponse._config import Layer, settings_from
 from pytest_imgresponse.cassette.encodings import remove_encoding
 from pytest_imgresponse.cassette.matching import passes_by
+from pytest_imgresponse.cassette.payloads import Body
 from pytest_imgresponse.cassette.recorder import keys_held
 from pytest_imgresponse.cassette.redaction import shown_url
 from pytest_imgresponse.clients.interception import opened
 from pytest_imgresponse.coercion import REPR, as_response
 from pytest_imgresponse.errors import ConfigError, UnstubbedRequestError
-from pytest_imgresponse.exchanges import ROUTES, ExchangeLog, is_images_route
+from pytest_imgresponse.exchanges import ROUTES, Exchange, ExchangeLog, is_images_route
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 from pytest_imgresponse.stubs.urls import Urls, address_of, picture_file
 
@@ -103,22 +105,15 @@ class Stubbed(ExchangeLog):
         self._session = session
 
     def __repr__(self) -> str:
-        return f"<Stubbed {self._session.name}, {len(self.requests)} requests>"
+        return f"<Stubbed {self._session.name}, {len(self._exchanges())} requests>"
 
-    @property
-    def requests(self) -> list[HTTPRequest]:
-        """The requests that were answered, as the client made them; those that were refused are not among them."""
-        return [ticket.request for ticket in list(self._session.tickets)]
-
-    @property
-    def http_responses(self) -> list[HTTPResponse]:
-        """Every answer: errors and pictures too."""
-        return [ticket.played for ticket in list(self._session.tickets)]
+    def _exchanges(self) -> list[Exchange]:
+        return list(self._session.exchanges)
 
 
-@dataclass(frozen=True, slots=True)
-class _Ticket:
-    request: HTTPRequest
+class _Ticket(NamedTuple):
+    """A request that has its answer."""
+
     played: HTTPResponse
 
 
@@ -132,7 +127,7 @@ class _StubSession:
         ignore_hosts: Sequence[str],
     ) -> None:
         self.name = f"stub() of {len(responses)} response(s)"
-        self.tickets: list[_Ticket] = []
+        self.exchanges: list[Exchange] = []
         self._responses = responses
         self._ignore_hosts = ignore_hosts
         self._urls = Urls(pictures, responses)
@@ -144,15 +139,26 @@ class _StubSession:
         return passes_by(host, self._ignore_hosts)
 
     def ask(self, request: HTTPRequest) -> _Ticket:
-        """A request and its answer. Raises `UnstubbedRequestError`."""
+        """The answer to a request. Raises `UnstubbedRequestError`."""
         with self._lock:
-            ticket = _Ticket(request, self._answer_to(request))
-            self.tickets.append(ticket)
-        return ticket
+            answer = self._answer_to(request)
+            pictures = partial(_pictures_of, answer)
+            self.exchanges.append(Exchange(request, answer, pictures))
+        return _Ticket(answer)
 
     def play(self, ticket: _Ticket) -> HTTPResponse:
         """The answer of a ticket."""
         return ticket.played
+
+    def record(self, ticket: _Ticket, response: HTTPResponse) -> None:
+        """Nothing: each ticket has an answer, and nothing is sent."""
+
+    def redirected(self, request: HTTPRequest) -> _Ticket | None:
+        """None: what was sent before the stub was opened is not its own."""
+
+    def recorded_for(self, url: str) -> list[HTTPRequest]:
+        """None: it answers whatever request a client that follows a redirection makes."""
+        return []
 
     def _answer_to(self, request: HTTPRequest) -> HTTPResponse:
         if is_images_route(request.url):
@@ -182,12 +188,16 @@ class _StubSession:
         )
 
     def _stubbed_hosts(self) -> set[str | None]:
-        return {"api.openai.com", *(urlsplit(ticket.request.url).hostname for ticket in self.tickets)}
+        return {"api.openai.com", *(urlsplit(exchange.request.url).hostname for exchange in self.exchanges)}
 
 
 def _sendable(response: HTTPResponse) -> HTTPResponse:
     """The response without an encoding of its body, which vcrpy's stubs would leave to the client."""
     return remove_encoding(response) if response.header("content-encoding") is not None else response
+
+
+def _pictures_of(response: HTTPResponse) -> Iterator[bytes]:
+    return Body.of(response.body, response.header("content-type")).pictures()
 
 
 def _pictures(given: object) -> dict[str, HTTPResponse]:

@@ -91,7 +91,9 @@ class Urls:
 
     @cached_property
     def _held(self) -> list[tuple[str, _Plain]]:
-        held = [found for response in self._responses for document in _documents(response) for found in _in(document)]
+        held = [
+            found for response in self._responses for document in _documents(response) for found in _urls_in(document)
+        ]
         return [(url, replace(plain, seed=seed)) for seed, (url, plain) in enumerate(held)]
 
     @cached_property
@@ -112,7 +114,7 @@ def _documents(response: HTTPResponse) -> Iterator[Any]:
             continue
 
 
-def _in(document: Any) -> Iterator[tuple[str, _Plain]]:
+def _urls_in(document: Any) -> Iterator[tuple[str, _Plain]]:
     """The urls in a document, in order, and the picture that it declares."""
     plain = _declared(document if isinstance(document, dict) else {})
     left = [document]

@@ -1,0 +1,169 @@
+"""Saving: what a session recorded is on the disk before the test goes on, or is put where it can be written."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal
+
+from pytest_imgresponse._config import Settings
+from pytest_imgresponse.cassette.interaction import Interaction
+from pytest_imgresponse.cassette.matching import facets_of, key_of
+from pytest_imgresponse.cassette.merging import Ticket, are_only_errors, merge, still_held_back
+from pytest_imgresponse.cassette.redaction import Redactor
+from pytest_imgresponse.cassette.store import Store
+from pytest_imgresponse.errors import CassetteDecodeError, CassetteSaveError
+
+Deed = Literal["made", "rewritten"]
+
+
+class Run:
+    """What has to be known of a whole run, across tests and workers: which cassettes were started in it.
+
+    A run is that of a suite, or a process outside of pytest. `directory` is shared by the workers of the run; without
+    one the run is this process alone.
+    """
+
+    def __init__(self, directory: Path | None = None) -> None:
+        self._directory = directory
+        self._noted: set[str] = set()
+
+    def has(self, what: Deed, cassette: Path) -> bool:
+        """Whether this run has made the cassette, or has started it afresh."""
+        note = _note(what, cassette)
+        return note in self._noted or (self._directory is not None and (self._directory / note).exists())
+
+    def note(self, what: Deed, cassette: Path) -> None:
+        """Note that it has. Called under the cassette's lock."""
+        note = _note(what, cassette)
+        self._noted.add(note)
+        if self._directory is not None:
+            self._directory.mkdir(mode=0o700, exist_ok=True)
+            (self._directory / note).touch()
+
+
+def _note(what: Deed, cassette: Path) -> str:
+    return f"{what}-{sha256(str(cassette.absolute()).encode('utf-8', 'surrogateescape')).hexdigest()}"
+
+
+PROCESS = Run()
+"""The run of a process without pytest."""
+
+
+class Saver:
+    """Saves a cassette, for whoever holds the lock of its session.
+
+    `old` is what the cassette held when it was opened; None where there was none.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        redactor: Redactor,
+        run: Run,
+        attributes: Path,
+        old: Sequence[Interaction] | None,
+    ) -> None:
+        self.error: CassetteSaveError | None = None
+        """What could not be saved, until it is."""
+        self.not_kept: list[Interaction] = []
+        """The errors that did not replace a success."""
+        self._store = store
+        self._settings = settings
+        self._redactor = redactor
+        self._run = run
+        self._attributes = attributes
+        self._old = old or []
+        self._existed = old is not None
+        self._held_back: set[str] = set()
+        self._unsaved: list[Interaction] = []
+        self._known: dict[str, tuple[Interaction, str]] = {}
+        self._probed = False
+
+    @property
+    def made(self) -> bool:
+        """Whether this run has made the cassette, or is about to."""
+        return not self._existed or self._run.has("made", self._store.path)
+
+    def probe(self) -> None:
+        """Before the first request is sent: make sure that its answer can be written. Raises `CassetteSaveError`."""
+        if self._probed:
+            return
+        path = self._store.path
+        try:
+            with self._store.lock():
+                pass
+        except OSError as error:
+            raise CassetteSaveError(
+                f"{path}: nothing was sent, since the cassette could not be written: {error}; make {path.parent} a "
+                f"folder that can be written to, or set `imgresponse_cassette_dir`"
+            ) from error
+        self._probed = True
+
+    def hold_back(self, success: Interaction, error: Interaction) -> None:
+        """The old success stays in its place, and the error is not saved."""
+        self._held_back.add(success.digest)
+        self.not_kept.append(error)
+
+    def save(self, tickets: Sequence[Ticket]) -> None:
+        """Save what the tickets recorded. What goes wrong is kept in `error`."""
+        try:
+            self._save(tickets)
+        except (OSError, CassetteDecodeError) as error:
+            self.error = self._rescued(tickets, error)
+
+    def put_elsewhere(self, unsaved: Interaction, tickets: Sequence[Ticket], cause: Exception) -> None:
+        """Keep what may not stand in the cassette, and `error`."""
+        self._unsaved.append(unsaved)
+        self.error = self._rescued(tickets, cause)
+
+    def _save(self, tickets: Sequence[Ticket]) -> None:
+        recorded = [ticket for ticket in tickets if ticket.recorded is not None]
+        rewrite, path = self._settings.record == "rewrite", self._store.path
+        with self._store.lock():
+            afresh = rewrite and not self._run.has("rewritten", path)
+            if not recorded or (afresh and are_only_errors(recorded, self._old)):
+                return
+            if afresh:  # its files may be removed now, and may yet be needed for what was held back
+                self._old = [interaction.in_memory() for interaction in self._old]
+            disk = self._store.load() if self._store.exists() and not afresh else []
+            held_back = still_held_back(self._old, self._held_back, tickets) if rewrite else []
+            merged = merge([*map(self._clean, disk)], tickets, self._key_of, [*map(self._clean, held_back)])
+            self._store.save(merged, self._attributes)
+            self.error = self.error if self._unsaved else None
+            for ticket in recorded:
+                ticket.saved = True
+            if rewrite:
+                self._run.note("rewritten", path)
+            if not self._existed:
+                self._run.note("made", path)
+
+    def _clean(self, interaction: Interaction) -> Interaction:
+        """An interaction of the disk as we would save it: plain vcrpy, or laxer rules, may have written it."""
+        if interaction.digest not in self._known:
+            request, response = interaction.request, interaction.response
+            clean = Interaction(self._redactor.request(request), self._redactor.response(response, request))
+            known = clean, key_of(facets_of(clean.request, self._settings.match_on))
+            self._known[interaction.digest] = self._known[clean.digest] = known
+        return self._known[interaction.digest][0]
+
+    def _key_of(self, clean: Interaction) -> str:
+        return self._known[clean.digest][1]
+
+    def _rescued(self, tickets: Sequence[Ticket], cause: Exception) -> CassetteSaveError:
+        """Put the answers where they can be written; the error says where."""
+        path = self._store.path
+        answers = [ticket.recorded for ticket in tickets if ticket.recorded is not None] + self._unsaved
+        problem = f"{path}: {len(answers)} answer(s) could not be saved: {cause}"
+        try:
+            place = Path(tempfile.mkdtemp(prefix="imgresponse-")) / path.name
+            Store(place).save(answers)
+        except OSError as second:
+            return CassetteSaveError(f"{problem}; nor elsewhere: {second}. Make room and record again")
+        return CassetteSaveError(
+            f"{problem}. They are kept as a cassette in {place.parent}: mend the cause, then move it to "
+            f"{path.parent}, or record again"
+        )
