@@ -55,7 +55,7 @@ def test_a_case_tells_a_person_what_it_is(case: EdgeCase) -> None:
 @pytest.fixture
 def empty_table(monkeypatch: pytest.MonkeyPatch) -> dict[str, EdgeCase]:
     cases: dict[str, EdgeCase] = {}
-    monkeypatch.setattr(table, "EDGE_CASES", cases)
+    monkeypatch.setattr(table, "_CASES", cases)
     return cases
 
 
@@ -184,3 +184,13 @@ def test_a_case_is_equal_to_itself_alone() -> None:
     one, other = (EdgeCase(*words, lambda *_: True, lambda response, _: response) for _ in range(2))
     assert one != other
     assert len({one, other, one}) == 2
+
+
+def test_the_table_is_read_only() -> None:
+    """A case enters by its decorator, which asks for its reason and its source."""
+    case = EDGE_CASES["data_url_prefix"]
+    with pytest.raises(TypeError, match="does not support item assignment"):
+        EDGE_CASES["data_url_prefix"] = case  # type: ignore[index]
+    with pytest.raises(TypeError, match="does not support item deletion"):
+        del EDGE_CASES["data_url_prefix"]  # type: ignore[attr-defined]
+    assert not {"clear", "pop", "setdefault", "update"} & {*dir(EDGE_CASES)}

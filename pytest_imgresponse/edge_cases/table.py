@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Any, Protocol, SupportsIndex
 
-from pytest_imgresponse.checks.finding import Level, Verdict
+from pytest_imgresponse.checks.finding import LEVELS, VERDICTS, Level, Verdict
 from pytest_imgresponse.errors import ConfigError
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 
@@ -37,6 +38,10 @@ class MutatorAsAsked(Protocol):
 Applies = Callable[[HTTPResponse], bool]
 AppliesAsAsked = Callable[[HTTPResponse, HTTPRequest], bool]
 
+# Both kinds as an `EdgeCase` calls them: with the request, or with None where it is not known.
+_Applies = Callable[[HTTPResponse, HTTPRequest | None], bool]
+_Mutates = Callable[[HTTPResponse, HTTPRequest | None], HTTPResponse]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EdgeCase:
@@ -55,8 +60,8 @@ class EdgeCase:
     seen: str
     applies_to: str
     needs_request: bool
-    _applies: Callable[[HTTPResponse, HTTPRequest | None], bool] = field(repr=False)
-    _mutate: Callable[[HTTPResponse, HTTPRequest | None], HTTPResponse] = field(repr=False)
+    _applies: _Applies = field(repr=False)
+    _mutate: _Mutates = field(repr=False)
 
     def applies(self, response: HTTPResponse, request: HTTPRequest | None = None) -> bool:
         """Whether it makes sense for this response; False where it needs a request and there is none."""
@@ -70,23 +75,35 @@ class EdgeCase:
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
         """By its name where it is in the table: pickle knows no functions that were made within others."""
-        return (_entered, (self.name,)) if EDGE_CASES.get(self.name) is self else object.__reduce_ex__(self, protocol)
+        return (
+            (_case_called, (self.name,)) if EDGE_CASES.get(self.name) is self else object.__reduce_ex__(self, protocol)
+        )
 
 
-EDGE_CASES: dict[str, EdgeCase] = {}
-"""All edge cases by name, from the outermost level to the innermost; after them any that were entered later."""
+_CASES: dict[str, EdgeCase] = {}
+EDGE_CASES: Mapping[str, EdgeCase] = MappingProxyType(_CASES)
+"""All edge cases by name, from the outermost level to the innermost; after them any that were entered later.
+
+A view, to be read alone: `edge_case` enters a case.
+"""
 
 
-def _entered(name: str) -> EdgeCase:
+def sort_cases() -> None:
+    """Put the cases in order: from the outermost level to the innermost, and within one from right to wrong."""
+    for case in sorted(_CASES.values(), key=lambda case: (LEVELS.index(case.level), VERDICTS.index(case.verdict))):
+        _CASES[case.name] = _CASES.pop(case.name)
+
+
+def _case_called(name: str) -> EdgeCase:
     return EDGE_CASES[name]
 
 
 def hint(name: object, known: Collection[str] = EDGE_CASES) -> str:
-    """The end of an error about a name that no edge case has: those near to it, or how to see them all."""
+    """The end of an error about a name that no edge case has: those that are similar, or how to see them all."""
     if not isinstance(name, str):
         return ""
-    near = get_close_matches(name, known, n=3) or [each for each in known if name in each][:3]
-    return f"; did you mean {' or '.join(near)}?" if near else "; `imgresponse cases` lists their names"
+    similar = get_close_matches(name, known, n=3) or [each for each in known if name in each][:3]
+    return f"; did you mean {' or '.join(similar)}?" if similar else "; `imgresponse cases` lists their names"
 
 
 def edge_case(verdict: Verdict, level: Level, *, seen: str, applies: Applies) -> Callable[[Mutator], Mutator]:
@@ -97,17 +114,15 @@ def edge_case(verdict: Verdict, level: Level, *, seen: str, applies: Applies) ->
     """
 
     def enter(mutate: Mutator) -> Mutator:
-        name, reason, where = _named(mutate, applies, seen)
-        EDGE_CASES[name] = EdgeCase(
-            name,
-            verdict,
-            level,
-            reason,
-            seen,
-            where,
-            False,
+        _enter(
+            mutate,
+            applies,
             lambda response, _: applies(response),
             lambda response, _: mutate(response),
+            verdict=verdict,
+            level=level,
+            seen=seen,
+            needs_request=False,
         )
         return mutate
 
@@ -119,35 +134,53 @@ def edge_case_as_asked(
 ) -> Callable[[MutatorAsAsked], MutatorAsAsked]:
     """As `edge_case`, for a function and a predicate that take the request too."""
 
-    def asked(response: HTTPResponse, request: HTTPRequest | None) -> bool:
+    def applies_if_known(response: HTTPResponse, request: HTTPRequest | None) -> bool:
         return request is not None and applies(response, request)
 
     def enter(mutate: MutatorAsAsked) -> MutatorAsAsked:
-        def mutated(response: HTTPResponse, request: HTTPRequest | None) -> HTTPResponse:
-            assert request is not None, "it applies"
+        def mutate_if_known(response: HTTPResponse, request: HTTPRequest | None) -> HTTPResponse:
+            assert request is not None, "EdgeCase asks first whether the case applies"
             return mutate(response, request)
 
-        name, reason, where = _named(mutate, applies, seen)
-        EDGE_CASES[name] = EdgeCase(name, verdict, level, reason, seen, where, True, asked, mutated)
+        _enter(
+            mutate,
+            applies,
+            applies_if_known,
+            mutate_if_known,
+            verdict=verdict,
+            level=level,
+            seen=seen,
+            needs_request=True,
+        )
         return mutate
 
     return enter
 
 
-def _named(mutate: Mutator | MutatorAsAsked, applies: Applies | AppliesAsAsked, seen: str) -> tuple[str, str, str]:
-    """The name of a case, its reason, and to what it applies. Raises `ValueError` and `ConfigError`."""
+def _enter(
+    mutate: Mutator | MutatorAsAsked,
+    predicate: Applies | AppliesAsAsked,
+    applies: _Applies,
+    mutates: _Mutates,
+    *,
+    verdict: Verdict,
+    level: Level,
+    seen: str,
+    needs_request: bool,
+) -> None:
+    """Enter a case, named and described by the function and the predicate that the user wrote."""
     if sys.flags.optimize > 1:
         raise ConfigError(
             "edge cases are described by their docstrings, which python -OO (PYTHONOPTIMIZE=2) leaves out; run Python "
             "with -O, or without"
         )
-    name, reason, where = mutate.__name__, _sentence(mutate), _sentence(applies)
-    if (there := EDGE_CASES.get(name)) is not None:
+    name, reason, applies_to = mutate.__name__, _sentence(mutate), _sentence(predicate)
+    if (there := _CASES.get(name)) is not None:
         raise ValueError(f"two edge cases are called {name}: {there.reason!r} and {reason!r}")
-    for what, text in (("docstring", reason), ("source (seen=…)", seen), ("docstring of its predicate", where)):
+    for what, text in (("docstring", reason), ("source (seen=…)", seen), ("docstring of its predicate", applies_to)):
         if not text:
             raise ValueError(f"the edge case {name} has no {what}")
-    return name, reason, where
+    _CASES[name] = EdgeCase(name, verdict, level, reason, seen, applies_to, needs_request, applies, mutates)
 
 
 def _sentence(function: object) -> str:
