@@ -16,17 +16,17 @@ from pytest_imgresponse.contract.trial import Given, Trial
 from pytest_imgresponse.http import HTTPResponse
 
 _MODULES = ("base64", "json", "zlib")
-_HOMES = {
-    "EDGE_CASES": "pytest_imgresponse",
-    "HTTPResponse": "pytest_imgresponse",
-    "stub": "pytest_imgresponse",
-    "plain_responses": "pytest_imgresponse.api.samples",
-    "inlined": "pytest_imgresponse.contract.trial",
-    "served_by": "pytest_imgresponse.contract.trial",
-    "consume": "pytest_imgresponse.contract.calling",
-    "pictures_of": "pytest_imgresponse.contract.trial",
-}
-"""Where the names that lines use are imported from."""
+NAMES = (
+    "EDGE_CASES",
+    "HTTPResponse",
+    "consume",
+    "inlined",
+    "pictures_of",
+    "plain_responses",
+    "served_by",
+    "stub",
+)
+"""What lines import from `pytest_imgresponse.reproduce`: all that it has. It imports this package, not the reverse."""
 _REPR = reprlib.Repr()
 _REPR.maxother = 200
 _LONGEST = 20_000
@@ -64,9 +64,8 @@ def preamble_of(lines: Iterable[str], definitions: Mapping[str, str]) -> str:
     text = "\n".join([text, *defined])
     modules = [name for name in _MODULES if re.search(rf"\b{name}\.", text)]
     imports = [f"import {', '.join(modules)}"] if modules else []
-    for home in dict.fromkeys(_HOMES.values()):
-        names = [name for name in _HOMES if _HOMES[name] == home and re.search(rf"\b{name}[\[(]", text)]
-        imports += [f"from {home} import {', '.join(names)}"] if names else []
+    names = [name for name in NAMES if re.search(rf"\b{name}[\[(]", text)]
+    imports += [f"from pytest_imgresponse.reproduce import {', '.join(names)}"] if names else []
     return "\n".join([*imports, *defined])
 
 

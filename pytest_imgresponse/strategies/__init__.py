@@ -25,3 +25,8 @@ __all__ = [
     "variants",
     "wire_faults",
 ]
+
+
+def __dir__() -> list[str]:
+    # The modules of this package are imported, and not what a user looks for.
+    return sorted({name for name in globals() if name.startswith("__")} | {*__all__})
