@@ -1,6 +1,6 @@
-"""The arguments of `check_parser`: each is refused by name, with the value that was given, before anything runs.
+"""`check_parser`, and its arguments: each wrong one is refused by name, with the value given, before anything runs.
 
-`called` is the name under which the user gave it: on the command line, that of an option.
+`imgresponse fuzz` reads the same arguments from its options: `called` is the name under which the user gave one.
 """
 
 from __future__ import annotations
@@ -22,13 +22,20 @@ from pytest_imgresponse.http import HTTPResponse
 
 Errors = type[BaseException] | tuple[type[BaseException], ...]
 _TAKES: dict[Given, tuple[str, ...]] = {"bytes": ("body",), "dict": ("answer",), "response": ("response",), "http": ()}
+"""The arguments that a parser is called with."""
 assert tuple(_TAKES) == GIVEN
+
+_NO_CASES = {
+    "plain": "is no edge case but a plain answer: they are tried where no cases are named",
+    "generated": "is no edge case but an answer that Hypothesis draws: max_examples (--max-examples) says how many",
+}
+"""What stands among the cases of a report, and cannot be asked for by name."""
 
 
 def caller_of(
     parse: Any, given: Any, rejects_with: Any, pictures: Any, ignore_hosts: Any, *, called: str = "rejects_with"
 ) -> Caller:
-    """The caller of a parser. Raises `ConfigError` for what cannot be called so, and for errors that are none."""
+    """The caller of a parser. Raises `ConfigError` for what cannot be called in that form, and for wrong arguments."""
     if not callable(parse):
         raise ConfigError(
             f"expected parse to be a function, a coroutine function or a generator function; got {parse!r}"
@@ -42,15 +49,15 @@ def caller_of(
         if not (isinstance(error, type) and issubclass(error, BaseException)):
             raise ConfigError(f"expected {called} to be an exception class or a tuple of them; got {error!r}")
     caller = Caller(parse, given, errors, pictures, _hosts_of(ignore_hosts, given))
-    _require_callable_so(caller)
+    _require_signature(caller)
     return caller
 
 
-def _require_callable_so(caller: Caller) -> None:
+def _require_signature(caller: Caller) -> None:
     """Raises `ConfigError` for a parser that takes other arguments: each call would fail in the same way."""
     try:
         signature = inspect.signature(caller.parse)
-    except (ValueError, TypeError):  # what is written in C may have none
+    except (ValueError, TypeError):  # functions written in C may have no signature
         return
     taken = _TAKES[caller.given]
     try:
@@ -63,7 +70,7 @@ def _require_callable_so(caller: Caller) -> None:
 
 
 def _way_out(caller: Caller, signature: inspect.Signature) -> str:
-    """What a parser of this signature may be, as the end of an error."""
+    """How to call a parser of this signature, as the end of an error; empty where that is not plain."""
     if not signature.parameters:
         return "; if it asks for its answer itself, that is given='http' (--given http)"
     if inspect.isfunction(caller.parse) and next(iter(signature.parameters)) == "self":
@@ -90,15 +97,9 @@ def cases_of(names: Any, *, called: str = "cases") -> list[EdgeCase] | None:
         return None
     if isinstance(names, str) or not isinstance(names, Collection) or not names:
         raise ConfigError(f"expected {called} to be a list of names of edge cases; got {names!r}")
+    # The order of a set is another in each run: sorted, a failure comes at the same place again.
     in_order = names if isinstance(names, Sequence) else sorted(names, key=str)
     return [_case(name, called) for name in in_order]
-
-
-_NO_CASES = {
-    "plain": "is no edge case but a plain answer: they are tried where no cases are named",
-    "generated": "is no edge case but an answer that Hypothesis draws: max_examples (--max-examples) says how many",
-}
-"""What stands among the cases of a report, and cannot be asked for by name."""
 
 
 def _case(name: Any, called: str) -> EdgeCase:

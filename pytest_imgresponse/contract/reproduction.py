@@ -1,4 +1,4 @@
-"""Lines to paste: Python that gives a parser a trial again, and what stands before it."""
+"""Lines to paste: Python that gives a parser a trial again, and the imports and definitions that they need."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ NAMES = (
 _REPR = reprlib.Repr()
 _REPR.maxother = 200
 _LONGEST = 20_000
-"""Letters of a response that is packed into the preamble."""
+"""Characters of the longest response that is written into the preamble."""
 
 
 def line_of(trial: Trial, given: Given, outcome: Outcome, ignore_hosts: Sequence[str] = ()) -> str:
-    """The line that gives the parser this trial again; what was generated is packed into it.
+    """The line that gives the parser this trial again; a generated response is written into it, compressed.
 
-    Where pictures were lost it says so again.
+    Where the parser gave other pictures than those of the answer, the line asserts that they are the same.
     """
     response = trial.source or packed(trial.response)
-    shown = trial.pictured or response
+    shown = trial.pictures_source or response
     if outcome.lost:
         shown = f"mutated := {shown}"
     if given == "http":
@@ -60,6 +60,7 @@ def _call(argument: str, outcome: Outcome) -> str:
 def preamble_of(lines: Iterable[str], definitions: Mapping[str, str]) -> str:
     """What the lines need: imports, and of these definitions those whose names they use."""
     text = "\n".join(lines)
+    # Not `pictures=…`: that is an argument of `stub`.
     defined = [line for name, line in definitions.items() if re.search(rf"\b{name}\b(?!=)", text)]
     text = "\n".join([text, *defined])
     modules = [name for name in _MODULES if re.search(rf"\b{name}\.", text)]
@@ -78,7 +79,7 @@ def importing(name: str, module: str, path: str) -> str:
 
 
 def defining(name: str, value: Any) -> str:
-    """The lines that make `name` this value: an import where it can be had by its own name, else a comment."""
+    """The lines that make `name` this value: an import where its module has it by its own name, else a comment."""
     module, path = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
     if isinstance(module, str) and isinstance(path, str) and module != "__main__":
         found: Any = sys.modules.get(module)
@@ -90,7 +91,7 @@ def defining(name: str, value: Any) -> str:
 
 
 def holding(name: str, response: HTTPResponse | None) -> str:
-    """The line that makes `name` this response; of one that is long a comment, for nobody pastes that much."""
+    """The line that makes `name` this response; for a long one a comment, since nobody pastes that much."""
     line = f"{name} = {packed(response)}" if response is not None else ""
     return (
         line
