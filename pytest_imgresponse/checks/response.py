@@ -1,4 +1,7 @@
-"""The judge: `check` walks a response from the outside in."""
+"""The judge: `check` takes a response through the levels, from the outside in.
+
+An inner level is judged as far as the outer ones leave something to judge: no schema for what is no JSON.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from collections.abc import Iterator
 from pytest_imgresponse.checks import json_level, schema_level
 from pytest_imgresponse.checks.comparison import Asked, asked_by
 from pytest_imgresponse.checks.finding import Finding
-from pytest_imgresponse.checks.http_level import opened
+from pytest_imgresponse.checks.http_level import judge_http
 from pytest_imgresponse.checks.pictures import Pictures, image_findings
 from pytest_imgresponse.checks.stream_level import stream_findings
 from pytest_imgresponse.errors import ConfigError
@@ -33,7 +36,7 @@ def check(response: HTTPResponse, request: HTTPRequest | None = None) -> list[Fi
 
 
 def _findings(response: HTTPResponse, asked: Asked) -> Iterator[Finding]:
-    findings, kind, body = opened(response)
+    findings, kind, body = judge_http(response)
     yield from findings
     if kind is None:
         return
