@@ -1,6 +1,7 @@
-"""Every way in which an answer can be odd or wrong: a table, each row a function of a few lines.
+"""The edge cases: every way in which an answer can be unusual or wrong, each a function of a few lines.
 
-A row is entered by `@edge_case`, in the module of its level or in one of yours. Importing this package fills the table.
+`@edge_case` enters a function into the table, in the module of its level or in one of yours. Importing this package
+fills it.
 """
 
 from pytest_imgresponse.edge_cases import (  # noqa: F401 - each fills the table

@@ -1,4 +1,4 @@
-"""Cases that need the request: the answer is right, and not what was asked for."""
+"""Cases that need the request: the answer is right in itself, but not what was asked for."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pytest_imgresponse.edge_cases.mutators import (
     with_fields,
     with_header,
 )
-from pytest_imgresponse.edge_cases.predicates import TOLD, content_of, json_payload, legible, payload, with_image
+from pytest_imgresponse.edge_cases.predicates import DECLARED, content_of, json_payload, legible, payload, with_image
 from pytest_imgresponse.edge_cases.schema_cases import urls_only
 from pytest_imgresponse.edge_cases.stream_cases import completed_of, finished
 from pytest_imgresponse.edge_cases.table import edge_case_as_asked
@@ -38,7 +38,7 @@ def stream_asked(response: HTTPResponse, request: HTTPRequest) -> bool:
 def json_instead_of_sse(response: HTTPResponse, request: HTTPRequest) -> HTTPResponse:
     """A stream was asked for, and one JSON document comes."""
     final = completed_of(response).fields
-    told = {name: final[name] for name in TOLD if name in final}
+    told = {name: final[name] for name in DECLARED if name in final}
     data = [{"b64_json": content_of(response).payloads()[-1]}]
     typed = with_header(response, "content-type", "application/json")
     return with_fields(with_body(typed, b"{}"), created=final.get("created_at"), data=data, **told)
@@ -55,7 +55,7 @@ def no_stream_asked(response: HTTPResponse, request: HTTPRequest) -> bool:
 def sse_instead_of_json(response: HTTPResponse, request: HTTPRequest) -> HTTPResponse:
     """No stream was asked for, and a stream of events comes."""
     answer = content_of(response).json or {}
-    told = {"created_at": answer.get("created"), **{name: answer[name] for name in TOLD if name in answer}}
+    told = {"created_at": answer.get("created"), **{name: answer[name] for name in DECLARED if name in answer}}
     events = [
         event("image_generation.completed", {"b64_json": text, **told}) for text in content_of(response).payloads()
     ]

@@ -1,4 +1,4 @@
-"""Level schema: the fields of an answer, less its images and its usage."""
+"""Cases at the level `schema`: the fields of an answer, then `data`, the images with their urls, and the usage."""
 
 from __future__ import annotations
 
@@ -28,6 +28,20 @@ from pytest_imgresponse.edge_cases.predicates import (
 )
 from pytest_imgresponse.edge_cases.table import edge_case
 from pytest_imgresponse.http import HTTPResponse
+
+_MOMENT = 1755612900
+_PATH = "/private/org-0123456789abcdefABCDEFGH/user-abcdefghABCDEFGH01234567/img-{}.png"
+SVG_USAGE = {
+    "input_tokens": 310,
+    "model": "gpt-image-2.5-sunburst",
+    "output_tokens": 2048,
+    "reasoning_tokens": 512,
+    "total_tokens": 2358,
+}
+"""What writing an SVG cost, beside what pictures did."""
+
+
+# The fields beside `data`.
 
 
 @edge_case("valid", "schema", seen="openai 3.54.0, images_response.py", applies=with_image)
@@ -171,6 +185,9 @@ def size_list(response: HTTPResponse) -> HTTPResponse:
     return with_fields(response, size=[1024, 1024])
 
 
+# `data`: where the images are, and what is in their place.
+
+
 def with_created_and_image(response: HTTPResponse) -> bool:
     """A 200 answer with `created` and an image."""
     return with_created(response) and with_image(response)
@@ -220,8 +237,7 @@ def answer_null(response: HTTPResponse) -> HTTPResponse:
     return with_body(response, b"null")
 
 
-_MOMENT = 1755612900
-_PATH = "/private/org-0123456789abcdefABCDEFGH/user-abcdefghABCDEFGH01234567/img-{}.png"
+# The images: a url, a prompt, and what other servers add.
 
 
 def signed_url(number: int = 0) -> str:
@@ -377,14 +393,7 @@ def url_object(response: HTTPResponse) -> HTTPResponse:
     return with_image_fields(response, url={"url": signed_url(), "detail": "auto"})
 
 
-SVG_USAGE = {
-    "input_tokens": 310,
-    "model": "gpt-image-2.5-sunburst",
-    "output_tokens": 2048,
-    "reasoning_tokens": 512,
-    "total_tokens": 2358,
-}
-"""What writing an SVG cost, beside what pictures did."""
+# The usage.
 
 
 def plain_usage(n: int = 1) -> dict[str, Any]:

@@ -45,7 +45,7 @@ _Mutates = Callable[[HTTPResponse, HTTPRequest | None], HTTPResponse]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EdgeCase:
-    """One way in which an answer can be odd or wrong; called with a response, it gives the changed one.
+    """One way in which an answer can be unusual or wrong; called with a response, it gives the changed one.
 
     Equal to itself alone: two that are described in the same words may do different things.
 
