@@ -31,7 +31,7 @@ _Step = str | int | None  # a key, an index, or None for the document itself
 
 
 def loaded(text: bytes | str, path: str) -> tuple[list[Finding], Any]:
-    """What is odd or wrong with a JSON document, and its value: `UNREADABLE` where it cannot be read."""
+    """What is unusual or wrong with a JSON document, and its value: `UNREADABLE` where it cannot be read."""
     findings: list[Finding] = []
 
     def find(verdict: Verdict, message: str) -> None:
@@ -58,7 +58,7 @@ def loaded(text: bytes | str, path: str) -> tuple[list[Finding], Any]:
     except RecursionError:
         find("tolerated", "nested too deeply to be read; a decoder may refuse it")
         return findings, UNREADABLE
-    return [*findings, *islice(hooks.oddities(value, path), _MOST_FINDINGS)], value
+    return [*findings, *islice(hooks.findings(value, path), _MOST_FINDINGS)], value
 
 
 def _blank(text: str) -> int:
@@ -89,23 +89,23 @@ class _Hooks:
     """Hooks for `json.loads`, which record what it accepts and other decoders may not.
 
     That is a repeated key, half a surrogate pair in a key, NaN, Infinity, and a number beyond all bounds. A hook is not
-    told where in the document it is, so `oddities` walks through the value afterwards to find the paths.
+    told where in the document it is, so `findings` walks through the value afterwards to find the paths.
     """
 
     def __init__(self) -> None:
-        self.odd_names: dict[int, tuple[dict[str, Any], list[tuple[str, str]]]] = {}
+        self.remarks_on_keys: dict[int, tuple[dict[str, Any], list[tuple[str, str]]]] = {}
         self.boundless = False
 
     def object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         value = dict(pairs)
-        if len(self.odd_names) < _MOST_FINDINGS:
-            odd = [(name, _HALF_PAIR) for name in islice(value, _MOST_FINDINGS) if _HALF.search(name)]
+        if len(self.remarks_on_keys) < _MOST_FINDINGS:
+            remarks = [(name, _HALF_PAIR) for name in islice(value, _MOST_FINDINGS) if _HALF.search(name)]
             if len(value) != len(pairs):
                 counted = Counter(name for name, _ in pairs)
-                odd += [(name, _REPEATED) for name, times in counted.most_common(_MOST_FINDINGS) if times > 1]
-            if odd:
+                remarks += [(name, _REPEATED) for name, times in counted.most_common(_MOST_FINDINGS) if times > 1]
+            if remarks:
                 # The object is kept with its id: of one that was freed, the next object might get the same id.
-                self.odd_names[id(value)] = value, odd
+                self.remarks_on_keys[id(value)] = value, remarks
         return value
 
     def integer(self, text: str) -> float:
@@ -119,9 +119,9 @@ class _Hooks:
         self.boundless |= not math.isfinite(value)
         return value
 
-    def oddities(self, value: Any, path: str) -> Iterator[Finding]:
+    def findings(self, value: Any, path: str) -> Iterator[Finding]:
         """A finding for each thing recorded, with its path; but none within a value that a repeated key replaced."""
-        if not self.odd_names and not self.boundless:
+        if not self.remarks_on_keys and not self.boundless:
             return  # nearly always: large answers need no walk
         # Iterators in place of recursion, since a document may be nested deeper than Python's stack.
         trail: list[tuple[_Step, Iterator[tuple[_Step, Any]]]] = [(None, iter([(None, value)]))]
@@ -131,7 +131,7 @@ class _Hooks:
                     if not math.isfinite(item):
                         yield Finding("json", _path(path, trail, step), "tolerated", _BOUNDLESS)
                 elif isinstance(item, (dict, list)):
-                    for name, what in self.odd_names.get(id(item), (item, []))[1]:
+                    for name, what in self.remarks_on_keys.get(id(item), (item, []))[1]:
                         there = key_path(_path(path, trail, step), name)
                         yield Finding("json", there, "tolerated", f"the key {shortened(name)} {what}")
                     trail.append((step, iter(item.items() if isinstance(item, dict) else enumerate(item))))

@@ -104,30 +104,30 @@ _Remark = tuple[Verdict, str]
 
 
 def judge_base64(text: str, path: str) -> tuple[list[Finding], bytes | None]:
-    """What is odd or wrong with a payload, and its bytes: None where it cannot be decoded (RFC 4648)."""
+    """What is unusual or wrong with a payload, and its bytes: None where it cannot be decoded (RFC 4648)."""
     data, characters, remarks = strictly(text), text, list[_Remark]()
     if data is None:
         reading = read(text)
         data, characters = reading.data, reading.characters + "=" * reading.needed
-        remarks = [*_oddities(text, reading)]
+        remarks = [*_departures(text, reading)]
         if data is None:
             remarks.append(("invalid", _why_unreadable(text, reading)))
     if data == b"":
         remarks.append(("invalid", "the payload is empty; expected a picture in base64"))
-    elif data and (odd := len(data) % 3) and pybase64.b64encode(data[-odd:]).decode() != characters[-4:]:
+    elif data and (rest := len(data) % 3) and pybase64.b64encode(data[-rest:]).decode() != characters[-4:]:
         # Of one or two bytes at the end, base64 leaves four or two bits over, which an encoder sets to zero.
         message = f"the last characters {characters[-4:]} hold bits that belong to no byte (RFC 4648, section 3.5)"
         remarks.append(("tolerated", message))
     return [Finding("base64", path, verdict, message) for verdict, message in remarks], data or None
 
 
-def _oddities(text: str, reading: Reading) -> Iterator[_Remark]:
+def _departures(text: str, reading: Reading) -> Iterator[_Remark]:
     """What a decoder has to undo before it can read the payload."""
-    if reading.no_prefix:
+    if reading.bad_prefix:
         return
     if reading.prefix:
         yield "unusual", f"the payload starts with {shown(reading.prefix)}, as data URLs do"
-    if reading.white:
+    if reading.white_space:
         left = len(reading.characters) + reading.padding
         yield "unusual", f"white space in the payload; {left} characters are left without it"
     if reading.url_safe:
@@ -142,7 +142,7 @@ def _oddities(text: str, reading: Reading) -> Iterator[_Remark]:
 
 def _why_unreadable(text: str, reading: Reading) -> str:
     """Why a payload cannot be decoded."""
-    if reading.no_prefix:
+    if reading.bad_prefix:
         return f"the payload starts with {shown(text)}; expected the base64 alone"
     if reading.foreign:
         at = text.index(reading.foreign[0], text.index(",") + 1 if reading.prefix else 0)
@@ -158,7 +158,7 @@ def image_findings(
     size: str | None = None,
     background: str | None = None,
 ) -> list[Finding]:
-    """What is odd or wrong with a picture that was judged; `path` is where it was.
+    """What is unusual or wrong with a picture that was judged; `path` is where it was.
 
     `output_format`, `size` and `background` are what the response declares; what is None, or no value that
     tells something of the picture (`auto`), is not compared.

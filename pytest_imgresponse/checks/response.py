@@ -20,7 +20,7 @@ from pytest_imgresponse.images.judge import judged
 
 
 def check(response: HTTPResponse, request: HTTPRequest | None = None) -> list[Finding]:
-    """What is odd or wrong with a response, from the outside in; nothing for a plain valid answer.
+    """What is unusual or wrong with a response, from the outside in; nothing for a plain valid answer.
 
     The levels are http, stream, json, schema, base64 and image. An invalid finding ends the judging of what it
     is about. With the request it also says where the answer is not what was asked for. Never raises, whatever

@@ -1,6 +1,7 @@
 """Hypothesis strategies for every answer that an images API could send, right and wrong.
 
-And `picture_of` and `payload_of`, which are none: as calls of these Hypothesis prints the pictures that it drew.
+`picture_of` and `payload_of` are no strategies but functions: Hypothesis prints a picture that it drew as a call of
+one of them, short enough to paste.
 """
 
 from pytest_imgresponse.strategies.error_responses import error_responses
