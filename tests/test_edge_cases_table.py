@@ -15,7 +15,7 @@ import pytest
 from pytest_imgresponse.checks import LEVELS, VERDICTS
 from pytest_imgresponse.edge_cases import EDGE_CASES, table
 from pytest_imgresponse.edge_cases.predicates import any_response, success
-from pytest_imgresponse.edge_cases.table import EdgeCase, edge_case, edge_case_as_asked
+from pytest_imgresponse.edge_cases.table import EdgeCase, edge_case, edge_case_with_request
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 
 ANSWER = HTTPResponse(200, {"content-type": "application/json"}, b'{"created": 1}')
@@ -87,12 +87,12 @@ def test_a_case_does_not_mutate_what_it_does_not_apply_to(empty_table: dict[str,
         case(teapot(ANSWER))
 
 
-def test_a_case_as_asked_needs_the_request(empty_table: dict[str, EdgeCase]) -> None:
+def test_a_case_with_request_needs_the_request(empty_table: dict[str, EdgeCase]) -> None:
     def red(response: HTTPResponse, request: HTTPRequest) -> bool:
         """A request for something red."""
         return b"red" in request.body
 
-    @edge_case_as_asked("unusual", "schema", seen="acme/shop#2", applies=red)
+    @edge_case_with_request("unusual", "schema", seen="acme/shop#2", applies=red)
     def blue(response: HTTPResponse, request: HTTPRequest) -> HTTPResponse:
         """The picture is blue."""
         return HTTPResponse(200, {}, request.body.replace(b"red", b"blue"))
@@ -133,7 +133,7 @@ def silent(response: HTTPResponse) -> bool:
     ],
 )
 def test_a_case_that_does_not_explain_itself_is_refused(
-    empty_table: dict[str, EdgeCase], reason: str | None, seen: str, applies: table.Applies, missing: str
+    empty_table: dict[str, EdgeCase], reason: str | None, seen: str, applies: table.Predicate, missing: str
 ) -> None:
     def teapot(response: HTTPResponse) -> HTTPResponse:
         return response

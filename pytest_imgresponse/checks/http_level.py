@@ -86,30 +86,30 @@ def _without_encoding(response: HTTPResponse, findings: list[Finding]) -> bytes:
         if body.startswith(b"\x1f\x8b"):
             raise _stop(findings, "body", "the body is gzip, and no content-encoding says so")
         return body
-    told = f"content-encoding says {shortened(', '.join(codings))}"
+    says = f"content-encoding says {shortened(', '.join(codings))}"
     if not body or _looks_like(body) is not None or (codings[-1].endswith("gzip") and not body.startswith(b"\x1f\x8b")):
-        _note(findings, path, f"{told}, and the body is not encoded; HTTPResponse holds content, its header dropped")
+        _note(findings, path, f"{says}, and the body is not encoded; HTTPResponse holds content, its header dropped")
         return body
     bits = _ENCODINGS.get(codings[0]) if len(codings) == 1 else None
     if bits is None:
-        raise _stop(findings, path, f"{told}, which cannot be undone here: the body is not judged", "unusual")
-    _note(findings, path, f"{told}, and so the body still is; HTTPResponse holds content")
+        raise _stop(findings, path, f"{says}, which cannot be undone here: the body is not judged", "unusual")
+    _note(findings, path, f"{says}, and so the body still is; HTTPResponse holds content")
     if bits == 15 and (body[0] & 15 != 8 or int.from_bytes(body[:2], "big") % 31):
         bits = -15  # what many servers send as deflate: no zlib header (RFC 9110, section 8.4.1.2, note)
-    return _inflated(body, bits, told, findings)
+    return _inflated(body, bits, says, findings)
 
 
-def _inflated(body: bytes, bits: int, told: str, findings: list[Finding]) -> bytes:
+def _inflated(body: bytes, bits: int, says: str, findings: list[Finding]) -> bytes:
     limit = min(INFLATED_LIMIT, max(_SMALL, _RATIO * len(body)))
     inflater = zlib.decompressobj(bits)
     try:
         content = inflater.decompress(body, limit + 1)
     except zlib.error as error:
-        raise _stop(findings, "body", f"{told}, and the body cannot be decoded: {error}") from None
+        raise _stop(findings, "body", f"{says}, and the body cannot be decoded: {error}") from None
     if len(content) > limit:
         raise _stop(findings, "body", f"the body inflates to more than {limit} bytes: it is not judged", "unusual")
     if not inflater.eof:
-        raise _stop(findings, "body", f"{told}, and the encoded body is cut off after {len(body)} bytes")
+        raise _stop(findings, "body", f"{says}, and the encoded body is cut off after {len(body)} bytes")
     if inflater.unused_data:
         more = len(inflater.unused_data)
         message = f"{more} bytes follow the encoded body; some decoders drop them, some decode them too"
@@ -176,8 +176,8 @@ def _answer_kind(response: HTTPResponse, body: bytes, findings: list[Finding]) -
     if kind != declared:
         _note(findings, "headers.content-type", _other_type(response, kind))
     elif kind == "image" and form and media_type not in _MEDIA_TYPES[suffix := suffix_of(body) or ""]:
-        told = f"content-type is {shortened(media_type)}, and the body is {_MEDIA_TYPES[suffix][0]}"
-        _note(findings, "headers.content-type", told)
+        says = f"content-type is {shortened(media_type)}, and the body is {_MEDIA_TYPES[suffix][0]}"
+        _note(findings, "headers.content-type", says)
     return kind
 
 
@@ -190,18 +190,18 @@ def _error_kind(response: HTTPResponse, body: bytes, findings: list[Finding]) ->
         return "json"
     if response.content_type.endswith("xml") and b"<Error>" in body[:1024]:
         code = re.search(rb"<Code>(\w{1,40})</Code>", body[:1024])
-        told = f" ({code[1].decode()})" if code else ""
-        raise _stop(findings, "body", f"status {response.status} with the XML of a blob store{told}", "unusual")
+        says = f" ({code[1].decode()})" if code else ""
+        raise _stop(findings, "body", f"status {response.status} with the XML of a blob store{says}", "unusual")
     raise _no_json(response, body, findings)
 
 
 def _other_type(response: HTTPResponse, kind: Kind) -> str:
     expected = {"json": "application/json", "stream": "text/event-stream", "image": "an image type"}[kind]
-    told = response.header("content-type")
-    return f"content-type is {'missing' if told is None else shortened(told)}; expected {expected} for this body"
+    says = response.header("content-type")
+    return f"content-type is {'missing' if says is None else shortened(says)}; expected {expected} for this body"
 
 
 def _no_json(response: HTTPResponse, body: bytes, findings: list[Finding]) -> _Stop:
     start = shortened(body[:80].decode("utf-8", "replace")) if body else "nothing"
-    told = shortened(response.header("content-type", "no content-type") or "")
-    return _stop(findings, "body", f"status {response.status} ({told}) with {start}; expected JSON")
+    says = shortened(response.header("content-type", "no content-type") or "")
+    return _stop(findings, "body", f"status {response.status} ({says}) with {start}; expected JSON")

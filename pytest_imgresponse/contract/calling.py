@@ -173,7 +173,7 @@ class Caller:
         return f"{getattr(named, '__module__', None) or 'builtins'}.{named.__qualname__}"
 
     def __call__(self, trial: Trial) -> Outcome:
-        """What the parser does with a trial. Leaves alone what ends a run: Ctrl-C."""
+        """What the parser does with a trial. Only Ctrl-C is not caught."""
         if self.given != "http":
             return self._outside_loop(trial)
         from pytest_imgresponse.stubs.stub import stub

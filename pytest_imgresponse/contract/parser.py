@@ -177,24 +177,24 @@ def check_parser(
     time_limit: float = 10.0,
     memory_limit: int = 1024,
 ) -> Report:
-    """Holds a parser to its contract over the edge cases that its form can hold, then over generated answers.
+    """Checks that a parser keeps its contract: over the edge cases that it can be given, then over generated answers.
 
     What is valid or unusual it must accept; but an error, an image without a raster picture, and a picture that Pillow
-    cannot open or that is over the pixel limit it may refuse. What is invalid it must refuse, and what is tolerated it
-    may treat either way. Refusing is raising one of `rejects_with`; any other exception breaks the contract, and so
-    does refusing everything.
+    cannot open or that is over the pixel limit it may refuse. What is invalid it must refuse. What is tolerated it may
+    accept or refuse. To refuse is to raise one of `rejects_with`; any other exception breaks the contract, and so does
+    refusing everything.
 
     `given` is what `parse` takes: the `bytes` of a body, the `dict` of its JSON, the `response` (an
     `HTTPResponse`), or nothing: with `http`, `parse()` asks through whatever client it has, and `stub` answers; if it
     fetches its pictures from urls, those of the edge cases are there. Requests to `ignore_hosts` pass.
     It may be async, and what it returns is run to its end: a generator, the stream of a client.
 
-    `from_response` is what the answers are mutated from and generated around (a stream, for a parser of streams), and
-    must be accepted itself; the default are plain answers, with `http` what the API would answer to the request made.
-    `pictures` takes what `parse` returned and gives the bytes of its pictures, which must then be those of the
-    answer. `except_for` names edge cases that may fail, each with its reason. `cases` names the only ones to try.
-    `max_examples` is how many answers are generated: by default as many as Hypothesis' profile says, and none where
-    `cases` are named; within `@given` it has to be 0.
+    `from_response` is the answer that edge cases mutate and that others are generated around (a stream, for a parser of
+    streams); it must be accepted itself. By default these are plain answers, with `http` what the API would answer to
+    the request made. `pictures` takes what `parse` returned and gives the bytes of its pictures, which must then be
+    those of the answer. `except_for` names edge cases that may fail, each with its reason. `cases` names the only ones
+    to try. `max_examples` is how many answers are generated: by default as many as Hypothesis' profile says, and none
+    where `cases` are named; within `@given` it has to be 0.
 
     With `isolate` the parser runs in a child process, where it may take `time_limit` seconds an answer and
     `memory_limit` MiB (Linux) more than at its start; without, nothing can stop it, and its time is reported.

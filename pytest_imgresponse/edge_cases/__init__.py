@@ -17,8 +17,8 @@ from pytest_imgresponse.edge_cases import (  # noqa: F401 - each fills the table
     svg_cases,
     webp_gif_cases,
 )
-from pytest_imgresponse.edge_cases.table import EDGE_CASES, EdgeCase, edge_case, edge_case_as_asked, sort_cases
+from pytest_imgresponse.edge_cases.table import EDGE_CASES, EdgeCase, edge_case, edge_case_with_request, sort_cases
 
-__all__ = ["EDGE_CASES", "EdgeCase", "edge_case", "edge_case_as_asked"]
+__all__ = ["EDGE_CASES", "EdgeCase", "edge_case", "edge_case_with_request"]
 
 sort_cases()

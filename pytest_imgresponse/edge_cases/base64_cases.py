@@ -92,13 +92,13 @@ def not_base64(response: HTTPResponse) -> HTTPResponse:
 
 
 @edge_case("invalid", "base64", seen="RFC 4648, section 3.3", applies=payload)
-def letter_of_no_alphabet(response: HTTPResponse) -> HTTPResponse:
+def character_of_no_alphabet(response: HTTPResponse) -> HTTPResponse:
     """A character in the middle of the payload is `*`; lax decoders drop it and spoil the picture."""
     return map_payloads(response, lambda text: f"{text[: len(text) // 2]}*{text[len(text) // 2 + 1 :]}")
 
 
 @edge_case("invalid", "base64", seen="RFC 4648, section 4", applies=payload)
-def one_letter_left(response: HTTPResponse) -> HTTPResponse:
+def one_character_left(response: HTTPResponse) -> HTTPResponse:
     """The payload ends one character into a group of four, which makes no byte."""
     return map_payloads(response, lambda text: text.rstrip("=")[: len(text) // 8 * 4 + 1])
 

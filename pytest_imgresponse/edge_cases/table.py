@@ -25,7 +25,7 @@ class Mutator(Protocol):
         ...
 
 
-class MutatorAsAsked(Protocol):
+class MutatorWithRequest(Protocol):
     """A case that departs from what a request asked for."""
 
     __name__: str
@@ -35,11 +35,11 @@ class MutatorAsAsked(Protocol):
         ...
 
 
-Applies = Callable[[HTTPResponse], bool]
-AppliesAsAsked = Callable[[HTTPResponse, HTTPRequest], bool]
+Predicate = Callable[[HTTPResponse], bool]
+PredicateWithRequest = Callable[[HTTPResponse, HTTPRequest], bool]
 
 # Both kinds as an `EdgeCase` calls them: with the request, or with None where it is not known.
-_Applies = Callable[[HTTPResponse, HTTPRequest | None], bool]
+_AppliesTo = Callable[[HTTPResponse, HTTPRequest | None], bool]
 _Mutates = Callable[[HTTPResponse, HTTPRequest | None], HTTPResponse]
 
 
@@ -47,7 +47,7 @@ _Mutates = Callable[[HTTPResponse, HTTPRequest | None], HTTPResponse]
 class EdgeCase:
     """One way in which an answer can be unusual or wrong; called with a response, it gives the changed one.
 
-    Equal to itself alone: two that are described in the same words may do different things.
+    It is equal to itself alone: two that are described in the same words may do different things.
 
     `reason` says what it is, `seen` where it was seen: an issue, a standard, a recording, or a run of a named
     version. `level` is where it bites. One that departs from what was asked for `needs_request`.
@@ -60,7 +60,7 @@ class EdgeCase:
     seen: str
     applies_to: str
     needs_request: bool
-    _applies: _Applies = field(repr=False)
+    _applies: _AppliesTo = field(repr=False)
     _mutate: _Mutates = field(repr=False)
 
     def applies(self, response: HTTPResponse, request: HTTPRequest | None = None) -> bool:
@@ -74,10 +74,9 @@ class EdgeCase:
         return self._mutate(response, request)
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
-        """By its name where it is in the table: pickle knows no functions that were made within others."""
-        return (
-            (_case_called, (self.name,)) if EDGE_CASES.get(self.name) is self else object.__reduce_ex__(self, protocol)
-        )
+        """By its name where it is in the table: pickle cannot take functions that were defined within others."""
+        in_table = EDGE_CASES.get(self.name) is self
+        return (_case_called, (self.name,)) if in_table else object.__reduce_ex__(self, protocol)
 
 
 _CASES: dict[str, EdgeCase] = {}
@@ -106,7 +105,7 @@ def hint(name: object, known: Collection[str] = EDGE_CASES) -> str:
     return f"; did you mean {' or '.join(similar)}?" if similar else "; `imgresponse cases` lists their names"
 
 
-def edge_case(verdict: Verdict, level: Level, *, seen: str, applies: Applies) -> Callable[[Mutator], Mutator]:
+def edge_case(verdict: Verdict, level: Level, *, seen: str, applies: Predicate) -> Callable[[Mutator], Mutator]:
     """Enter a function into the table: its name is the case's, its docstring the reason.
 
     `applies` is a predicate whose docstring says to what it applies. Raises `ValueError` for a second case of
@@ -129,24 +128,24 @@ def edge_case(verdict: Verdict, level: Level, *, seen: str, applies: Applies) ->
     return enter
 
 
-def edge_case_as_asked(
-    verdict: Verdict, level: Level, *, seen: str, applies: AppliesAsAsked
-) -> Callable[[MutatorAsAsked], MutatorAsAsked]:
+def edge_case_with_request(
+    verdict: Verdict, level: Level, *, seen: str, applies: PredicateWithRequest
+) -> Callable[[MutatorWithRequest], MutatorWithRequest]:
     """As `edge_case`, for a function and a predicate that take the request too."""
 
-    def applies_if_known(response: HTTPResponse, request: HTTPRequest | None) -> bool:
+    def applies_with_request(response: HTTPResponse, request: HTTPRequest | None) -> bool:
         return request is not None and applies(response, request)
 
-    def enter(mutate: MutatorAsAsked) -> MutatorAsAsked:
-        def mutate_if_known(response: HTTPResponse, request: HTTPRequest | None) -> HTTPResponse:
+    def enter(mutate: MutatorWithRequest) -> MutatorWithRequest:
+        def mutate_with_request(response: HTTPResponse, request: HTTPRequest | None) -> HTTPResponse:
             assert request is not None, "EdgeCase asks first whether the case applies"
             return mutate(response, request)
 
         _enter(
             mutate,
             applies,
-            applies_if_known,
-            mutate_if_known,
+            applies_with_request,
+            mutate_with_request,
             verdict=verdict,
             level=level,
             seen=seen,
@@ -158,9 +157,9 @@ def edge_case_as_asked(
 
 
 def _enter(
-    mutate: Mutator | MutatorAsAsked,
-    predicate: Applies | AppliesAsAsked,
-    applies: _Applies,
+    mutate: Mutator | MutatorWithRequest,
+    predicate: Predicate | PredicateWithRequest,
+    applies: _AppliesTo,
     mutates: _Mutates,
     *,
     verdict: Verdict,
