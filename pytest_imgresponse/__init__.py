@@ -94,5 +94,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    # What Python itself puts here, imports and every submodule that was imported, is nobody's to use.
+    # Not what is imported here, nor the submodules, which Python enters when something imports them.
     return sorted({name for name in globals() if name.startswith("__")} | {*__all__})

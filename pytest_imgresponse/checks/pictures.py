@@ -165,7 +165,7 @@ def image_findings(
     """
     findings = [Finding("image", path, remark.verdict, remark.message) for remark in judgement.remarks]
     if any(finding.verdict == "invalid" for finding in findings):
-        return findings  # what such a picture is, nothing can tell for sure
+        return findings  # the size and the format of a damaged picture cannot be relied on
     departures = (
         _other_format(judgement, output_format),
         _other_size(judgement, size),

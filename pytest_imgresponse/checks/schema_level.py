@@ -159,7 +159,7 @@ def _data(value: Any, path: str) -> Iterator[Finding]:
 
 RESPONSE: Table = {
     "created": Field(values.timestamp, missing="unusual"),
-    "data": Field(_data, null=None),  # `answer` speaks of null, as of the level json: nothing is there to judge
+    "data": Field(_data, null=None),  # null is judged by `answer`, at the level `json`
     "background": Field(values.one_of(*BACKGROUNDS)),
     "output_format": Field(values.one_of(*OUTPUT_FORMATS)),
     "size": Field(values.pixel_size()),

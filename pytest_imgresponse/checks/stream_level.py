@@ -137,7 +137,7 @@ class _Stream:
         elif most is not None and self._partials == most + 1:
             yield _stream_finding(path, f"the partial picture number {self._partials}; the request asked for {most}")
         index = value.get("partial_image_index")
-        # The level `schema` speaks of what is no index; those of several pictures may come in turn.
+        # What is no index is judged at the level `schema`. Of several pictures, the partial ones may come in any order.
         if pictures == 1 and isinstance(index, int) and index >= 0:
             if index != self._next_index:
                 message = f"{shown(index)}; expected {shown(self._next_index)} to follow"
