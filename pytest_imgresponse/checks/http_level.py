@@ -74,6 +74,7 @@ def _note(findings: list[Finding], path: str, message: str) -> None:
 def _judge_status(status: int, findings: list[Finding]) -> None:
     if status == 200 or 400 <= status <= 599:
         return
+    # A redirect, which the client should have followed, is neither an answer nor an error; nor is any status below 200.
     if not 200 <= status <= 299:
         raise _stop(findings, "status", f"status {status}; an answer has 200, an error 400 to 599")
     _note(findings, "status", f"status {status}; the images API answers with 200")
@@ -83,6 +84,7 @@ def _without_encoding(response: HTTPResponse, findings: list[Finding]) -> bytes:
     path, body = "headers.content-encoding", response.body
     codings = _listed_values(response, "content-encoding", without="identity")
     if not codings:
+        # Without the header no client undoes the compression, and no parser reads the body.
         if body.startswith(b"\x1f\x8b"):
             raise _stop(findings, "body", "the body is gzip, and no content-encoding says so")
         return body
@@ -106,6 +108,7 @@ def _inflated(body: bytes, bits: int, says: str, findings: list[Finding]) -> byt
         content = inflater.decompress(body, limit + 1)
     except zlib.error as error:
         raise _stop(findings, "body", f"{says}, and the body cannot be decoded: {error}") from None
+    # Neither right nor wrong, for it was not read to its end. So unusual, and nothing further is judged.
     if len(content) > limit:
         raise _stop(findings, "body", f"the body inflates to more than {limit} bytes: it is not judged", "unusual")
     if not inflater.eof:
@@ -121,6 +124,7 @@ def _judge_length(response: HTTPResponse, findings: list[Finding]) -> None:
     """RFC 9112, section 6.3: a wrong length is an error, and a Transfer-Encoding overrides it."""
     path = "headers.content-length"
     values = _listed_values(response, "content-length")
+    # The length of an encoded body is that of its encoded bytes, which are not here.
     if not values or response.header("content-encoding") is not None:
         return
     if len(set(values)) > 1 or not _LENGTH.fullmatch(values[0]):

@@ -33,7 +33,7 @@ Table = Mapping[str, Field]
 
 def fields(value: Mapping[str, Any], table: Table, path: str) -> Iterator[Finding]:
     """Judge the fields of an object by a table; what the table does not know is right."""
-    missing: dict[Verdict, list[str]] = {}
+    missing: dict[Verdict, list[str]] = {}  # one finding for each verdict, not for each field
     for name, field in table.items():
         if name not in value:
             if field.missing is not None:
@@ -104,6 +104,7 @@ def _usage(value: Any, path: str) -> Iterator[Finding]:
 
 
 def _sum(path: str, total: Any, parts: list[Any], of: str, name: str = "") -> Iterator[Finding]:
+    # Whole numbers only: of any other value there is a finding already, and floats would not add up exactly.
     if all(is_number(each) and not each % 1 for each in (total, *parts)) and sum(map(int, parts)) != total:
         whole = f"{name} is {shown(total)}" if name else shown(total)
         yield schema_finding(path, "unusual", f"{whole}, and {of} add up to {shown(sum(map(int, parts)))}")
@@ -176,6 +177,7 @@ def answer(value: Any) -> Iterator[Finding]:
     if not isinstance(value, dict):
         return
     if (error := value.get("error")) is not None:
+        # Invalid even beside pictures: a client that goes by the status would never see the error.
         yield schema_finding("$.error", "invalid", f"{shown(error)}: an error, where the status says success")
     if "data" in value and value["data"] is None:
         yield Finding("json", "$.data", "unusual", "null; a key without a value is left out")

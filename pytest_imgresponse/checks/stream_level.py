@@ -97,6 +97,7 @@ class _Stream:
         self._unknown = True
 
     def _object(self, name: str, value: dict[str, Any], path: str) -> Iterator[Finding]:
+        # The type counts. Servers that imitate the API may leave it out, and only name the event.
         kind = name if value.get("type") is None else value["type"]
         if value.get("error") or kind == "error" or name == "error":
             yield from self._error(value, path)
@@ -134,7 +135,7 @@ class _Stream:
         most = None if self._asked.partial_images is None else self._asked.partial_images * pictures
         if self._completed >= pictures:
             yield _stream_finding(path, "a partial picture after the completed one")
-        elif most is not None and self._partials == most + 1:
+        elif most is not None and self._partials == most + 1:  # once: the others after it say no more
             yield _stream_finding(path, f"the partial picture number {self._partials}; the request asked for {most}")
         index = value.get("partial_image_index")
         # What is no index is judged at the level `schema`. Of several pictures, the partial ones may come in any order.

@@ -92,6 +92,7 @@ def bases_of(call: Call, given: Given, from_response: HTTPResponse | None) -> li
             asked=request,
             no_excuse=not check(made, request),
         )
+        # A client can be given errors too, whatever it asked for. Its request has no expression to paste.
         others = (replace(base, request=request, request_source="", asked=request) for base in errors)
         return [_with_fetched(own, call), *others]
     # A parser of the body alone does not see the status: to it even a right error is an invalid answer, and no base.
@@ -195,9 +196,11 @@ def _mutated_at_urls(base: Base, case: EdgeCase) -> Trial | None:
     if base.inline is None or case.level not in _IN_PICTURES or case.needs_request or not case.applies(base.inline):
         return None
     mutated = case(base.inline)
+    # A case may change the base64 alone, and not the picture: at a url nothing is left of it.
     served = served_by(base.response, mutated)
     if served in ({}, served_by(base.response, base.inline)):
         return None
+    # Judged with the pictures inline; what the client gets is the plain answer, and these pictures at its urls.
     trial = _visible(case.name, mutated, "http", case=case, source=base.source)
     return replace(
         trial,

@@ -53,6 +53,7 @@ def line_of(trial: Trial, given: Given, outcome: Outcome, ignore_hosts: Sequence
 
 
 def _call(argument: str, outcome: Outcome) -> str:
+    # A lazy parser has not done anything yet when it returns: its failure comes when the result is run to its end.
     call = f"consume(parse({argument}))" if outcome.lazy else f"parse({argument})"
     return f"assert [*map(bytes, pictures({call}))] == pictures_of(mutated), {outcome.lost!r}" if outcome.lost else call
 
@@ -81,6 +82,7 @@ def importing(name: str, module: str, path: str) -> str:
 def defining(name: str, value: Any) -> str:
     """The lines that make `name` this value: an import where its module has it by its own name, else a comment."""
     module, path = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
+    # What has a name may still be something else under that name (decorated, a local function): so it is looked up.
     if isinstance(module, str) and isinstance(path, str) and module != "__main__":
         found: Any = sys.modules.get(module)
         for part in path.split("."):

@@ -76,6 +76,7 @@ def run_contract(
 
 def _answers(bases: Sequence[Base], from_response: HTTPResponse | None, given: Given) -> SearchStrategy[HTTPResponse]:
     around = variants(bases[0].response, bases[0].asked)
+    # A user's own answer, or one that fits a request, is what to vary: answers of other models would not fit it.
     if from_response is not None or given == "http":
         return around
     return around | http_responses(verdicts=VERDICTS).filter(lambda response: not response.is_stream)
@@ -207,7 +208,7 @@ class _Run:
             verbosity=Verbosity.quiet,
             phases=(Phase.generate, Phase.shrink),
             report_multiple_bugs=True,
-            suppress_health_check=list(HealthCheck),
+            suppress_health_check=list(HealthCheck),  # slow parsers and large answers are expected
         )
         @drawn(answers.map(_Hidden))
         def every(found: _Hidden) -> None:

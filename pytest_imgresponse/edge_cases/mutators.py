@@ -25,6 +25,7 @@ from pytest_imgresponse.images.make import make_picture
 
 def with_header(response: HTTPResponse, name: str, value: str | None) -> HTTPResponse:
     """With one header of this name and value in the place of those there were; without any for None."""
+    # In the place of the first, since a header that moved would be one more thing that the case changed.
     place = next((n for n, (key, _) in enumerate(response.headers) if key.lower() == name), len(response.headers))
     headers = [pair for pair in response.headers if pair[0].lower() != name]
     if value is not None:
@@ -44,6 +45,7 @@ def mutate_json(response: HTTPResponse, change: Callable[[dict[str, Any]], objec
     """With its JSON object changed: in place, or into what `change` returns where that is not None."""
     value = response.json()
     changed = change(value)
+    # A newline at the end stays: it is what one of the cases adds.
     end = b"\n" if response.body.endswith(b"\n") else b""
     return with_body(response, pretty(value if changed is None else changed) + end)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from pytest_imgresponse.api import answers, blob_store
@@ -39,9 +40,6 @@ SVG_USAGE = {
     "total_tokens": 2358,
 }
 """What writing an SVG cost, beside what pictures did."""
-
-
-# The fields beside `data`.
 
 
 @edge_case("valid", "schema", seen="openai 3.54.0, images_response.py", applies=with_image)
@@ -247,12 +245,9 @@ def signed_url(number: int = 0) -> str:
 
 def urls_only(response: HTTPResponse, **more: str) -> HTTPResponse:
     """With `created` and urls alone, as dall-e-2 and dall-e-3 answered; `more` are other fields of each image."""
-
-    def mutate(answer: dict[str, Any]) -> dict[str, Any]:
-        urls = [signed_url(number) for number, _ in enumerate(answer["data"])]
-        return {"created": _MOMENT, "data": [{**more, "url": url} for url in urls]}
-
-    return mutate_json(response, mutate)
+    count = len((content_of(response).json or {})["data"])
+    data = [{**more, "url": signed_url(number)} for number in range(count)]
+    return mutate_json(response, lambda _: {"created": _MOMENT, "data": data})
 
 
 @edge_case("valid", "schema", seen="recording: ruby-openai, images_generations", applies=with_image)
@@ -347,36 +342,32 @@ def media_type_in_images(response: HTTPResponse) -> HTTPResponse:
 )
 def extra_index_and_embedding(response: HTTPResponse) -> HTTPResponse:
     """The images have an `index`, an `embedding`, `timings` and a `cost`."""
-    extra = {"index": 0, "embedding": None, "timings": {"inference": 0.11}, "cost": 0.034}
-    return mutate_images(response, lambda image: image.update(extra))
+    return with_image_fields(response, index=0, embedding=None, timings={"inference": 0.11}, cost=0.034)
 
 
 @edge_case("unusual", "schema", seen="xtekky/gpt4free#2444", applies=with_image)
 def url_relative(response: HTTPResponse) -> HTTPResponse:
     """The url is relative to the server that was asked."""
-    return _with_url(response, "/images/1755612900_a-red-fox.png?url=1")
+    return _with_url(response, lambda _: "/images/1755612900_a-red-fox.png?url=1")
 
 
 @edge_case("unusual", "schema", seen="nextcloud/integration_openai#290", applies=with_image)
 def url_http_local(response: HTTPResponse) -> HTTPResponse:
     """The url is plain HTTP to a host of a local network."""
-    return _with_url(response, "http://localhost:8080/generated-images/b641755612900.png")
+    return _with_url(response, lambda _: "http://localhost:8080/generated-images/b641755612900.png")
 
 
 @edge_case("unusual", "schema", seen="pipelex#518", applies=json_payload)
 def url_data(response: HTTPResponse) -> HTTPResponse:
     """The picture is in `url`, as a data URL."""
+    return _with_url(response, lambda payload: f"data:image/png;base64,{payload}")
+
+
+def _with_url(response: HTTPResponse, url_of: Callable[[Any], str]) -> HTTPResponse:
+    """With a url in the place of each payload, made of it."""
 
     def mutate(image: dict[str, Any]) -> None:
-        image["url"] = f"data:image/png;base64,{image.pop('b64_json', '')}"
-
-    return mutate_images(response, mutate)
-
-
-def _with_url(response: HTTPResponse, url: str) -> HTTPResponse:
-    def mutate(image: dict[str, Any]) -> None:
-        image.pop("b64_json", None)
-        image["url"] = url
+        image["url"] = url_of(image.pop("b64_json", ""))
 
     return mutate_images(response, mutate)
 
@@ -391,9 +382,6 @@ def b64_json_list(response: HTTPResponse) -> HTTPResponse:
 def url_object(response: HTTPResponse) -> HTTPResponse:
     """`url` is an object with a url in it, as chat messages have it."""
     return with_image_fields(response, url={"url": signed_url(), "detail": "auto"})
-
-
-# The usage.
 
 
 def plain_usage(n: int = 1) -> dict[str, Any]:
@@ -419,11 +407,11 @@ def output_details(response: HTTPResponse) -> bool:
 @edge_case("valid", "schema", seen="openai 3.54.0, images_response.py; BerriAI/litellm#31142", applies=output_details)
 def output_tokens_details_absent(response: HTTPResponse) -> HTTPResponse:
     """The usage has no `output_tokens_details`, as before May 2026."""
-    return mutate_json(response, lambda answer: {**answer, "usage": _less(answer["usage"], "output_tokens_details")})
 
+    def mutate(answer: dict[str, Any]) -> None:
+        del answer["usage"]["output_tokens_details"]
 
-def _less(fields: dict[str, Any], name: str) -> dict[str, Any]:
-    return {key: value for key, value in fields.items() if key != name}
+    return mutate_json(response, mutate)
 
 
 @edge_case("valid", "schema", seen="openai 3.54.0, images_response.py", applies=with_image)
