@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from pytest_imgresponse import reproduce as reproduce
+    from pytest_imgresponse import strategies as strategies
     from pytest_imgresponse.cassette.persister import ImagePersister as ImagePersister
     from pytest_imgresponse.cassette.recorder import ImgResponse as ImgResponse
     from pytest_imgresponse.cassette.recorder import replay as replay
@@ -50,7 +52,8 @@ if TYPE_CHECKING:
     from pytest_imgresponse.stubs.stub import Stubbed as Stubbed
     from pytest_imgresponse.stubs.stub import stub as stub
 
-_ROOMS = {
+_SUBMODULES = ("reproduce", "strategies")
+_NAMES = {
     "cassette.persister": ("ImagePersister",),
     "cassette.recorder": ("ImgResponse", "replay"),
     "checks": ("Finding", "check"),
@@ -78,15 +81,18 @@ _ROOMS = {
     "models": ("CompletedEvent", "ErrorBody", "Image", "ImagesResponse", "PartialImageEvent", "SvgUsage", "Usage"),
     "stubs.stub": ("Stubbed", "stub"),
 }
-_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
-__all__ = sorted(_ROOM_OF)
+_MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
+__all__ = sorted([*_MODULE_OF, *_SUBMODULES])
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _ROOM_OF:
+    if name in _SUBMODULES:
+        return import_module(f"{__name__}.{name}")
+    if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_ROOM_OF[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_ROOM_OF})
+    # Not what is imported here, nor the submodules, which Python enters when something imports them.
+    return sorted({name for name in globals() if name.startswith("__")} | {*__all__})

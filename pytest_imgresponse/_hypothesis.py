@@ -1,8 +1,8 @@
 """Type strategies, so that `st.from_type(ImagesResponse)` works: for our models, and for those of openai.
 
-`register` is an entry point of the group `hypothesis`: Hypothesis calls it whenever it is imported, in each suite of
-those who have both installed. It costs them next to nothing: nothing is imported here but the standard library, a type
-is registered when its own module has been imported, and its strategy is built when it is first asked for.
+`register` is an entry point of the group `hypothesis`: Hypothesis calls it whenever it is imported, in every project
+that has both packages installed. So it has to cost next to nothing: only the standard library is imported here, a type
+is registered once its own module was imported by somebody else, and its strategy is built when it is first asked for.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def register() -> None:
-    """Register the types of what is imported, and see to it that those of what will be are too."""
+    """Register the types of the modules that are imported, and those of others when they will be."""
     for name in _TYPES:
         if (module := sys.modules.get(name)) is not None:
             _register_types(module)
@@ -35,15 +35,14 @@ def _register_types(module: ModuleType) -> None:
 
 
 def _for_itself(kind: type, strategy: Callable[[Any], SearchStrategy[Any]]) -> Callable[[Any], Any]:
-    """The strategy for one class alone. Its supertypes (`object`, a protocol) stay what they are without this package.
-
-    Of a type that it does not know Hypothesis asks all subtypes it knows, with the type that was asked for.
-    """
+    """The strategy for one class alone, and not for its supertypes (`object`, a protocol)."""
+    # For a type without a strategy, Hypothesis asks those of all known subtypes, and passes the type. Without this,
+    # `st.from_type(object)` would draw our models, in suites that do not use this package.
     return lambda asked: strategy(kind) if asked is kind else NotImplemented
 
 
 class _Finder:
-    """Has the finders behind it find the modules of `_TYPES`, and learns when one was executed."""
+    """Lets the finders after it find the modules of `_TYPES`, and registers the types once a module was executed."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -51,9 +50,10 @@ class _Finder:
         """What the next finder says, with a loader that registers afterwards; None for any other module."""
         if fullname not in _TYPES:
             return None
-        behind = dropwhile(lambda finder: finder is not self, sys.meta_path)
-        next(behind, None)
-        finds = (finder.find_spec for finder in behind if hasattr(finder, "find_spec"))  # ancient ones have none
+        after = dropwhile(lambda finder: finder is not self, sys.meta_path)
+        next(after, None)
+        # Finders of the old protocol, which Python ignores since 3.12, have no `find_spec`.
+        finds = (finder.find_spec for finder in after if hasattr(finder, "find_spec"))
         spec: ModuleSpec | None = next(filter(None, (find(fullname, path, target) for find in finds)), None)
         if spec is not None and hasattr(spec.loader, "exec_module"):
             spec.loader = _Loader(spec.loader)  # type: ignore[assignment]
@@ -61,7 +61,7 @@ class _Finder:
 
 
 class _Loader:
-    """Stands in for a loader until the module is executed; what it is asked for else, it asks that loader for."""
+    """Stands in for a loader until the module is executed; all other attributes are those of that loader."""
 
     def __init__(self, loader: Any) -> None:
         self._loader = loader
@@ -80,7 +80,7 @@ class _Loader:
 
 
 def _drawn(name: str, **arguments: Any) -> Callable[[Any], SearchStrategy[Any]]:
-    """What a strategy of `strategies.by_type` draws, as a given type: ours, or that of openai."""
+    """A strategy of `strategies.by_type`, for a given type: ours, or that of openai. Built when it is asked for."""
 
     def strategy(kind: Any) -> SearchStrategy[Any]:
         from pytest_imgresponse.strategies import by_type

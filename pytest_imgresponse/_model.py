@@ -36,7 +36,7 @@ _EXPECTED = {
 class Model(BaseModel):
     """A model of JSON that keeps what it does not know and what it was not sent."""
 
-    # Infinity is what Python makes of 1e999; as a constant it is dumped as it came, and not as null.
+    # Python reads 1e999 as infinity. Pydantic would dump that as null; as a constant it stays infinity.
     model_config = ConfigDict(extra="allow", strict=True, ser_json_inf_nan="constants", use_attribute_docstrings=True)
 
     @classmethod
@@ -65,7 +65,7 @@ class Model(BaseModel):
 
 
 class _Long:
-    """Shows a text by its length and its beginning, as no Python: evaluated it would be another text."""
+    """Shows a long text by its length and its beginning; in angle brackets, since it cannot be evaluated."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -75,7 +75,7 @@ class _Long:
 
 
 def _shown(value: object) -> object:
-    """A value of JSON with its long texts, names among them, shortened; models shorten their own."""
+    """A value of JSON with its long texts shortened, also where they are names; models within shorten their own."""
     if isinstance(value, dict):
         return {_shown(name): _shown(inner) for name, inner in value.items()}
     if isinstance(value, list):
@@ -102,7 +102,8 @@ def _refuse_constant(name: str) -> None:
 
 
 def _what_cannot_be_dumped(value: object) -> str | None:
-    level = [value]
+    """Why a value that can be read could not be written again, as the end of a sentence; None where it can."""
+    level = [value]  # one level of nesting after the other, and no recursion: a hostile body may be nested any deep
     for _ in range(DEEPEST):
         deeper: list[object] = []
         for each in level:

@@ -1,6 +1,7 @@
-"""Reading a payload: the base64 that servers are known to send, beside that of RFC 4648, section 4.
+"""Reading a payload: plain base64 (RFC 4648, section 4), and what servers are known to send in its place.
 
-The judge says what was odd about it, and `image_bytes(lenient=True)` takes it: both read by this one function.
+`strictly` reads the plain one alone. `read` undoes all else that can be undone, and says what that was: of it `check`
+makes findings, and `image_bytes(lenient=True)` takes the bytes.
 """
 
 from __future__ import annotations
@@ -18,18 +19,18 @@ _SHOWN = 20
 
 
 class Reading(NamedTuple):
-    """A payload as it should have been written, and what was done to it.
+    """A payload as it should have been written, and how it was written.
 
-    `characters` are those of the standard alphabet, without padding; `prefix` is what a data URL has before them, and
-    `no_prefix` says that there is one which does not end, does not say base64, or stands before another. `white`:
-    white space was there; `url_safe`: characters of that alphabet were; `mixed`: those of the plain one beside them;
-    `padding`: the padding characters at the end.
+    `characters` are the payload in the standard alphabet, without padding. `prefix` is what a data URL has before it,
+    and `bad_prefix` says that there is one which does not end, does not say base64, or stands before another.
+    `white_space`: there was some. `url_safe`: there were `-` or `_`; `mixed`: beside them `+` or `/`. `padding` is the
+    number of `=` at the end.
     """
 
     characters: str
     prefix: str
-    no_prefix: bool
-    white: bool
+    bad_prefix: bool
+    white_space: bool
     url_safe: bool
     mixed: bool
     padding: int
@@ -41,14 +42,14 @@ class Reading(NamedTuple):
 
     @property
     def foreign(self) -> str:
-        """The first characters from one on that is no base64; none where all are."""
+        """What stands where the first character is that is no base64, shortened; empty where all are."""
         found = _FOREIGN.search(self.characters)
         return "" if found is None else self.characters[found.start() : found.start() + _SHOWN]
 
     @property
     def data(self) -> bytes | None:
-        """The bytes, which may be none at all; None where there is no reading them."""
-        return None if self.no_prefix else strictly(self.characters + "=" * self.needed)
+        """The bytes, which may be empty; None where the payload cannot be read."""
+        return None if self.bad_prefix else strictly(self.characters + "=" * self.needed)
 
 
 def strictly(text: str) -> bytes | None:
@@ -60,22 +61,22 @@ def strictly(text: str) -> bytes | None:
 
 
 def read(text: str) -> Reading:
-    """A payload without a data-URL prefix (RFC 2397) and white space, in the standard alphabet."""
+    """How a payload is written, with its data-URL prefix (RFC 2397) and white space taken off."""
     dense = text.translate(_WHITE)
-    characters, prefix, no_prefix = dense, "", False
+    characters, prefix, bad_prefix = dense, "", False
     if dense[:5].lower() == "data:":
         head, comma, _ = dense[:_LONGEST_PREFIX].partition(",")
         prefix = head + comma
         characters = dense[len(prefix) :]
-        no_prefix = prefix[-8:].lower() != ";base64," or characters[:5].lower() == "data:"
+        bad_prefix = prefix[-8:].lower() != ";base64," or characters[:5].lower() == "data:"
     url_safe = "-" in characters or "_" in characters
     mixed = url_safe and ("+" in characters or "/" in characters)
     bare = characters.rstrip("=")
     return Reading(
         characters=bare.translate(_URL_SAFE) if url_safe else bare,
         prefix=prefix,
-        no_prefix=no_prefix,
-        white=len(dense) < len(text),
+        bad_prefix=bad_prefix,
+        white_space=len(dense) < len(text),
         url_safe=url_safe,
         mixed=mixed,
         padding=len(characters) - len(bare),

@@ -1,4 +1,4 @@
-"""What a test may give as an answer: an `HTTPResponse`, an `ImagesResponse`, a dict, or bytes."""
+"""What a test may give as an answer (an `HTTPResponse`, an `ImagesResponse`, a dict, bytes), made an `HTTPResponse`."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ def _dumped(given: object, giver: str) -> Any:
     from pytest_imgresponse.models import ImagesResponse
 
     kinds: tuple[type[BaseModel], ...] = (ImagesResponse,)
+    # A model of openai can only have been given where openai is imported already.
     if (openai := sys.modules.get("openai")) is not None:
         kinds += (openai.types.ImagesResponse,)
     if not isinstance(given, kinds):
@@ -53,5 +54,5 @@ def _dumped(given: object, giver: str) -> Any:
 
 @lru_cache(maxsize=64)
 def _headers(number: int) -> tuple[tuple[str, str], ...]:
-    """For the response of a number the same all through this process."""
+    """The headers of the response of this number; cached, so that within a process they stay the same."""
     return tuple(seeded_headers(number, time.time(), organization="imgresponse", ms=0))

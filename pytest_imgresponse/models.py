@@ -11,8 +11,8 @@ client that is lenient here hides what others stumble over:
   integer belongs; tokens and indices are never negative; each item of `data` is an object;
 - what is optional may be null too: servers send that, though no document declares it;
 - where the documents list values (`quality`, `background`, …) there may be others: the next model has them;
-- what is required is so by both documents. A field that is optional here and not there says so. `created` is never
-  left to choice: only by it is an answer told from an error.
+- what is required is so by both documents. A field that is optional here and required there says so. `created` is
+  always required, though some servers leave it out: without it, an error would be read as an answer without images.
 """
 
 from __future__ import annotations
@@ -100,9 +100,9 @@ class _Payload(Model):
     def image_bytes(self, *, lenient: bool = False) -> bytes:
         """The picture's bytes, decoded strictly: the standard alphabet, padded, and nothing else.
 
-        Bits of the last letter that carry no data may be set, as in Python's own decoder. `lenient` takes what servers
-        are known to send too: a data-URL prefix (`data:image/png;base64,`), white space, the url-safe alphabet, missing
-        padding. Raises `ResponseError` where there is no payload, an empty one, or one that cannot be read.
+        Bits of the last character that carry no data may be set, as in Python's own decoder. `lenient` also takes what
+        servers are known to send: a data-URL prefix (`data:image/png;base64,`), white space, the url-safe alphabet,
+        missing padding. Raises `ResponseError` where there is no payload, an empty one, or one that cannot be read.
         """
         if (text := self.b64_json) is None:
             raise ResponseError("there is no b64_json in this image; if it has a url, the picture is behind that")
@@ -188,7 +188,7 @@ class _Event(_Payload):
 
 
 class PartialImageEvent(_Event):
-    """A picture on its way, as far as it has come: none, or up to three, before the completed one."""
+    """A picture that is not finished yet: up to three of them come before the completed one."""
 
     type: Literal["image_generation.partial_image", "image_edit.partial_image"]
     """Which route's stream it belongs to (SDK)."""

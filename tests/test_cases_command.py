@@ -15,7 +15,7 @@ from pytest_imgresponse import HTTPRequest, HTTPResponse, ImagesResponse
 from pytest_imgresponse.api.samples import plain_responses
 from pytest_imgresponse.checks import LEVELS, VERDICTS, check
 from pytest_imgresponse.cli import main
-from pytest_imgresponse.edge_cases import EDGE_CASES, EdgeCase
+from pytest_imgresponse.edge_cases import EDGE_CASES, EdgeCase, table
 from pytest_imgresponse.edge_cases.mutators import with_body, with_header
 from pytest_imgresponse.edge_cases.predicates import any_response
 
@@ -55,7 +55,7 @@ def entered(monkeypatch):
             lambda it, _: applies(it),
             lambda it, _: mutate(it),
         )
-        monkeypatch.setitem(EDGE_CASES, case.name, case)
+        monkeypatch.setitem(table._CASES, case.name, case)
         return case
 
     return enter

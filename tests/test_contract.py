@@ -23,8 +23,10 @@ from pytest_imgresponse import (
     ImagesResponse,
     ImgResponseError,
     check_parser,
+    reproduce,
 )
 from pytest_imgresponse.api.samples import plain_responses
+from pytest_imgresponse.contract import reproduction
 from tests.parsers import PLANTED, Parser, ParserError, StreamParser
 from tests.reports import happened, report_of, settings_of
 
@@ -472,8 +474,7 @@ tests.test_contract.refuses breaks the contract of a parser in 1 way
 
   The smallest test case of each, and the line that shows it again, after
 
-    from pytest_imgresponse import EDGE_CASES
-    from pytest_imgresponse.api.samples import plain_responses
+    from pytest_imgresponse.reproduce import EDGE_CASES, plain_responses
     from tests.test_contract import refuses as parse
 
   usage_huge: The output tokens are more than a double holds exactly: 2**53 + 1 (seen: RFC 8259, section 6 (integers are
@@ -636,8 +637,7 @@ class TestReport:
             "not_tried": {},
             "stopped": "",
             "ways": 1,
-            "preamble": "from pytest_imgresponse import EDGE_CASES\n"
-            "from pytest_imgresponse.api.samples import plain_responses\n"
+            "preamble": "from pytest_imgresponse.reproduce import EDGE_CASES, plain_responses\n"
             "from tests.test_contract import refuses as parse",
         }
         assert base64.b64decode(row.pop("body")) == EDGE_CASES[UNUSUAL](PLAIN).body
@@ -704,6 +704,11 @@ class TestLinesToPaste:
         for row in rows.values():
             if row.outcome.kind == "raised":
                 assert raised_by(row.reproduce, report.preamble, parse, from_response) == row.outcome.error
+
+    def test_they_import_public_names_alone(self):
+        """All that they can import is what the module for it has, which explains each name."""
+        assert list(reproduction.NAMES) == reproduce.__all__
+        assert all(re.search(rf"`{name}\b", reproduce.__doc__) for name in reproduce.__all__)
 
     def test_what_the_preamble_cannot_import_it_names(self):
         def parse(body):

@@ -146,7 +146,7 @@ class TestWhatIsStopped:
         assert report.slowest[1] > 0.1
 
     def test_one_that_closes_every_file_is_given_up(self, monkeypatch):
-        monkeypatch.setattr(isolation, "_PATIENCE", 0.2)
+        monkeypatch.setattr(isolation, "_GRACE", 0.2)
         closes = on(UNUSUAL, lambda: os.closerange(3, 1000) or sleep())
         assert happened(closes, cases=SIX, rejects_with=ParserError) == {UNUSUAL: "ended: the process, by SIGKILL"}
 
@@ -165,7 +165,7 @@ class TestWhatIsStopped:
         assert told == {UNUSUAL: "hung: no answer within 0.3 s"}
 
     def test_where_memory_cannot_be_limited_the_rest_holds(self, monkeypatch, tmp_path):
-        monkeypatch.setattr(isolation, "_MEMORY_TAKEN", tmp_path / "none")
+        monkeypatch.setattr(isolation, "_STATM", tmp_path / "none")
         assert not happened(on(VALID, lambda: b"\0" * 2**25), rejects_with=ParserError, memory_limit=1)
 
     def test_what_was_generated_and_hangs_is_told_once_and_ends_the_run(self):

@@ -15,7 +15,7 @@ import pytest
 from pytest_imgresponse.checks import LEVELS, VERDICTS
 from pytest_imgresponse.edge_cases import EDGE_CASES, table
 from pytest_imgresponse.edge_cases.predicates import any_response, success
-from pytest_imgresponse.edge_cases.table import EdgeCase, edge_case, edge_case_as_asked
+from pytest_imgresponse.edge_cases.table import EdgeCase, edge_case, edge_case_with_request
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 
 ANSWER = HTTPResponse(200, {"content-type": "application/json"}, b'{"created": 1}')
@@ -55,7 +55,7 @@ def test_a_case_tells_a_person_what_it_is(case: EdgeCase) -> None:
 @pytest.fixture
 def empty_table(monkeypatch: pytest.MonkeyPatch) -> dict[str, EdgeCase]:
     cases: dict[str, EdgeCase] = {}
-    monkeypatch.setattr(table, "EDGE_CASES", cases)
+    monkeypatch.setattr(table, "_CASES", cases)
     return cases
 
 
@@ -87,12 +87,12 @@ def test_a_case_does_not_mutate_what_it_does_not_apply_to(empty_table: dict[str,
         case(teapot(ANSWER))
 
 
-def test_a_case_as_asked_needs_the_request(empty_table: dict[str, EdgeCase]) -> None:
+def test_a_case_with_request_needs_the_request(empty_table: dict[str, EdgeCase]) -> None:
     def red(response: HTTPResponse, request: HTTPRequest) -> bool:
         """A request for something red."""
         return b"red" in request.body
 
-    @edge_case_as_asked("unusual", "schema", seen="acme/shop#2", applies=red)
+    @edge_case_with_request("unusual", "schema", seen="acme/shop#2", applies=red)
     def blue(response: HTTPResponse, request: HTTPRequest) -> HTTPResponse:
         """The picture is blue."""
         return HTTPResponse(200, {}, request.body.replace(b"red", b"blue"))
@@ -133,7 +133,7 @@ def silent(response: HTTPResponse) -> bool:
     ],
 )
 def test_a_case_that_does_not_explain_itself_is_refused(
-    empty_table: dict[str, EdgeCase], reason: str | None, seen: str, applies: table.Applies, missing: str
+    empty_table: dict[str, EdgeCase], reason: str | None, seen: str, applies: table.Predicate, missing: str
 ) -> None:
     def teapot(response: HTTPResponse) -> HTTPResponse:
         return response
@@ -184,3 +184,13 @@ def test_a_case_is_equal_to_itself_alone() -> None:
     one, other = (EdgeCase(*words, lambda *_: True, lambda response, _: response) for _ in range(2))
     assert one != other
     assert len({one, other, one}) == 2
+
+
+def test_the_table_is_read_only() -> None:
+    """A case enters by its decorator, which asks for its reason and its source."""
+    case = EDGE_CASES["data_url_prefix"]
+    with pytest.raises(TypeError, match="does not support item assignment"):
+        EDGE_CASES["data_url_prefix"] = case  # type: ignore[index]
+    with pytest.raises(TypeError, match="does not support item deletion"):
+        del EDGE_CASES["data_url_prefix"]  # type: ignore[attr-defined]
+    assert not {"clear", "pop", "setdefault", "update"} & {*dir(EDGE_CASES)}

@@ -541,7 +541,10 @@ class TestAnswer:
         [
             ((None,), "LocalEndpoint.answer() got None; expected an HTTPResponse, an ImagesResponse, a dict (the JSON"),
             ((HTTPResponse(100, {}, b""),), "expected a status from 200 to 999, which ends an answer; got 100"),
-            ((HTTPResponse(200, {"a": "b\r\nc: d"}, b""),), "cannot be sent: a header with a line break, which would be two headers; got "),
+            (
+                (HTTPResponse(200, {"a": "b\r\nc: d"}, b""),),
+                "cannot be sent: a header with a line break, which would be two headers; got ",
+            ),
             ((HTTPResponse(200, {"a": "🦊"}, b""),), "the headers of this response cannot be sent: 'latin-1'"),
             ((HTTPResponse(204, {}, b"x"),), "an answer of status 204 has no body: expected b'' and no wire fault"),
             ((HTTPResponse(304, {}, b""), "gzip"), "an answer of status 304 has no body"),

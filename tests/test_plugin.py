@@ -656,11 +656,24 @@ def test_public_names_are_lazy_and_complete():
         "import sys, pytest_imgresponse as p\n"
         "assert not {'vcr', 'pydantic', 'PIL'} & set(sys.modules)\n"
         "assert all(getattr(p, name) is not None for name in p.__all__)\n"
-        "assert set(p.__all__) <= set(dir(p))\n"
         "try:\n    p.nothing\nexcept AttributeError as error:\n    print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "has no attribute 'nothing'" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["pytest_imgresponse", "pytest_imgresponse.strategies"])
+def test_dir_shows_public_names_alone(name):
+    """Neither what the module imports nor its submodules, also after all of them were imported."""
+    code = (
+        "import sys, pytest_imgresponse, importlib\n"
+        "[getattr(pytest_imgresponse, name) for name in pytest_imgresponse.__all__]\n"
+        "module = importlib.import_module(sys.argv[1])\n"
+        "shown = {name for name in dir(module) if not name.startswith('__')}\n"
+        "assert shown == set(module.__all__), shown ^ set(module.__all__)\n"
+        "assert {'__all__', '__doc__', '__name__', '__file__'} <= set(dir(module))\n"
+    )
+    subprocess.run([sys.executable, "-c", code, name], check=True)
 
 
 def test_gitattributes_are_written_once(suite):

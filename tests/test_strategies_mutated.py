@@ -1,4 +1,4 @@
-"""Mutation responses: every edge case is reached, bites where it says, and shrinks to itself on the plainest response."""
+"""Mutated responses: every edge case is reached, bites where it says, and shrinks to itself on the plainest response."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pytest_imgresponse.api.answers import Tokens
 from pytest_imgresponse.api.parameters import Parameters
 from pytest_imgresponse.checks import check
 from pytest_imgresponse.checks.finding import LEVELS, VERDICTS
-from pytest_imgresponse.edge_cases import EDGE_CASES, EdgeCase, edge_case
+from pytest_imgresponse.edge_cases import EDGE_CASES, EdgeCase, edge_case, table
 from pytest_imgresponse.strategies import edge_cases, http_responses, mutated, variants
 from pytest_imgresponse.strategies.choices import Choice
 from pytest_imgresponse.strategies.originals import mutate
@@ -150,7 +150,7 @@ def test_an_edge_case_of_your_own_is_drawn_while_it_is_in_the_table():
         assert plainest(variants(response), lambda drawn: drawn.status == 299).body == response.body
         assert plainest(edge_cases(cases=["my_own"])).response.status == 299
     finally:
-        del EDGE_CASES["my_own"]
+        del table._CASES["my_own"]
     assert "my_own" not in names()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +33,10 @@ from pytest_imgresponse import (
     check,
     check_parser,
     replay,
+    reproduce,
     stub,
 )
+from pytest_imgresponse.reproduce import consume, inlined, pictures_of, plain_responses, served_by
 from pytest_imgresponse.strategies import (
     base64_payloads,
     edge_cases,
@@ -127,6 +129,16 @@ def test_stub() -> None:
     with stub(answer, {"created": 1}, b"{}", ignore_hosts=["*.local"]) as stubbed:
         asked: list[HTTPRequest] = stubbed.requests
     print(asked)
+
+
+def test_reproduce(parse: Callable[[bytes], object]) -> None:
+    for request, response in plain_responses():
+        case: EdgeCase | None = reproduce.EDGE_CASES.get("bom")
+        if case is not None and case.applies(response, request):
+            consume(parse(case(response, request).body))
+    pictures: list[bytes] = pictures_of(inlined(answer))
+    served: dict[str, bytes] = served_by(answer, answer)
+    print(pictures, served)
 
 
 def test_judge() -> None:

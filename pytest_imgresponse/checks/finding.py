@@ -1,4 +1,7 @@
-"""What the judge says: findings, their levels and verdicts."""
+"""What the judge says: findings, their levels and verdicts, and how a message shows a value of a response.
+
+A response may hold anything, so whatever a message quotes of it is shortened, and escaped where it cannot be printed.
+"""
 
 from __future__ import annotations
 
@@ -32,12 +35,14 @@ class Finding:
 
 
 _LONGEST, _LONGEST_ESCAPED = 40, 100
+"""Characters of a text that are shown, and of these with escapes: one character may need six."""
 _KEYS = 5
+"""Keys of an object that are shown."""
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
 
 
 def shown(value: Any) -> str:
-    """A JSON value for a person: scalars as JSON writes them, shortened; of the others what they are."""
+    """A JSON value for a person: scalars as JSON writes them, shortened; of objects and arrays what they are."""
     if isinstance(value, dict):
         keys = ", ".join(map(shortened, list(value)[:_KEYS])) + (", …" if len(value) > _KEYS else "")
         return f"an object with the keys {keys}" if value else "an empty object"

@@ -13,13 +13,13 @@ from typing import Any, Final
 from pytest_imgresponse.checks.finding import Finding, Verdict, key_path, shortened, shown
 
 UNREADABLE: Final = object()
-"""In the place of a value that there is none of."""
+"""Stands for the value of a text that is no JSON."""
 
 _MOST_DIGITS = 600
 """Python can be told to refuse integers of more than 640 digits (sys.int_info.str_digits_check_threshold)."""
 
-_NAMED = 100
-"""Places that are named at the most, of those that are odd in one document."""
+_MOST_FINDINGS = 100
+"""Findings about one document at the most: a hostile one may repeat every key."""
 
 _BOUNDLESS = "NaN, Infinity or a number beyond all bounds: decoders disagree (RFC 8259, section 6)"
 _REPEATED = "is repeated: decoders take the last, the first or none"
@@ -27,11 +27,11 @@ _HALF_PAIR = "holds a lone surrogate, which has no UTF-8: decoders disagree (RFC
 _HALF = re.compile("[\ud800-\udfff]")
 _WHITE = re.compile(r"[ \t\r\n]+")
 
-_Step = str | int | None  # a key, an index, or none to the document itself
+_Step = str | int | None  # a key, an index, or None for the document itself
 
 
 def loaded(text: bytes | str, path: str) -> tuple[list[Finding], Any]:
-    """The value of a JSON document and what is odd about it; `UNREADABLE` where there is no telling."""
+    """What is unusual or wrong with a JSON document, and its value: `UNREADABLE` where it cannot be read."""
     findings: list[Finding] = []
 
     def find(verdict: Verdict, message: str) -> None:
@@ -42,14 +42,14 @@ def loaded(text: bytes | str, path: str) -> tuple[list[Finding], Any]:
         return findings, UNREADABLE
     if blank := _blank(decoded):
         find("unusual", f"white space before the JSON, up to character {blank}")
-    reader = _Reader()
+    hooks = _Hooks()
     try:
         value = json.loads(
             decoded,
-            object_pairs_hook=reader.object,
-            parse_int=reader.integer,
-            parse_float=reader.number,
-            parse_constant=reader.number,
+            object_pairs_hook=hooks.object,
+            parse_int=hooks.integer,
+            parse_float=hooks.number,
+            parse_constant=hooks.number,
         )
     except json.JSONDecodeError as error:
         there = shown(error.doc[error.pos : error.pos + 20]) if error.pos < len(error.doc) else "the end"
@@ -58,7 +58,7 @@ def loaded(text: bytes | str, path: str) -> tuple[list[Finding], Any]:
     except RecursionError:
         find("tolerated", "nested too deeply to be read; a decoder may refuse it")
         return findings, UNREADABLE
-    return [*findings, *islice(reader.oddities(value, path), _NAMED)], value
+    return [*findings, *islice(hooks.findings(value, path), _MOST_FINDINGS)], value
 
 
 def _blank(text: str) -> int:
@@ -85,22 +85,27 @@ def _decoded(body: bytes, find: Callable[[Verdict, str], None]) -> str | None:
     return text
 
 
-class _Reader:
-    """The hooks of Python's decoder, which note what it lets pass; where that is, a walk finds out."""
+class _Hooks:
+    """Hooks for `json.loads`, which record what it accepts and other decoders may not.
+
+    That is a repeated key, half a surrogate pair in a key, NaN, Infinity, and a number beyond all bounds. A hook is not
+    told where in the document it is, so `findings` walks through the value afterwards to find the paths.
+    """
 
     def __init__(self) -> None:
-        self.odd_names: dict[int, tuple[dict[str, Any], list[tuple[str, str]]]] = {}
+        self.remarks_on_keys: dict[int, tuple[dict[str, Any], list[tuple[str, str]]]] = {}
         self.boundless = False
 
     def object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         value = dict(pairs)
-        if len(self.odd_names) < _NAMED:
-            odd = [(name, _HALF_PAIR) for name in islice(value, _NAMED) if _HALF.search(name)]
+        if len(self.remarks_on_keys) < _MOST_FINDINGS:
+            remarks = [(name, _HALF_PAIR) for name in islice(value, _MOST_FINDINGS) if _HALF.search(name)]
             if len(value) != len(pairs):
                 counted = Counter(name for name, _ in pairs)
-                odd += [(name, _REPEATED) for name, times in counted.most_common(_NAMED) if times > 1]
-            if odd:
-                self.odd_names[id(value)] = value, odd  # holds on to it, so that no other gets its id
+                remarks += [(name, _REPEATED) for name, times in counted.most_common(_MOST_FINDINGS) if times > 1]
+            if remarks:
+                # The object is kept with its id: of one that was freed, the next object might get the same id.
+                self.remarks_on_keys[id(value)] = value, remarks
         return value
 
     def integer(self, text: str) -> float:
@@ -114,10 +119,11 @@ class _Reader:
         self.boundless |= not math.isfinite(value)
         return value
 
-    def oddities(self, value: Any, path: str) -> Iterator[Finding]:
-        """What was noted, with its path. A value that a repeated key took the place of is gone."""
-        if not self.odd_names and not self.boundless:
-            return
+    def findings(self, value: Any, path: str) -> Iterator[Finding]:
+        """A finding for each thing recorded, with its path; but none within a value that a repeated key replaced."""
+        if not self.remarks_on_keys and not self.boundless:
+            return  # nearly always: large answers need no walk
+        # Iterators in place of recursion, since a document may be nested deeper than Python's stack.
         trail: list[tuple[_Step, Iterator[tuple[_Step, Any]]]] = [(None, iter([(None, value)]))]
         while trail:
             for step, item in trail[-1][1]:
@@ -125,7 +131,7 @@ class _Reader:
                     if not math.isfinite(item):
                         yield Finding("json", _path(path, trail, step), "tolerated", _BOUNDLESS)
                 elif isinstance(item, (dict, list)):
-                    for name, what in self.odd_names.get(id(item), (item, []))[1]:
+                    for name, what in self.remarks_on_keys.get(id(item), (item, []))[1]:
                         there = key_path(_path(path, trail, step), name)
                         yield Finding("json", there, "tolerated", f"the key {shortened(name)} {what}")
                     trail.append((step, iter(item.items() if isinstance(item, dict) else enumerate(item))))

@@ -1,4 +1,7 @@
-"""The judge: `check` walks a response from the outside in."""
+"""The judge: `check` takes a response through the levels, from the outside in.
+
+An inner level is judged as far as the outer ones leave something to judge: no schema for what is no JSON.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from collections.abc import Iterator
 from pytest_imgresponse.checks import json_level, schema_level
 from pytest_imgresponse.checks.comparison import Comparison, asked_by
 from pytest_imgresponse.checks.finding import Finding
-from pytest_imgresponse.checks.http_level import opened
+from pytest_imgresponse.checks.http_level import judge_http
 from pytest_imgresponse.checks.pictures import Pictures, image_findings
 from pytest_imgresponse.checks.stream_level import stream_findings
 from pytest_imgresponse.errors import ConfigError
@@ -17,7 +20,7 @@ from pytest_imgresponse.images.judge import judged
 
 
 def check(response: HTTPResponse, request: HTTPRequest | None = None) -> list[Finding]:
-    """What is odd or wrong with a response, from the outside in; nothing for a plain valid answer.
+    """What is unusual or wrong with a response, from the outside in; nothing for a plain valid answer.
 
     The levels are http, stream, json, schema, base64 and image. An invalid finding ends the judging of what it
     is about. With the request it also says where the answer is not what was asked for. Never raises, whatever
@@ -33,7 +36,7 @@ def check(response: HTTPResponse, request: HTTPRequest | None = None) -> list[Fi
 
 
 def _findings(response: HTTPResponse, asked: Comparison) -> Iterator[Finding]:
-    findings, kind, body = opened(response)
+    findings, kind, body = judge_http(response)
     yield from findings
     if kind is None:
         return

@@ -1,4 +1,4 @@
-"""The values of the level `schema`: what each kind of value may be, and what it is where it is not that."""
+"""The values of the level `schema`: for each kind of value a function that judges one."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ SIZE = re.compile(r"[1-9][0-9]{0,5}x[1-9][0-9]{0,5}")
 """`WIDTHxHEIGHT` in pixels (openai 3.54.0, `images_response.py`)."""
 
 _MILLISECONDS = 10**11
-"""Unix seconds reach it in the year 5138."""
+"""From here on a time is taken for milliseconds: Unix seconds come here in the year 5138."""
 
 _EXACT = 2**53
-"""Above, doubles leave integers out (RFC 8259, section 6)."""
+"""The largest integer up to which a double holds each one (RFC 8259, section 6)."""
 
 _HTTPS = re.compile(r"(?i)https://[^/?#\s]")
 _SCHEME = re.compile(r"(?i)[a-z][a-z0-9+.-]{0,20}:")
@@ -27,13 +27,13 @@ _SCHEMES = {"https:": "without a host", "http:": "without TLS", "data:": "a data
 _HIDDEN = re.compile("[\ud800-\udfff\0]")
 
 
-def found(path: str, verdict: Verdict, message: str) -> Finding:
+def schema_finding(path: str, verdict: Verdict, message: str) -> Finding:
     """A finding of the level `schema`."""
     return Finding("schema", path, verdict, message)
 
 
 def _wrong(value: Any, path: str, expected: str) -> Finding:
-    return found(path, "invalid", f"{shown(value)}; expected {expected}")
+    return schema_finding(path, "invalid", f"{shown(value)}; expected {expected}")
 
 
 def text(value: Any, path: str) -> Iterator[Finding]:
@@ -43,17 +43,17 @@ def text(value: Any, path: str) -> Iterator[Finding]:
 
 
 def prose(value: Any, path: str) -> Iterator[Finding]:
-    """A text for people: what breaks programs that write it down is unusual."""
+    """A text for people: NUL and half a surrogate pair are unusual, since programs fail that write them to a file."""
     yield from text(value, path)
     if isinstance(value, str) and (hidden := _HIDDEN.search(value)):
         what = "NUL" if hidden[0] == "\0" else "a lone surrogate, which has no UTF-8,"
-        yield found(path, "unusual", f"{what} is at character {hidden.start()}")
+        yield schema_finding(path, "unusual", f"{what} is at character {hidden.start()}")
 
 
 def error_code(value: Any, path: str) -> Iterator[Finding]:
     """A text; several servers send the status in its place, as a number."""
     if isinstance(value, int) and not isinstance(value, bool):
-        yield found(path, "unusual", f"{shown(value)} is a number; the API sends a string")
+        yield schema_finding(path, "unusual", f"{shown(value)} is a number; the API sends a string")
     else:
         yield from text(value, path)
 
@@ -70,7 +70,7 @@ def one_of(*values: str) -> Judge:
     def judge(value: Any, path: str) -> Iterator[Finding]:
         yield from text(value, path)
         if isinstance(value, str) and value not in values:
-            yield found(path, "unusual", f"{shown(value)} is new; known are {', '.join(values)}")
+            yield schema_finding(path, "unusual", f"{shown(value)} is new; known are {', '.join(values)}")
 
     return judge
 
@@ -81,7 +81,7 @@ def pixel_size(*names: str) -> Judge:
     def judge(value: Any, path: str) -> Iterator[Finding]:
         yield from text(value, path)
         if isinstance(value, str) and value not in names and not SIZE.fullmatch(value):
-            yield found(path, "unusual", f"{shown(value)}; expected WIDTHxHEIGHT, such as 1024x1024")
+            yield schema_finding(path, "unusual", f"{shown(value)}; expected WIDTHxHEIGHT, such as 1024x1024")
 
     return judge
 
@@ -93,11 +93,11 @@ def is_number(value: Any) -> bool:
 
 def _integer(value: Any, path: str, what: str) -> Iterator[Finding]:
     if isinstance(value, float) and not math.isfinite(value):
-        return  # the level `json` has spoken of it
+        return  # there is a finding of it at the level `json`
     if not is_number(value) or value % 1:
         yield _wrong(value, path, what)
     elif isinstance(value, float):
-        yield found(path, "tolerated", f"{shown(value)} has a fraction of zero; expected {what}")
+        yield schema_finding(path, "tolerated", f"{shown(value)} has a fraction of zero; expected {what}")
 
 
 def _natural(value: Any, path: str, what: str) -> Iterator[Finding]:
@@ -111,20 +111,22 @@ def timestamp(value: Any, path: str) -> Iterator[Finding]:
     """Unix seconds."""
     yield from _integer(value, path, "an integer, Unix seconds")
     if is_number(value) and value >= _MILLISECONDS:
-        yield found(path, "tolerated", f"{shown(value)} seconds is beyond the year 5138; it may be in milliseconds")
+        yield schema_finding(
+            path, "tolerated", f"{shown(value)} seconds is beyond the year 5138; it may be in milliseconds"
+        )
     elif is_number(value) and value <= 0:
-        yield found(path, "unusual", f"{shown(value)} is no time at which an image was created")
+        yield schema_finding(path, "unusual", f"{shown(value)} is no time at which an image was created")
 
 
 def tokens(value: Any, path: str) -> Iterator[Finding]:
     """A number of tokens."""
     yield from _natural(value, path, "an integer from 0, a number of tokens")
     if is_number(value) and value > _EXACT:
-        yield found(path, "unusual", f"{shown(value)} tokens; doubles are exact up to 2**53")
+        yield schema_finding(path, "unusual", f"{shown(value)} tokens; doubles are exact up to 2**53")
 
 
 def ordinal(value: Any, path: str) -> Iterator[Finding]:
-    """The number of a picture; which it should be, the level `stream` knows."""
+    """The number of a picture; whether it is the right one, is judged at the level `stream`."""
     yield from _natural(value, path, "an integer from 0")
 
 
@@ -134,4 +136,4 @@ def link(value: Any, path: str) -> Iterator[Finding]:
     if isinstance(value, str) and not _HTTPS.match(value):
         scheme = _SCHEME.match(value)
         what = _SCHEMES.get(scheme[0].lower(), "of another scheme") if scheme else "relative"
-        yield found(path, "unusual", f"the url {shown(value)} is {what}; expected https://…")
+        yield schema_finding(path, "unusual", f"the url {shown(value)} is {what}; expected https://…")

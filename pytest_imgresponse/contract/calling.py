@@ -1,4 +1,4 @@
-"""What a parser did with a trial, and whether the contract allows it."""
+"""Calling a parser with a trial: what it did, to the end of what it returned, and whether the contract allows that."""
 
 from __future__ import annotations
 
@@ -25,9 +25,15 @@ from pytest_imgresponse.contract.trial import Given, Trial, urls_of
 from pytest_imgresponse.errors import ImgResponseError, UnstubbedRequestError
 from pytest_imgresponse.http import HTTPRequest
 
+Pictures = Callable[[Any], Iterable[bytes]]
 Kind = Literal["accepted", "refused", "raised", "hung", "out of memory", "ended"]
 Loss = Literal["", "fewer pictures", "more pictures", "other pictures", "no pictures"]
 """What is wrong with the pictures that a parser gave; with the last, `pictures` raised."""
+
+_LONGEST_MESSAGE = 160
+"""Characters of an error's message that a report shows."""
+_LIBRARIES = ("<", sysconfig.get_path("stdlib") + os.sep, str(Path(__file__).parents[1]) + os.sep)
+"""How the files start that are not the user's: generated code, the standard library, this package."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +41,10 @@ class Outcome:
     """What a parser did.
 
     `refused`: it raised one of `rejects_with`; `raised`: another exception; `hung` and `ended` (the whole process):
-    only in isolation. `error` is the exception with its message, `where` the line that raised it, and `root` the type
-    and the line of the one that it began with, where it is another's cause. `loss` is what is wrong with the pictures
-    that it gave, told in `lost`; `asked` are its requests under `stub`; `lazy` says that what it returned had to be run
-    to its end.
+    only in isolation. `error` is the exception with its message, `where` the line that raised it. `root` is the type
+    and the line of the exception that this one was raised from, or while handling: the first of that chain. `loss` is
+    what is wrong with the pictures that it gave, and `lost` that in words; `asked` are its requests under `stub`;
+    `lazy` says that what it returned had to be run to its end.
     """
 
     kind: Kind
@@ -52,7 +58,7 @@ class Outcome:
     lazy: bool = False
 
 
-def told(outcome: Outcome) -> str:
+def in_words(outcome: Outcome) -> str:
     """What a parser did, in a few words."""
     if outcome.kind == "accepted":
         return outcome.lost or "accepted it"
@@ -75,24 +81,20 @@ def failure_of(trial: Trial, outcome: Outcome) -> str | None:
         broken = trial.must_not_be_refused
     else:
         broken = True
-    return told(outcome) if broken else None
+    return in_words(outcome) if broken else None
 
 
 def cause_of(trial: Trial, outcome: Outcome) -> tuple[str, ...]:
-    """What makes two failures one: the same exceptions from the same lines, or the same field taken as it is.
-
-    A parser that turns whatever goes wrong into one error of its own has its bugs told apart by what that began with.
-    """
+    """What makes two failures one: the same exceptions from the same lines, or the same field accepted when invalid."""
     if outcome.kind == "accepted":
         return ("accepted", outcome.loss or f"{trial.level} {_field(trial.path)}")
+    # The root, since many parsers turn whatever goes wrong into one error of their own, raised at one line.
     return (outcome.kind, outcome.error.partition(":")[0], outcome.where, outcome.root)
 
 
 def excuse_of(trial: Trial, outcome: Outcome) -> tuple[str, ...]:
-    """What makes a generated failure that of a case which may fail: one cause, told in the same words.
-
-    A cause alone would excuse too much: one line may raise all that a parser refuses.
-    """
+    """What a generated failure must share with a case of `except_for`, to be excused as the case is."""
+    # A cause alone would excuse too much: one line may raise all that a parser refuses. So the message counts too.
     return (*cause_of(trial, outcome), outcome.error or outcome.lost)
 
 
@@ -108,7 +110,7 @@ def is_lazy(result: object) -> bool:
 
 
 def consume(result: Any) -> Any:
-    """What a parser returned, run to its end: an iterator gives the list of its items, a coroutine its consume result.
+    """What a parser returned, run to its end: an iterator gives the list of its items, a coroutine what it returns.
 
     What can be iterated again stays what it is. All that is async runs in one event loop.
     """
@@ -145,12 +147,6 @@ def _iterates(result: object, kind: Any) -> bool:
     return isinstance(result, kind)
 
 
-Pictures = Callable[[Any], Iterable[bytes]]
-_TOLD = 160
-"""Letters of an error's message that are told."""
-_NOT_OWN = ("<", sysconfig.get_path("stdlib") + os.sep, str(Path(__file__).parents[1]) + os.sep)
-
-
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Calls a parser in the form that it takes; `pictures` gets the bytes of pictures out of what it returns.
@@ -177,7 +173,7 @@ class Caller:
         return f"{getattr(named, '__module__', None) or 'builtins'}.{named.__qualname__}"
 
     def __call__(self, trial: Trial) -> Outcome:
-        """What the parser does with a trial. Leaves alone what ends a run: Ctrl-C."""
+        """What the parser does with a trial. Only Ctrl-C is not caught."""
         if self.given != "http":
             return self._outside_loop(trial)
         from pytest_imgresponse.stubs.stub import stub
@@ -187,7 +183,10 @@ class Caller:
         return replace(outcome, asked=tuple(stubbed.requests))
 
     def _outside_loop(self, trial: Trial) -> Outcome:
-        """In a test that is async itself, on another thread: a loop that runs cannot run a second one."""
+        """Call the parser on this thread; on another where an event loop runs on this one.
+
+        A test that is async itself runs in a loop, and `consume` needs one of its own: a thread has one at a time.
+        """
         try:
             asyncio.get_running_loop()
         except RuntimeError:
@@ -206,9 +205,9 @@ class Caller:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - a parser may raise anything, SystemExit too
-            outcome = Outcome(self._kind(error), _told_of(trial, error), _where(error), _root(error, around))
+            outcome = Outcome(self._kind(error), _message_for(trial, error), _where(error), _root(error, around))
         else:
-            loss, lost = self._lost(trial, result)
+            loss, lost = self._picture_loss(trial, result)
             outcome = Outcome("accepted", loss=loss, lost=lost)
         return replace(outcome, seconds=time.perf_counter() - began, lazy=lazy)
 
@@ -220,17 +219,18 @@ class Caller:
         return (json.loads(trial.response.body) if self.given == "dict" else trial.response.body,)
 
     def _kind(self, error: BaseException) -> Kind:
-        if isinstance(error, MemoryError):  # even if it counts as a refusal: nobody meant this one
+        if isinstance(error, MemoryError):  # also where `rejects_with` is Exception: running out refuses nothing
             return "out of memory"
         return "refused" if isinstance(error, self.rejects_with) else "raised"
 
-    def _lost(self, trial: Trial, result: Any) -> tuple[Loss, str]:
-        if self.pictures is None or trial.elsewhere or trial.verdict not in ("valid", "unusual"):
+    def _picture_loss(self, trial: Trial, result: Any) -> tuple[Loss, str]:
+        # Of what is tolerated or invalid nothing says which pictures are right.
+        if self.pictures is None or trial.other_pictures or trial.verdict not in ("valid", "unusual"):
             return "", ""
         try:
             given = [bytes(data) for data in self.pictures(result)]
         except Exception as error:  # noqa: BLE001 - the user's own function; it may raise anything
-            return "no pictures", f"accepted it, and pictures(…) raised {_told(error)} at {_where(error)}"
+            return "no pictures", f"accepted it, and pictures(…) raised {_message_of(error)} at {_where(error)}"
         wanted = [data for data in trial.pictures if data is not None]
         if given == wanted:
             return "", ""
@@ -240,31 +240,32 @@ class Caller:
         return "other pictures", "accepted it with another picture than its own"
 
 
-def _told_of(trial: Trial, error: BaseException) -> str:
-    """What was raised; of a url that is not the answer's, not how a stub would serve it: nothing is there."""
-    text = _told(error)
+def _message_for(trial: Trial, error: BaseException) -> str:
+    """The error with its message, as a report shows it."""
+    text = _message_of(error)
     if isinstance(error, UnstubbedRequestError) and urls_of(trial.response):
+        # The stub's own message says how to stub that url, which is no advice here: the parser invented it.
         return f"{text.partition(' is not stubbed')[0]} asks for a url that is none of the answer's"
     return text
 
 
-def _told(error: BaseException) -> str:
+def _message_of(error: BaseException) -> str:
     try:
         text = " ".join(str(error).split())
-    except BaseException:  # noqa: BLE001 - an error that cannot be told is an error all the same
+    except BaseException:  # noqa: BLE001 - the user's `__str__` may fail too
         text = "(its message cannot be read)"
     name = type(error).__name__
-    if len(text) > _TOLD and not isinstance(error, ImgResponseError):  # ours say the way out at their end
-        text = f"{text[:_TOLD]}…"
+    if len(text) > _LONGEST_MESSAGE and not isinstance(error, ImgResponseError):  # our messages end with the remedy
+        text = f"{text[:_LONGEST_MESSAGE]}…"
     return f"{name}: {text}" if text else name
 
 
 def _root(error: BaseException, around: BaseException | None) -> str:
-    """Type and line of the exception that this one began with, empty where that is itself.
+    """Type and line of the first exception in the chain that led to this one; empty where it is the first itself.
 
-    What was being handled `around` the call is none of the parser's.
+    `around` is what the caller was handling, if anything: Python chains it to whatever the parser raises.
     """
-    root, met = error, {id(error), id(around)}
+    root, met = error, {id(error), id(around)}  # chains can be circles
     before = error.__cause__ or error.__context__
     while before is not None and id(before) not in met:
         met.add(id(before))
@@ -274,13 +275,13 @@ def _root(error: BaseException, around: BaseException | None) -> str:
 
 
 def _where(error: BaseException) -> str:
-    """The line of the caller's own code that was running, and the innermost one, where that is a library's."""
+    """The innermost line of the user's own code, then the innermost of all where that is in a library."""
     lines = [(frame.f_code.co_filename, line) for frame, line in walk_tb(error.__traceback__)]
     innermost = lines[-1]
-    own = next((line for line in reversed(lines) if _is_own(line[0])), innermost)
-    told = [f"{Path(name).name}:{number}" for name, number in dict.fromkeys([own, innermost])]
-    return ", in ".join(told)
+    own = next((line for line in reversed(lines) if _is_the_users(line[0])), innermost)
+    places = [f"{Path(name).name}:{number}" for name, number in dict.fromkeys([own, innermost])]
+    return ", in ".join(places)
 
 
-def _is_own(name: str) -> bool:
-    return not name.startswith(_NOT_OWN) and not {"site-packages", "dist-packages"} & {*Path(name).parts}
+def _is_the_users(name: str) -> bool:
+    return not name.startswith(_LIBRARIES) and not {"site-packages", "dist-packages"} & {*Path(name).parts}

@@ -1,4 +1,4 @@
-"""Calling a parser in a child process, where a hang, a bomb or a crash can be stopped and told."""
+"""Calling a parser in a child process, where a hang, a crash or too much memory ends the child and is reported."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from pytest_imgresponse.contract.trial import Trial
 from pytest_imgresponse.errors import ConfigError
 
 _MIB = 2**20
-_PATIENCE = 5.0
+_GRACE = 5.0
 """Seconds that a child has to end by itself, when it is not needed any more."""
-_MEMORY_TAKEN = Path("/proc/self/statm")
-"""Pages of this process, those of its address space first (Linux, proc(5))."""
+_STATM = Path("/proc/self/statm")
+"""The memory of this process in pages, its address space first (Linux, proc(5))."""
 
 
 class IsolatedCaller:
@@ -50,10 +50,10 @@ class IsolatedCaller:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._end(_PATIENCE if error is None else 0)
+        self._end(_GRACE if error is None else 0)
 
     def __call__(self, trial: Trial) -> Outcome:
-        """What the parser does with a trial. Raises `ConfigError` where it cannot be taken to a child."""
+        """What the parser does with a trial. Raises `ConfigError` where it cannot be sent to a child."""
         connection = self._child[1] if self._child else self._started()
         began = time.perf_counter()
         try:
@@ -64,13 +64,13 @@ class IsolatedCaller:
             outcome: Outcome = connection.recv()
         except (EOFError, OSError):
             seconds = time.perf_counter() - began
-            return Outcome("ended", _ending(self._end(_PATIENCE)), seconds=seconds)
+            return Outcome("ended", _ending(self._end(_GRACE)), seconds=seconds)
         if outcome.kind == "out of memory":
-            self._end(_PATIENCE)  # it may still hold what it took, and the next trial would suffer
+            self._end(_GRACE)  # it may still hold what it took, and the next trial would suffer
         return outcome
 
     def _started(self) -> Connection:
-        # A forked child has whatever parser there is; elsewhere it must be importable.
+        # A forked child has every parser that its parent has. Without fork, the parser is pickled, by its name.
         method = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
         context: Any = multiprocessing.get_context(method)
         ours, theirs = context.Pipe()
@@ -91,7 +91,7 @@ class IsolatedCaller:
         return cast(Connection, ours)
 
     def _end(self, patience: float) -> int:
-        """Ends the child, and what it started: by itself, if it does so in these seconds. Returns its exit code."""
+        """Ends the child and all that it started, after `patience` seconds to end by itself. Gives its exit code."""
         if self._child is None:
             return 0
         (process, connection), self._child = self._child, None
@@ -108,17 +108,17 @@ class IsolatedCaller:
 
 
 def _serve(ours: Connection, theirs: Connection, caller: Caller, memory_limit: int) -> None:
-    """The child: until there is nobody to answer to."""
-    ours.close()  # or this process would wait for itself when its parent is gone
+    """What the child does: it calls the parser with each trial that it receives, until the parent closes the pipe."""
+    ours.close()  # else the pipe would stay open, by this process itself, when the parent is gone
     if hasattr(os, "setsid"):
-        os.setsid()  # Ctrl-C is the parent's, which ends the whole group
+        os.setsid()  # Ctrl-C in the terminal goes to the parent alone, which then kills this whole group
     Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
-    # Of this thread a parser that forks shall not be warned (Python 3.12).
+    # From Python 3.12 on, a parser that forks would be warned because of the thread that was just started.
     warnings.filterwarnings("ignore", ".*multi-threaded, use of fork", DeprecationWarning)
-    os.dup2(2, 1)
-    # New ones: what stands in their place here may wait for a thread that the child does not have.
+    os.dup2(2, 1)  # stdout is the report's, which may be JSON
+    # New ones, since those of the parent may have locks that a thread held while it forked: nobody frees them here.
     sys.stdout = sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
-    faulthandler.enable()  # where it crashed is told there too
+    faulthandler.enable()  # prints where it crashed
     _limit_memory(memory_limit)
     theirs.send(None)
     with suppress(EOFError, OSError, KeyboardInterrupt):
@@ -130,18 +130,18 @@ def _serve(ours: Connection, theirs: Connection, caller: Caller, memory_limit: i
 
 
 def _end_with_parent(parent: int) -> None:
-    """A parser that hangs would outlive a parent that was killed."""
+    """End this process when its parent has ended: in a parser that hangs, it would not notice."""
     while os.getppid() == parent:
         time.sleep(0.5)
     os._exit(1)
 
 
 def _limit_memory(limit: int) -> None:
-    if not _MEMORY_TAKEN.exists():
+    if not _STATM.exists():
         return
     import resource
 
-    taken = int(_MEMORY_TAKEN.read_text().split()[0]) * resource.getpagesize()
+    taken = int(_STATM.read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (taken + limit * _MIB, resource.getrlimit(resource.RLIMIT_AS)[1]))
 
 

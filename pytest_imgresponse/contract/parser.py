@@ -1,6 +1,6 @@
-"""The arguments of `check_parser`: each is refused by name, with the value that was given, before anything runs.
+"""`check_parser`, and its arguments: each wrong one is refused by name, with the value given, before anything runs.
 
-`called` is the name under which the user gave it: on the command line, that of an option.
+`imgresponse fuzz` reads the same arguments from its options: `called` is the name under which the user gave one.
 """
 
 from __future__ import annotations
@@ -22,13 +22,20 @@ from pytest_imgresponse.http import HTTPResponse
 
 Errors = type[BaseException] | tuple[type[BaseException], ...]
 _TAKES: dict[Given, tuple[str, ...]] = {"bytes": ("body",), "dict": ("answer",), "response": ("response",), "http": ()}
+"""The arguments that a parser is called with."""
 assert tuple(_TAKES) == GIVEN
+
+_NO_CASES = {
+    "plain": "is no edge case but a plain answer: they are tried where no cases are named",
+    "generated": "is no edge case but an answer that Hypothesis draws: max_examples (--max-examples) says how many",
+}
+"""What stands among the cases of a report, and cannot be asked for by name."""
 
 
 def caller_of(
     parse: Any, given: Any, rejects_with: Any, pictures: Any, ignore_hosts: Any, *, called: str = "rejects_with"
 ) -> Caller:
-    """The caller of a parser. Raises `ConfigError` for what cannot be called so, and for errors that are none."""
+    """The caller of a parser. Raises `ConfigError` for what cannot be called in that form, and for wrong arguments."""
     if not callable(parse):
         raise ConfigError(
             f"expected parse to be a function, a coroutine function or a generator function; got {parse!r}"
@@ -42,15 +49,15 @@ def caller_of(
         if not (isinstance(error, type) and issubclass(error, BaseException)):
             raise ConfigError(f"expected {called} to be an exception class or a tuple of them; got {error!r}")
     caller = Caller(parse, given, errors, pictures, _hosts_of(ignore_hosts, given))
-    _require_callable_so(caller)
+    _require_signature(caller)
     return caller
 
 
-def _require_callable_so(caller: Caller) -> None:
+def _require_signature(caller: Caller) -> None:
     """Raises `ConfigError` for a parser that takes other arguments: each call would fail in the same way."""
     try:
         signature = inspect.signature(caller.parse)
-    except (ValueError, TypeError):  # what is written in C may have none
+    except (ValueError, TypeError):  # functions written in C may have no signature
         return
     taken = _TAKES[caller.given]
     try:
@@ -63,7 +70,7 @@ def _require_callable_so(caller: Caller) -> None:
 
 
 def _way_out(caller: Caller, signature: inspect.Signature) -> str:
-    """What a parser of this signature may be, as the end of an error."""
+    """How to call a parser of this signature, as the end of an error; empty where that is not plain."""
     if not signature.parameters:
         return "; if it asks for its answer itself, that is given='http' (--given http)"
     if inspect.isfunction(caller.parse) and next(iter(signature.parameters)) == "self":
@@ -90,15 +97,9 @@ def cases_of(names: Any, *, called: str = "cases") -> list[EdgeCase] | None:
         return None
     if isinstance(names, str) or not isinstance(names, Collection) or not names:
         raise ConfigError(f"expected {called} to be a list of names of edge cases; got {names!r}")
+    # The order of a set is another in each run: sorted, a failure comes at the same place again.
     in_order = names if isinstance(names, Sequence) else sorted(names, key=str)
     return [_case(name, called) for name in in_order]
-
-
-_NO_CASES = {
-    "plain": "is no edge case but a plain answer: they are tried where no cases are named",
-    "generated": "is no edge case but an answer that Hypothesis draws: max_examples (--max-examples) says how many",
-}
-"""What stands among the cases of a report, and cannot be asked for by name."""
 
 
 def _case(name: Any, called: str) -> EdgeCase:
@@ -176,24 +177,24 @@ def check_parser(
     time_limit: float = 10.0,
     memory_limit: int = 1024,
 ) -> Report:
-    """Holds a parser to its contract over the edge cases that its form can hold, then over generated answers.
+    """Checks that a parser keeps its contract: over the edge cases that it can be given, then over generated answers.
 
     What is valid or unusual it must accept; but an error, an image without a raster picture, and a picture that Pillow
-    cannot open or that is over the pixel limit it may refuse. What is invalid it must refuse, and what is tolerated it
-    may treat either way. Refusing is raising one of `rejects_with`; any other exception breaks the contract, and so
-    does refusing everything.
+    cannot open or that is over the pixel limit it may refuse. What is invalid it must refuse. What is tolerated it may
+    accept or refuse. To refuse is to raise one of `rejects_with`; any other exception breaks the contract, and so does
+    refusing everything.
 
     `given` is what `parse` takes: the `bytes` of a body, the `dict` of its JSON, the `response` (an
     `HTTPResponse`), or nothing: with `http`, `parse()` asks through whatever client it has, and `stub` answers; if it
     fetches its pictures from urls, those of the edge cases are there. Requests to `ignore_hosts` pass.
     It may be async, and what it returns is run to its end: a generator, the stream of a client.
 
-    `from_response` is what the answers are mutated from and generated around (a stream, for a parser of streams), and
-    must be accepted itself; the default are plain answers, with `http` what the API would answer to the request made.
-    `pictures` takes what `parse` returned and gives the bytes of its pictures, which must then be those of the
-    answer. `except_for` names edge cases that may fail, each with its reason. `cases` names the only ones to try.
-    `max_examples` is how many answers are generated: by default as many as Hypothesis' profile says, and none where
-    `cases` are named; within `@given` it has to be 0.
+    `from_response` is the answer that edge cases mutate and that others are generated around (a stream, for a parser of
+    streams); it must be accepted itself. By default these are plain answers, with `http` what the API would answer to
+    the request made. `pictures` takes what `parse` returned and gives the bytes of its pictures, which must then be
+    those of the answer. `except_for` names edge cases that may fail, each with its reason. `cases` names the only ones
+    to try. `max_examples` is how many answers are generated: by default as many as Hypothesis' profile says, and none
+    where `cases` are named; within `@given` it has to be 0.
 
     With `isolate` the parser runs in a child process, where it may take `time_limit` seconds an answer and
     `memory_limit` MiB (Linux) more than at its start; without, nothing can stop it, and its time is reported.

@@ -1,4 +1,7 @@
-"""What the answers of a contract are mutated from: plain ones, one that the user gives, or what a client asks for."""
+"""The plan of a run: which answers edge cases are applied to, and the trials that come of that.
+
+The answers (`Base`) are plain ones, the one that the user gives, or what a client asks for.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import Any, NamedTuple
 from pytest_imgresponse.api.samples import plain_responses
 from pytest_imgresponse.checks import check
 from pytest_imgresponse.checks.comparison import asked_by
-from pytest_imgresponse.contract.calling import Outcome, told
+from pytest_imgresponse.contract.calling import Outcome, in_words
 from pytest_imgresponse.contract.default_response import default_response
 from pytest_imgresponse.contract.reproduction import packed
 from pytest_imgresponse.contract.trial import Given, Trial, inlined, pictures_of, served_by, trial_of, urls_of
@@ -25,10 +28,10 @@ Call = Callable[[Trial], Outcome]
 class Base:
     """An answer to mutate, and the request that it would answer.
 
-    `asked` is the request where it was really made: only then is the answer judged against it. `source` and
-    `request_source` are the Python expressions of the answer and, where there is one, of the request; `definition` is
-    the line that makes the first a name, where nobody else does. `owed` is that of a `Trial`. `inline` is the answer
-    with its pictures in it, where the client fetches them from urls.
+    `asked` is the request where a client really made it: only then is the answer judged against it. `source` and
+    `request_source` are the Python expressions of the answer and, where there is one, of the request. Where `source` is
+    a name that this run made up, `definition` is the line that assigns it. `no_excuse` is that of a `Trial`. `inline`
+    is the answer with its pictures in it, where the client fetches them from urls.
     """
 
     response: HTTPResponse
@@ -37,18 +40,18 @@ class Base:
     request_source: str = ""
     definition: str = ""
     asked: HTTPRequest | None = None
-    owed: bool = False
+    no_excuse: bool = False
     inline: HTTPResponse | None = None
 
 
 class Untried(NamedTuple):
-    """Why a case cannot be tried, as the end of "the case …", and with what it could be."""
+    """Why a case cannot be tried, as the end of a sentence that begins "the case", and with what it could be."""
 
     why: str
     way_out: str
 
 
-_SWAPS = Untried("swaps a stream and a document, and only a client knows what it asked for", "given='http'")
+_SWAPS_STREAM = Untried("swaps a stream and a document, and only a client knows what it asked for", "given='http'")
 _NO_JSON = Untried("leaves no JSON to give", "given='bytes'")
 _NO_REQUEST = Untried("departs from what was asked for, which is not known", "given='http', or no from_response")
 _NOT_FETCHED = Untried("is of a picture, which is behind a url that is not fetched", "a client that fetches it")
@@ -66,7 +69,7 @@ def bases_of(call: Call, given: Given, from_response: HTTPResponse | None) -> li
             source="from_response",
             request=request,
             asked=request,
-            owed=from_response.status < 300,
+            no_excuse=from_response.status < 300,
         )
         return [_with_fetched(first, call)]
     plain = [
@@ -80,25 +83,26 @@ def bases_of(call: Call, given: Given, from_response: HTTPResponse | None) -> li
     ]
     errors = [base for base in plain if base.response.status >= 400]
     if request is not None:
-        fitting = default_response(request)
+        made = default_response(request)
         own = Base(
-            response=fitting,
+            response=made,
             source="answer",
-            definition=f"answer = {packed(fitting)}",
+            definition=f"answer = {packed(made)}",
             request=request,
             asked=request,
-            owed=not check(fitting, request),
+            no_excuse=not check(made, request),
         )
+        # A client can be given errors too, whatever it asked for. Its request has no expression to paste.
         others = (replace(base, request=request, request_source="", asked=request) for base in errors)
         return [_with_fetched(own, call), *others]
-    # A body alone does not tell an error by its status: there, a right error is a wrong answer.
+    # A parser of the body alone does not see the status: to it even a right error is an invalid answer, and no base.
     return [base for base in plain if not base.response.is_stream and (given == "response" or base not in errors)]
 
 
 def _with_fetched(base: Base, call: Call) -> Base:
-    """The base, with its pictures inline where the client fetches them; found by letting it do so once.
+    """The base, with its pictures inline where the client fetches them: it is called once, to see whether it does.
 
-    Raises `ConfigError` for a client that goes on to ask for something of another kind, which this answer is not.
+    Raises `ConfigError` for a client that asks for JSON and a stream in one call: each request gets this one answer.
     """
     if base.asked is None:
         return base
@@ -106,9 +110,9 @@ def _with_fetched(base: Base, call: Call) -> Base:
     orders = [request for request in made if is_images_route(request.url)]
     kinds = ["a stream" if asked_by(order).stream else "JSON" for order in orders]
     if len(set(kinds)) > 1:
-        told = ", then ".join(f"{kind} from {order.url}" for kind, order in zip(kinds, orders, strict=True))
+        both = ", then ".join(f"{kind} from {order.url}" for kind, order in zip(kinds, orders, strict=True))
         raise ConfigError(
-            f"given='http': parse() asks for {told}, and each of its requests gets the same answer; give the parts of "
+            f"given='http': parse() asks for {both}, and each of its requests gets the same answer; give the parts of "
             "it that ask for one kind alone"
         )
     fetches = len(orders) < len(made) and urls_of(base.response)
@@ -118,7 +122,10 @@ def _with_fetched(base: Base, call: Call) -> Base:
 def trials_of(
     bases: Sequence[Base], cases: Sequence[EdgeCase] | None, given: Given
 ) -> Iterator[tuple[str, Trial | Untried]]:
-    """The plain answers, then each edge case on the first of them that it applies to; of named cases, these alone."""
+    """The plain answers, then each edge case on the first of them that it applies to; if cases are named, they alone.
+
+    Each comes with its name.
+    """
     for base in bases if cases is None else ():
         yield "plain", _plain(base, given)
     for case in EDGE_CASES.values() if cases is None else cases:
@@ -126,36 +133,36 @@ def trials_of(
 
 
 def _plain(base: Base, given: Given) -> Trial:
-    """The base as it is; where its pictures are fetched, they are those to find."""
-    trial = _visible("plain", base.response, given, request=base.asked, source=base.source, owed=base.owed)
+    """The trial of the base as it is; where its pictures are fetched, the parser has to find them at their urls."""
+    trial = _visible("plain", base.response, given, request=base.asked, source=base.source, no_excuse=base.no_excuse)
     if base.inline is None or not (served := served_by(base.response, base.inline)):
         return trial
     return replace(
         trial,
         pictures=tuple(pictures_of(base.inline)),
-        elsewhere=False,
+        other_pictures=False,
         served=served,
-        pictured=f"inlined({base.source})",
+        pictures_source=f"inlined({base.source})",
     )
 
 
 def _visible(name: str, response: HTTPResponse, given: Given, **more: Any) -> Trial:
-    """The trial of a response that can be seen: plain answers are of the form that is given, a client sees any."""
+    """`trial_of` for a response that a parser of this form can be given, whatever it is."""
     trial = trial_of(name, response, given, **more)
-    assert trial is not None
+    assert trial is not None, "there is no JSON to give"
     return trial
 
 
 def _mutated(bases: Sequence[Base], case: EdgeCase, given: Given) -> Trial | Untried:
-    """The case on the first base that gives a trial; else why none does."""
-    untried = _not_applying(bases, case)
+    """The trial of the case on the first base that allows one; else why none does."""
+    untried = _why_not_applied(bases, case)
     for base in bases:
         if not case.applies(base.response, base.request):
             continue
         mutated = case(base.response, base.request)
         # A parser of JSON is no parser of streams: only a client knows which of them it got.
         if given != "http" and mutated.is_stream != base.response.is_stream:
-            untried = _SWAPS
+            untried = _SWAPS_STREAM
             continue
         trial = trial_of(case.name, mutated, given, request=base.asked, case=case, source=_source(case, base))
         if trial is not None:
@@ -164,16 +171,16 @@ def _mutated(bases: Sequence[Base], case: EdgeCase, given: Given) -> Trial | Unt
     return next(filter(None, (_mutated_at_urls(base, case) for base in bases)), untried)
 
 
-def _not_applying(bases: Sequence[Base], case: EdgeCase) -> Untried:
+def _why_not_applied(bases: Sequence[Base], case: EdgeCase) -> Untried:
     if case.needs_request and not any(base.request for base in bases):
         return _NO_REQUEST
     if case.level in _IN_PICTURES and urls_of(bases[0].response):
         return _NO_PAYLOAD if bases[0].inline else _NOT_FETCHED
-    return Untried(f"needs {_needed(case, bases[0])}", "such a response as from_response (--from-response)")
+    return Untried(f"needs {_missing_from(case, bases[0])}", "such a response as from_response (--from-response)")
 
 
-def _needed(case: EdgeCase, base: Base) -> str:
-    """What it applies to, and the base is not, in the fewest words."""
+def _missing_from(case: EdgeCase, base: Base) -> str:
+    """What the case applies to and the base is not, in few words where the plain answers show which these are."""
     able = [plain for asked, plain in plain_responses() if case.applies(plain, asked)]
     if base.response.is_stream and not any(plain.is_stream for plain in able):
         return "an answer that is no stream"
@@ -185,20 +192,22 @@ def _needed(case: EdgeCase, base: Base) -> str:
 
 
 def _mutated_at_urls(base: Base, case: EdgeCase) -> Trial | None:
-    """The plain answer, with what the case makes of its pictures at its urls; None where it makes nothing of them."""
+    """The trial of the plain answer, with the pictures at its urls changed by the case; None where it changes none."""
     if base.inline is None or case.level not in _IN_PICTURES or case.needs_request or not case.applies(base.inline):
         return None
     mutated = case(base.inline)
+    # A case may change the base64 alone, and not the picture: at a url nothing is left of it.
     served = served_by(base.response, mutated)
     if served in ({}, served_by(base.response, base.inline)):
         return None
+    # Judged with the pictures inline; what the client gets is the plain answer, and these pictures at its urls.
     trial = _visible(case.name, mutated, "http", case=case, source=base.source)
     return replace(
         trial,
         response=base.response,
         path=trial.path.replace(".b64_json", ".url"),
         served=served,
-        pictured=f'EDGE_CASES["{case.name}"](inlined({base.source}))',
+        pictures_source=f'EDGE_CASES["{case.name}"](inlined({base.source}))',
     )
 
 
@@ -209,11 +218,11 @@ def _source(case: EdgeCase, base: Base) -> str:
 
 
 def _asked(call: Call) -> HTTPRequest:
-    """The first request that the client makes on an images route, found by letting it ask once."""
+    """The first request that the client makes on an images route: it is called once, to see which."""
     outcome = call(_visible("plain", plain_responses()[0][1], "http"))
     if outcome.asked:
         return outcome.asked[0]
-    did = "returned" if outcome.kind == "accepted" else told(outcome)
+    did = "returned" if outcome.kind == "accepted" else in_words(outcome)
     raise ConfigError(
         f"given='http': parse() asked nothing of an images route ({did}); it must make its request in the call, "
         "with a client that stub() knows; what it asks other hosts for passes by with ignore_hosts (--ignore-host)"

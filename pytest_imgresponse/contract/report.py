@@ -1,4 +1,4 @@
-"""The report of a contract: what was tried, what broke it, and the lines that show it again."""
+"""The report of a run: what was tried, what broke the contract, and the lines that show it again."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from pytest_imgresponse.contract.trial import Given, Trial
 from pytest_imgresponse.http import HTTPResponse
 
 _SHOWN = 240
-"""Letters of a body that a row shows."""
+"""Characters of a body that a row shows."""
 _WIDTH = 120
-"""Letters of a line, but for those to paste."""
-_COUNTED = len(" (and 100 more)")
+"""Characters of a line, but for those to paste."""
+_COUNT_WIDTH = len(" (and 100 more)")
 _REASONS = 3
-"""Of those for which cases were not tried, in the one line that tells them; the report holds them all."""
+"""Reasons why cases were not tried, that the text of a report gives; `not_tried` holds them all."""
 _PAYLOAD = re.compile(r"([A-Za-z0-9+/_-]{24})[A-Za-z0-9+/=_-]{40,}")
 
 
@@ -69,11 +69,11 @@ class Report:
 
     `tried` counts the plain answers and edge cases, and `accepted` those that the parser took; `generated` the answers
     that were generated, those of shrinking included. `rows` are the trials that broke the contract: the plain answers
-    and edge cases but those excepted, and of what was generated the smallest of each way that these do not show.
-    `excepted` are the failing cases of `except_for` with the reasons given, `unneeded` its others with why they need
-    not be there, `not_tried` the cases that were left out, with why. `stopped` says why the run ended before its end.
-    `preamble` are the lines of Python that stand before each line to paste. `slowest` is the name of a trial, and its
-    seconds.
+    and edge cases but those excepted, and of the generated answers the smallest for each further way to break it.
+    `excepted` are the failing cases of `except_for` with the reasons given, `unneeded` its other cases with why they
+    need not be there, `not_tried` the cases that were left out, with why. `stopped` says why the run ended early.
+    `preamble` are the lines of Python that stand before each line to paste. `slowest` is the name of the slowest trial,
+    and its seconds.
     """
 
     parser: str
@@ -113,15 +113,15 @@ class Report:
 
     @property
     def notes(self) -> list[str]:
-        """What else there is to say: exceptions, what was not tried, why it ended."""
+        """What else there is to say: which cases may fail, which were not tried, why it ended early."""
         notes = [f"excepted: {name} ({reason})" for name, reason in self.excepted.items()]
         notes += [f"except_for names {name}, which {why}: take it out" for name, why in self.unneeded.items()]
         if self.stopped:
             notes.append(f"stopped: {self.stopped}")
         if self.not_tried:
             counts = Counter(self.not_tried.values()).most_common()
-            told = [*counts[:_REASONS], ("others", sum(count for _, count in counts[_REASONS:]))]
-            reasons = ", ".join(f"{why} ({count})" for why, count in told if count)
+            shown = [*counts[:_REASONS], ("others", sum(count for _, count in counts[_REASONS:]))]
+            reasons = ", ".join(f"{why} ({count})" for why, count in shown if count)
             notes.append(f"{len(self.not_tried)} not tried: {reasons}")
         return notes
 
@@ -145,7 +145,7 @@ class Report:
         }
 
     def __str__(self) -> str:
-        """The report for people: a headline, a table, then for each way its smallest test case and the way back."""
+        """The report for people: a headline, a table, then for each way its smallest test case and line to paste."""
         return escaped("\n".join(self._lines()))
 
     def _lines(self) -> Iterator[str]:
@@ -160,7 +160,7 @@ class Report:
             yield from _wrapped(f"  {note}")
         if self.rows:
             width = max(len(rows[0].trial.name) for rows in self.ways)
-            room = _WIDTH - _COUNTED - len(_columns("", width, None, ""))
+            room = _WIDTH - _COUNT_WIDTH - len(_columns("", width, None, ""))
             yield from self._table(width, room)
             yield from ("", "  The smallest test case of each, and the line that shows it again, after", "")
             yield from (f"    {line}" for line in self.preamble.splitlines())
@@ -169,7 +169,7 @@ class Report:
                 yield from _details(rows, room)
 
     def _table(self, width: int, room: int) -> Iterator[str]:
-        """The first row of each way, its name in so many characters, and what happened in so many."""
+        """The first row of each way: its name padded to `width` characters, what happened cut to `room` characters."""
         yield from ("", f"{_columns('case', width, 'level', 'verdict')}what happened")
         yield f"{_columns('-' * width, width, '------', '---------')}-------------"
         for first, *others in self.ways:

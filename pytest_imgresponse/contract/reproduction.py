@@ -1,4 +1,4 @@
-"""Lines to paste: Python that gives a parser a trial again, and what stands before it."""
+"""Lines to paste: Python that gives a parser a trial again, and the imports and definitions that they need."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from pytest_imgresponse.contract.trial import Given, Trial
 from pytest_imgresponse.http import HTTPResponse
 
 _MODULES = ("base64", "json", "zlib")
-_HOMES = {
-    "EDGE_CASES": "pytest_imgresponse",
-    "HTTPResponse": "pytest_imgresponse",
-    "stub": "pytest_imgresponse",
-    "plain_responses": "pytest_imgresponse.api.samples",
-    "inlined": "pytest_imgresponse.contract.trial",
-    "served_by": "pytest_imgresponse.contract.trial",
-    "consume": "pytest_imgresponse.contract.calling",
-    "pictures_of": "pytest_imgresponse.contract.trial",
-}
-"""Where the names that lines use are imported from."""
+NAMES = (
+    "EDGE_CASES",
+    "HTTPResponse",
+    "consume",
+    "inlined",
+    "pictures_of",
+    "plain_responses",
+    "served_by",
+    "stub",
+)
+"""What lines import from `pytest_imgresponse.reproduce`: all that it has. It imports this package, not the reverse."""
 _REPR = reprlib.Repr()
 _REPR.maxother = 200
 _LONGEST = 20_000
-"""Letters of a response that is packed into the preamble."""
+"""Characters of the longest response that is written into the preamble."""
 
 
 def line_of(trial: Trial, given: Given, outcome: Outcome, ignore_hosts: Sequence[str] = ()) -> str:
-    """The line that gives the parser this trial again; what was generated is packed into it.
+    """The line that gives the parser this trial again; a generated response is written into it, compressed.
 
-    Where pictures were lost it says so again.
+    Where the parser gave other pictures than those of the answer, the line asserts that they are the same.
     """
     response = trial.source or packed(trial.response)
-    shown = trial.pictured or response
+    shown = trial.pictures_source or response
     if outcome.lost:
         shown = f"mutated := {shown}"
     if given == "http":
@@ -53,6 +53,7 @@ def line_of(trial: Trial, given: Given, outcome: Outcome, ignore_hosts: Sequence
 
 
 def _call(argument: str, outcome: Outcome) -> str:
+    # A lazy parser has not done anything yet when it returns: its failure comes when the result is run to its end.
     call = f"consume(parse({argument}))" if outcome.lazy else f"parse({argument})"
     return f"assert [*map(bytes, pictures({call}))] == pictures_of(mutated), {outcome.lost!r}" if outcome.lost else call
 
@@ -60,13 +61,13 @@ def _call(argument: str, outcome: Outcome) -> str:
 def preamble_of(lines: Iterable[str], definitions: Mapping[str, str]) -> str:
     """What the lines need: imports, and of these definitions those whose names they use."""
     text = "\n".join(lines)
+    # Not `pictures=…`: that is an argument of `stub`.
     defined = [line for name, line in definitions.items() if re.search(rf"\b{name}\b(?!=)", text)]
     text = "\n".join([text, *defined])
     modules = [name for name in _MODULES if re.search(rf"\b{name}\.", text)]
     imports = [f"import {', '.join(modules)}"] if modules else []
-    for home in dict.fromkeys(_HOMES.values()):
-        names = [name for name in _HOMES if _HOMES[name] == home and re.search(rf"\b{name}[\[(]", text)]
-        imports += [f"from {home} import {', '.join(names)}"] if names else []
+    names = [name for name in NAMES if re.search(rf"\b{name}[\[(]", text)]
+    imports += [f"from pytest_imgresponse.reproduce import {', '.join(names)}"] if names else []
     return "\n".join([*imports, *defined])
 
 
@@ -79,8 +80,9 @@ def importing(name: str, module: str, path: str) -> str:
 
 
 def defining(name: str, value: Any) -> str:
-    """The lines that make `name` this value: an import where it can be had by its own name, else a comment."""
+    """The lines that make `name` this value: an import where its module has it by its own name, else a comment."""
     module, path = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
+    # What has a name may still be something else under that name (decorated, a local function): so it is looked up.
     if isinstance(module, str) and isinstance(path, str) and module != "__main__":
         found: Any = sys.modules.get(module)
         for part in path.split("."):
@@ -91,7 +93,7 @@ def defining(name: str, value: Any) -> str:
 
 
 def holding(name: str, response: HTTPResponse | None) -> str:
-    """The line that makes `name` this response; of one that is long a comment, for nobody pastes that much."""
+    """The line that makes `name` this response; for a long one a comment, since nobody pastes that much."""
     line = f"{name} = {packed(response)}" if response is not None else ""
     return (
         line

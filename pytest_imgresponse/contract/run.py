@@ -12,7 +12,7 @@ from hypothesis.errors import Flaky
 from hypothesis.strategies import SearchStrategy
 
 from pytest_imgresponse.checks import VERDICTS
-from pytest_imgresponse.contract.calling import Caller, Outcome, cause_of, excuse_of, failure_of, told
+from pytest_imgresponse.contract.calling import Caller, Outcome, cause_of, excuse_of, failure_of, in_words
 from pytest_imgresponse.contract.isolation import IsolatedCaller
 from pytest_imgresponse.contract.plan import Base, Call, Untried, bases_of, trials_of
 from pytest_imgresponse.contract.report import Report, Row
@@ -26,9 +26,9 @@ from pytest_imgresponse.strategies import http_responses, variants
 Watch = Callable[[str, str | None], None]
 """Told each trial's name, and why it broke the contract (None where it did not)."""
 
-_MOST = 5
-"""Ways to break the contract that a run shrinks; who has mended these runs it again."""
-_MOST_LOST = 5
+_MOST_WAYS = 5
+"""Ways to break the contract that are looked for in generated answers: each takes many calls to shrink."""
+_MOST_LOST_CALLS = 5
 """Calls in a row that hang or end their process: each of the hundreds to come would cost as much."""
 
 
@@ -76,17 +76,18 @@ def run_contract(
 
 def _answers(bases: Sequence[Base], from_response: HTTPResponse | None, given: Given) -> SearchStrategy[HTTPResponse]:
     around = variants(bases[0].response, bases[0].asked)
+    # A user's own answer, or one that fits a request, is what to vary: answers of other models would not fit it.
     if from_response is not None or given == "http":
         return around
     return around | http_responses(verdicts=VERDICTS).filter(lambda response: not response.is_stream)
 
 
-class _Found(Exception):  # noqa: N818 - a signal to Hypothesis, never seen outside
+class _Found(Exception):  # noqa: N818 - tells Hypothesis that a test case failed, and is caught here
     """A generated answer breaks the contract in a way that is new."""
 
 
-class _Drawn:
-    """A generated answer. Hypothesis would print its whole body; the report says it all."""
+class _Hidden:
+    """A generated answer that Hypothesis does not print: the report shows it, and bodies are long."""
 
     def __init__(self, response: HTTPResponse) -> None:
         self.response = response
@@ -104,9 +105,9 @@ class _Run:
         self._except_for = except_for
         self._watch = watch
         self._rows: list[Row] = []
-        self._found: dict[tuple[str, ...], Row] = {}
-        self._known: set[tuple[str, ...]] = set()
-        self._excuses: set[tuple[str, ...]] = set()
+        self._generated_rows: dict[tuple[str, ...], Row] = {}  # by cause
+        self._known_causes: set[tuple[str, ...]] = set()  # what is in a row already, and is not reported again
+        self._excuses: set[tuple[str, ...]] = set()  # of the cases that may fail
         self._excepted: dict[str, str] = {}
         self._not_tried: dict[str, str] = {}
         self._slowest = ("", 0.0)
@@ -122,18 +123,18 @@ class _Run:
         if not is_whole:
             trials = [self._tryable(name, trial) for name, trial in trials]
         first: tuple[Trial, Outcome] | None = None
-        lost = acceptable = 0
+        lost_in_a_row = acceptable = 0
         for name, trial in trials:
             if isinstance(trial, Untried):
                 self._not_tried[name] = trial.why
                 continue
             outcome = self._call(trial)
-            self._take(trial, outcome)
+            self._record(trial, outcome)
             if trial.verdict != "invalid" and trial.response.status < 300:
                 first, acceptable = first or (trial, outcome), acceptable + 1
-            lost = lost + 1 if outcome.kind in ("hung", "ended") else 0
-            if lost == _MOST_LOST:
-                self.stopped = f"{lost} calls in a row hung or ended their process"
+            lost_in_a_row = lost_in_a_row + 1 if outcome.kind in ("hung", "ended") else 0
+            if lost_in_a_row == _MOST_LOST_CALLS:
+                self.stopped = f"{lost_in_a_row} calls in a row hung or ended their process"
                 return
         if is_whole and first is not None and not self._accepted:
             self._keep_refusal_of_all(*first, acceptable)
@@ -146,7 +147,7 @@ class _Run:
             )
         return name, trial
 
-    def _take(self, trial: Trial, outcome: Outcome) -> None:
+    def _record(self, trial: Trial, outcome: Outcome) -> None:
         """Judges what a parser did with an edge case or a plain answer."""
         self._count += 1
         self._tried.add(trial.name)
@@ -158,13 +159,14 @@ class _Run:
             self._excepted[trial.name] = self._except_for[trial.name]
             self._excuses.add(excuse_of(trial, outcome))
         else:
-            self._known.add(cause_of(trial, outcome))
+            self._known_causes.add(cause_of(trial, outcome))
             self._rows.append(self._row(trial, outcome, happened))
 
     def _keep_refusal_of_all(self, trial: Trial, outcome: Outcome, count: int) -> None:
-        """A parser that never accepts anything keeps the contract where each refusal has its excuse."""
+        """Report a parser that accepted nothing, by the first answer that it should have."""
+        # Each refusal alone may be excused, such as one of a picture that Pillow cannot open; all of them are not.
         if all(row.trial is not trial for row in self._rows):
-            happened = f"accepted none of {count} answers that are not invalid: {told(outcome)}"
+            happened = f"accepted none of {count} answers that are not invalid: {in_words(outcome)}"
             self._rows.append(self._row(trial, outcome, happened))
 
     def _judged(self, trial: Trial, outcome: Outcome) -> str | None:
@@ -188,12 +190,13 @@ class _Run:
         Where the parser hangs it ends: each such answer costs the time limit.
         """
         new = True
-        while new and len(self._found) < _MOST and not self._hung:
-            # Hypothesis soon stops drawing when it has found something, and then what is rarer would go unseen.
-            before = len(self._found)
+        while new and len(self._generated_rows) < _MOST_WAYS and not self._hung:
+            # Having found a failure, Hypothesis soon stops drawing, and rarer ones would go unseen. So it runs again,
+            # with what it has found passed over, until a run finds nothing new.
+            before = len(self._generated_rows)
             self._draw(answers, base, max_examples)
-            self._known |= self._found.keys()
-            new = len(self._found) > before
+            self._known_causes |= self._generated_rows.keys()
+            new = len(self._generated_rows) > before
 
     def _draw(self, answers: SearchStrategy[HTTPResponse], base: Base, max_examples: int) -> None:
         signals: dict[tuple[str, ...], type[_Found]] = {}
@@ -205,10 +208,10 @@ class _Run:
             verbosity=Verbosity.quiet,
             phases=(Phase.generate, Phase.shrink),
             report_multiple_bugs=True,
-            suppress_health_check=list(HealthCheck),
+            suppress_health_check=list(HealthCheck),  # slow parsers and large answers are expected
         )
-        @drawn(answers.map(_Drawn))
-        def every(found: _Drawn) -> None:
+        @drawn(answers.map(_Hidden))
+        def every(found: _Hidden) -> None:
             trial = trial_of("generated", found.response, self._caller.given, request=base.asked)
             if trial is None or self._hung:
                 return
@@ -217,26 +220,27 @@ class _Run:
             self._hung = outcome.kind == "hung"
             happened = self._judged(trial, outcome)
             cause = cause_of(trial, outcome)
-            if happened is None or cause in self._known or excuse_of(trial, outcome) in self._excuses:
+            if happened is None or cause in self._known_causes or excuse_of(trial, outcome) in self._excuses:
                 return
-            if len(self._found) >= _MOST and cause not in self._found:
+            if len(self._generated_rows) >= _MOST_WAYS and cause not in self._generated_rows:
                 return
-            self._found[cause] = self._row(trial, outcome, happened)  # Hypothesis ends with the smallest of each
+            # Written over while Hypothesis shrinks, which ends with the smallest test case of each cause.
+            self._generated_rows[cause] = self._row(trial, outcome, happened)
             if outcome.kind in ("hung", "out of memory", "ended"):
-                return  # each try to shrink it would cost a child, and the limit again
-            # Hypothesis tells failures apart by type and line: one type for each cause.
+                return  # not raised, and so not shrunk: each attempt would cost a child process, and the limit again
+            # Hypothesis takes two failures for one unless their types or lines differ: so one type for each cause.
             raise signals.setdefault(cause, type("_Found", (_Found,), {}))(happened)
 
         try:
             every()
-        except* (_Found, Flaky):
+        except* (_Found, Flaky):  # Flaky: a parser that answers otherwise the second time; its row is there already
             pass
 
     def report(self, names: Iterable[str], definitions: Mapping[str, str]) -> Report:
         """What was found, of these cases; `definitions` are those of the names that lines to paste use."""
         names = list(names)
-        rows = [*self._rows, *self._found.values()]
-        told_of = set(self._except_for).intersection(names) - self._excepted.keys()
+        rows = [*self._rows, *self._generated_rows.values()]
+        unneeded = set(self._except_for).intersection(names) - self._excepted.keys()
         left = [name for name in names if name not in self._tried and name not in self._not_tried]
         return Report(
             parser=self._caller.name,
@@ -247,7 +251,7 @@ class _Run:
             rows=rows,
             preamble=preamble_of([row.reproduce for row in rows], definitions),
             excepted=self._excepted,
-            unneeded={name: "holds" if name in self._tried else "is not tried here" for name in sorted(told_of)},
+            unneeded={name: "holds" if name in self._tried else "is not tried here" for name in sorted(unneeded)},
             not_tried={**self._not_tried, **dict.fromkeys(left, "were left when it stopped")},
             stopped=self.stopped,
             slowest=self._slowest,

@@ -1,9 +1,9 @@
-"""Every way in which an answer can be odd or wrong: a table, each row a function of a few lines.
+"""The edge cases: every way in which an answer can be unusual or wrong, each a function of a few lines.
 
-A row is entered by `@edge_case`, in the module of its level or in one of yours. Importing this package fills the table.
+`@edge_case` enters a function into the table, in the module of its level or in one of yours. Importing this package
+fills it.
 """
 
-from pytest_imgresponse.checks.finding import LEVELS, VERDICTS
 from pytest_imgresponse.edge_cases import (  # noqa: F401 - each fills the table
     base64_cases,
     http_cases,
@@ -17,10 +17,8 @@ from pytest_imgresponse.edge_cases import (  # noqa: F401 - each fills the table
     svg_cases,
     webp_gif_cases,
 )
-from pytest_imgresponse.edge_cases.table import EDGE_CASES, EdgeCase, edge_case, edge_case_as_asked
+from pytest_imgresponse.edge_cases.table import EDGE_CASES, EdgeCase, edge_case, edge_case_with_request, sort_cases
 
-__all__ = ["EDGE_CASES", "EdgeCase", "edge_case", "edge_case_as_asked"]
+__all__ = ["EDGE_CASES", "EdgeCase", "edge_case", "edge_case_with_request"]
 
-# From the outermost level to the innermost, and within a level from what is right to what is wrong.
-for _case in sorted(EDGE_CASES.values(), key=lambda case: (LEVELS.index(case.level), VERDICTS.index(case.verdict))):
-    EDGE_CASES[_case.name] = EDGE_CASES.pop(_case.name)
+sort_cases()

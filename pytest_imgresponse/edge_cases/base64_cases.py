@@ -1,4 +1,4 @@
-"""Level base64: payloads as servers write them, and what is no base64 (RFC 4648, section 4)."""
+"""Cases at the level `base64`: payloads as servers write them, and what is no base64 (RFC 4648, section 4)."""
 
 from __future__ import annotations
 
@@ -62,14 +62,15 @@ def urlsafe_alphabet(response: HTTPResponse) -> HTTPResponse:
 
 @edge_case("tolerated", "base64", seen="RFC 4648, section 3.5", applies=padded)
 def pad_bits_not_zero(response: HTTPResponse) -> HTTPResponse:
-    """The last letter before the padding has bits that stand for nothing, and are not zero."""
+    """The last character before the padding has bits that belong to no byte, and are not zero."""
     return map_payloads(response, _with_pad_bits)
 
 
 def _with_pad_bits(text: str) -> str:
     head = text.rstrip("=")
-    odd = _CHARACTERS[_CHARACTERS.find(head[-1:]) | 1]
-    return text if head == text else f"{head[:-1]}{odd}{text[len(head) :]}"
+    # Both one and two padding characters leave the lowest bit of the last character without a byte to belong to.
+    changed = _CHARACTERS[_CHARACTERS.find(head[-1:]) | 1]
+    return text if head == text else f"{head[:-1]}{changed}{text[len(head) :]}"
 
 
 @edge_case("invalid", "base64", seen="senpi#1260", applies=payload)
@@ -91,14 +92,14 @@ def not_base64(response: HTTPResponse) -> HTTPResponse:
 
 
 @edge_case("invalid", "base64", seen="RFC 4648, section 3.3", applies=payload)
-def letter_of_no_alphabet(response: HTTPResponse) -> HTTPResponse:
-    """A letter in the middle of the payload is `*`; lax decoders drop it and spoil the picture."""
+def character_of_no_alphabet(response: HTTPResponse) -> HTTPResponse:
+    """A character in the middle of the payload is `*`; lax decoders drop it and spoil the picture."""
     return map_payloads(response, lambda text: f"{text[: len(text) // 2]}*{text[len(text) // 2 + 1 :]}")
 
 
 @edge_case("invalid", "base64", seen="RFC 4648, section 4", applies=payload)
-def one_letter_left(response: HTTPResponse) -> HTTPResponse:
-    """The payload ends one letter into a group of four, so that no byte comes of it."""
+def one_character_left(response: HTTPResponse) -> HTTPResponse:
+    """The payload ends one character into a group of four, which makes no byte."""
     return map_payloads(response, lambda text: text.rstrip("=")[: len(text) // 8 * 4 + 1])
 
 

@@ -1,4 +1,7 @@
-"""Level http: status, headers, and whether the body is whole."""
+"""Cases at the level `http`: status, headers, whether the body is whole; then errors, in all bodies that they have.
+
+A case that makes an error of an answer is valid where that is the API's own error: a parser has to report it by name.
+"""
 
 from __future__ import annotations
 
@@ -147,7 +150,7 @@ def filled(response: HTTPResponse) -> bool:
 
 @edge_case("invalid", "http", seen="run: openai 3.54.0 raises a bare JSONDecodeError", applies=filled)
 def truncated_body(response: HTTPResponse) -> HTTPResponse:
-    """The body ends halfway; its Content-Length tells how long it should be."""
+    """The body ends halfway; its Content-Length says how long it should be."""
     whole = with_header(with_header(response, "transfer-encoding", None), "content-length", str(len(response.body)))
     return HTTPResponse(200, whole.headers, response.body[: len(response.body) // 2], reason=response.reason)
 
@@ -173,6 +176,9 @@ def no_content_204(response: HTTPResponse) -> HTTPResponse:
 def empty_503(response: HTTPResponse) -> HTTPResponse:
     """Status 503 comes with an empty body."""
     return HTTPResponse(503, with_body(response, b"").headers, b"", reason="Service Unavailable")
+
+
+# Errors that do not come from the API: pages of HTML.
 
 
 def _page(title: str, line: str) -> bytes:
@@ -205,6 +211,8 @@ def html_page_200(response: HTTPResponse) -> HTTPResponse:
     """Status 200 comes with a page of HTML, as of a login or a captive portal."""
     return _with_page(response, 200, "OK", "Sign in to continue")
 
+
+# Errors of the API and of those that imitate it.
 
 _FACTS = {
     "organization": "org-0123456789abcdefABCDEFGH",
@@ -281,7 +289,7 @@ def unknown_parameter(response: HTTPResponse) -> HTTPResponse:
 
 @edge_case("valid", "http", seen="new-api#1234; recording: openllmetry-js, image variation", applies=success)
 def error_code_null(response: HTTPResponse) -> HTTPResponse:
-    """The `code` of the error is null, so that only its message tells what is wrong."""
+    """The `code` of the error is null, so that only its message says what is wrong."""
     return _failed(response, "invalid_model")
 
 

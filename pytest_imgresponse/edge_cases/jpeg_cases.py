@@ -11,8 +11,9 @@ from pytest_imgresponse.edge_cases.mutators import redraw_pictures
 from pytest_imgresponse.edge_cases.predicates import sized_picture
 from pytest_imgresponse.edge_cases.table import edge_case
 from pytest_imgresponse.http import HTTPResponse
-from pytest_imgresponse.images import jpeg_builder, png_builder
+from pytest_imgresponse.images import jpeg_builder
 from pytest_imgresponse.images.make import saved
+from pytest_imgresponse.images.png_builder import GROUND, INK, TURNED, c2pa_manifest_store, icc_profile
 
 _APP2, _APP11 = 0xE2, 0xEB
 _SCAN_HEADER = 14
@@ -21,9 +22,9 @@ _SCAN_HEADER = 14
 
 @lru_cache(maxsize=128)
 def _jpeg(width: int, height: int, mode: str = "RGB", **options: object) -> bytes:
-    picture = Image.new("RGB", (width, height), png_builder.GROUND)
+    picture = Image.new("RGB", (width, height), GROUND)
     box = (width // 4, height // 4, width - width // 4 - 1, height - height // 4 - 1)
-    ImageDraw.Draw(picture).rectangle(box, png_builder.INK)
+    ImageDraw.Draw(picture).rectangle(box, INK)
     return saved(picture.convert(mode), "jpeg", quality=60, **options)
 
 
@@ -58,7 +59,7 @@ def jpeg_cmyk(response: HTTPResponse) -> HTTPResponse:
 @edge_case("unusual", "image", seen="Pillow 13 Tests/images/hopper_orientation_6.jpg", applies=sized_picture)
 def jpeg_exif_orientation(response: HTTPResponse) -> HTTPResponse:
     """The JPEG has EXIF that says it is to be shown turned by 90 degrees, which swaps width and height."""
-    return redraw_pictures(response, lambda width, height: _jpeg(width, height, exif=b"Exif\0\0" + png_builder.TURNED))
+    return redraw_pictures(response, lambda width, height: _jpeg(width, height, exif=b"Exif\0\0" + TURNED))
 
 
 @edge_case(
@@ -69,14 +70,14 @@ def jpeg_exif_orientation(response: HTTPResponse) -> HTTPResponse:
 )
 def jpeg_icc(response: HTTPResponse) -> HTTPResponse:
     """The JPEG has an ICC profile that swaps red and green: who drops it gets other colours."""
-    profile = jpeg_builder.segment(_APP2, b"ICC_PROFILE\0\x01\x01" + png_builder.icc_profile())
+    profile = jpeg_builder.segment(_APP2, b"ICC_PROFILE\0\x01\x01" + icc_profile())
     return _with_segment(response, profile)
 
 
 @edge_case("unusual", "image", seen="C2PA 2.1, appendix A; run: Pillow 13.0.0 loads it", applies=sized_picture)
 def jpeg_app11_c2pa(response: HTTPResponse) -> HTTPResponse:
     """The JPEG has a C2PA manifest store in APP11; whoever writes it anew loses it."""
-    packet = b"JP" + b"\0\x01" + b"\0\0\0\x01" + png_builder.c2pa_manifest_store()
+    packet = b"JP" + b"\0\x01" + b"\0\0\0\x01" + c2pa_manifest_store()
     return _with_segment(response, jpeg_builder.segment(_APP11, packet))
 
 

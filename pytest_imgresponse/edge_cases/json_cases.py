@@ -1,4 +1,4 @@
-"""Level json: how the text of an answer is written, and what is hardly there at all."""
+"""Cases at the level `json`: how the text of an answer is written, and answers with hardly anything in them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from pytest_imgresponse.api.answers import pretty
 from pytest_imgresponse.edge_cases.mutators import mutate_images, mutate_json, with_body, with_fields
 from pytest_imgresponse.edge_cases.predicates import (
-    TOLD,
+    DECLARED,
     Outline,
     content_of,
     json_answer,
@@ -22,7 +22,7 @@ from pytest_imgresponse.edge_cases.table import edge_case
 from pytest_imgresponse.http import HTTPResponse
 
 CHARACTERS = "Ein Fuchs \u00fcber Stra\u00dfen, \u5c71\u7530\u3055\u3093, \U0001f98a"
-"""Letters of two, three and four bytes in UTF-8."""
+"""Text with characters of two, three and four bytes in UTF-8."""
 
 
 def _raw(value: object, **spacing: Any) -> bytes:
@@ -104,7 +104,7 @@ def image_empty(response: HTTPResponse) -> HTTPResponse:
 
 def not_full(response: HTTPResponse) -> bool:
     """A 200 answer with raster pictures whose headers can be read, and without one of the documented fields."""
-    return legible(response) and not all(name in (content_of(response).json or {}) for name in TOLD)
+    return legible(response) and not all(name in (content_of(response).json or {}) for name in DECLARED)
 
 
 @edge_case("valid", "json", seen="openai/openai-openapi@f85dbe2", applies=not_full)
@@ -189,7 +189,7 @@ def _with_first_member(response: HTTPResponse, member: bytes) -> HTTPResponse:
 
 @edge_case("invalid", "json", seen="run: openai 3.54.0 raises a bare JSONDecodeError", applies=json_object)
 def body_cut_off(response: HTTPResponse) -> HTTPResponse:
-    """The JSON ends halfway, and no header tells that more should come."""
+    """The JSON ends halfway, and no header says that more should come."""
     return with_body(response, response.body[: len(response.body) // 2])
 
 

@@ -1,7 +1,9 @@
-"""How a case changes a response: its headers, its body, its JSON, its events, its payloads, its pictures.
+"""Mutators: how a case changes the headers, the body, the JSON, the events, the payloads or the pictures of a response.
 
-Each function gives a new response and leaves the one given as it is. What it does not change stays byte for
-byte, but for JSON, which is written anew as the API writes it.
+Each function gives a new response and leaves the one given as it is. What it does not change stays byte for byte, but
+for JSON, which is written anew as the API writes it. `map_pictures` and `redraw_pictures` keep what the response
+declares of its pictures true (`output_format`, `background`); `swap_pictures` and `draw_instead` leave it as it is, for
+cases in which it is wrong.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from pytest_imgresponse.images.make import make_picture
 
 def with_header(response: HTTPResponse, name: str, value: str | None) -> HTTPResponse:
     """With one header of this name and value in the place of those there were; without any for None."""
+    # In the place of the first, since a header that moved would be one more thing that the case changed.
     place = next((n for n, (key, _) in enumerate(response.headers) if key.lower() == name), len(response.headers))
     headers = [pair for pair in response.headers if pair[0].lower() != name]
     if value is not None:
@@ -31,17 +34,18 @@ def with_header(response: HTTPResponse, name: str, value: str | None) -> HTTPRes
 
 
 def with_body(response: HTTPResponse, body: bytes) -> HTTPResponse:
-    """With another body. A Content-Length there was tells its length."""
+    """With another body, and with a Content-Length that is right where there was one."""
     changed = replace(response, body=body)
-    return (
-        changed if changed.header("content-length") is None else with_header(changed, "content-length", str(len(body)))
-    )
+    if changed.header("content-length") is None:
+        return changed
+    return with_header(changed, "content-length", str(len(body)))
 
 
 def mutate_json(response: HTTPResponse, change: Callable[[dict[str, Any]], object]) -> HTTPResponse:
     """With its JSON object changed: in place, or into what `change` returns where that is not None."""
     value = response.json()
     changed = change(value)
+    # A newline at the end stays: it is what one of the cases adds.
     end = b"\n" if response.body.endswith(b"\n") else b""
     return with_body(response, pretty(value if changed is None else changed) + end)
 
@@ -81,15 +85,15 @@ def map_payloads(response: HTTPResponse, change: Callable[[str], str]) -> HTTPRe
 
 
 def map_pictures(response: HTTPResponse, change: Callable[[bytes], bytes]) -> HTTPResponse:
-    """With each picture in plain base64 changed, and with `output_format`, where it is told, after the new ones."""
+    """With each picture in plain base64 changed; `output_format`, where declared, is that of the first new one."""
     new_formats: list[str] = []
 
-    def noted(data: bytes) -> bytes:
+    def change_and_note(data: bytes) -> bytes:
         changed = change(data)
         new_formats.append(FORMATS.get(suffix_of(changed) or "", ""))
         return changed
 
-    changed = swap_pictures(response, noted)
+    changed = swap_pictures(response, change_and_note)
     return tell(changed, "output_format", new_formats[0]) if any(new_formats[:1]) else changed
 
 
@@ -118,7 +122,7 @@ def redrawn(data: bytes, *, file_format: OutputFormat | None = None, size: tuple
 
 
 def tell(response: HTTPResponse, name: str, value: str) -> HTTPResponse:
-    """With this value wherever a text is told under this name: in its JSON object, or in its events."""
+    """With this value in each field of this name that is a text: in its JSON object, or in its events."""
 
     def change(each: dict[str, Any]) -> None:
         if isinstance(each.get(name), str):
@@ -136,14 +140,14 @@ Draw = Callable[[int, int], bytes]
 def redraw_pictures(response: HTTPResponse, draw: Draw, *, clear: bool = False) -> HTTPResponse:
     """With each raster picture drawn anew at its own pixel size; `clear` where the new ones have transparent parts.
 
-    `output_format` and `background` are those of the new pictures, where they are told.
+    `output_format` and `background` are those of the new pictures, where they are declared.
     """
-    drawn = map_pictures(response, _anew(draw))
+    drawn = map_pictures(response, _drawing(draw))
     return tell(drawn, "background", "transparent" if clear else "opaque")
 
 
 def swap_pictures(response: HTTPResponse, change: Callable[[bytes], bytes]) -> HTTPResponse:
-    """With each picture in plain base64 changed, and all that the response tells of it left as it is."""
+    """With each picture in plain base64 changed, and what the response declares of it left as it is."""
 
     def swap(text: str) -> str:
         data = strictly(text)
@@ -153,9 +157,10 @@ def swap_pictures(response: HTTPResponse, change: Callable[[bytes], bytes]) -> H
 
 
 def draw_instead(response: HTTPResponse, draw: Draw) -> HTTPResponse:
-    """With something drawn in the place of each raster picture, and all that the response tells of it left as it is."""
-    return swap_pictures(response, _anew(draw))
+    """With something drawn in the place of each raster picture, and what the response declares of it left as it is."""
+    return swap_pictures(response, _drawing(draw))
 
 
-def _anew(draw: Draw) -> Callable[[bytes], bytes]:
+def _drawing(draw: Draw) -> Callable[[bytes], bytes]:
+    """What changes a raster picture to a drawing of its size; any other stays as it is."""
     return lambda data: data if (size := size_of(data)) is None else draw(*size)

@@ -1,4 +1,4 @@
-"""Cases at the level `image` that any format can have: pixels that are not what is told, and no picture at all."""
+"""Cases at the level `image` that any format can have: other pixels than the answer declares, and no picture at all."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from PIL import Image
 from pytest_imgresponse.api.answers import pretty
 from pytest_imgresponse.edge_cases.mutators import draw_instead, redraw_pictures, redrawn, swap_pictures, tell
 from pytest_imgresponse.edge_cases.predicates import (
-    background_told,
     content_of,
-    format_told,
+    declares_background,
+    declares_format,
+    declares_size,
     oblong_picture,
     size_of,
-    size_told,
     sized_picture,
     sized_picture_in_json,
     two_pictures,
 )
 from pytest_imgresponse.edge_cases.table import edge_case
 from pytest_imgresponse.http import HTTPResponse
-from pytest_imgresponse.images import png_builder, suffix_of, webp_builder
+from pytest_imgresponse.images import suffix_of, webp_builder
 from pytest_imgresponse.images.make import make_picture, saved
-from pytest_imgresponse.images.png_builder import Form
+from pytest_imgresponse.images.png_builder import GROUND, INK, Form, png
 
 
 @lru_cache(maxsize=1)
@@ -46,9 +46,11 @@ def _smaller(data: bytes) -> bytes:
     return data if size is None else redrawn(data, size=(size[0] * 3 // 4 or 2, size[1] * 3 // 4 or 2))
 
 
-@edge_case("unusual", "image", seen="aidevops#31096, CLIProxyAPI#4114; recording: genai, 1254x1254", applies=size_told)
+@edge_case(
+    "unusual", "image", seen="aidevops#31096, CLIProxyAPI#4114; recording: genai, 1254x1254", applies=declares_size
+)
 def size_mismatch_pixels(response: HTTPResponse) -> HTTPResponse:
-    """The picture has not the pixels that `size` tells."""
+    """The picture is not of the pixel size that `size` says."""
     return swap_pictures(response, _smaller)
 
 
@@ -75,7 +77,7 @@ def pictures_identical(response: HTTPResponse) -> HTTPResponse:
 
 @edge_case("unusual", "image", seen="run: Pillow 13.0.0 loads it", applies=oblong_picture)
 def picture_transposed(response: HTTPResponse) -> HTTPResponse:
-    """The picture is a portrait where a landscape is told, or the other way round."""
+    """The picture is a portrait where `size` says landscape, or the other way round."""
 
     def transpose(data: bytes) -> bytes:
         size = size_of(data)
@@ -87,43 +89,43 @@ def picture_transposed(response: HTTPResponse) -> HTTPResponse:
 @edge_case("unusual", "image", seen="recording: openai-dotnet, GenerationWithOptionsWorks", applies=sized_picture)
 def one_pixel(response: HTTPResponse) -> HTTPResponse:
     """The picture is one pixel, as a stand-in has it."""
-    return redraw_pictures(response, lambda width, height: png_builder.png(1, 1))
+    return redraw_pictures(response, lambda width, height: png(1, 1))
 
 
 @edge_case(
-    "unusual", "image", seen="openai-node#1850, neurolink#1679, open-webui/open-webui#29948", applies=format_told
+    "unusual", "image", seen="openai-node#1850, neurolink#1679, open-webui/open-webui#29948", applies=declares_format
 )
 def format_mismatch_bytes(response: HTTPResponse) -> HTTPResponse:
-    """The picture is a JPEG where `output_format` tells another format, or a PNG where it tells that."""
+    """The picture is a JPEG where `output_format` says otherwise, or a PNG where it says `jpeg`."""
     return swap_pictures(
         response, lambda data: redrawn(data, file_format="png" if suffix_of(data) == ".jpg" else "jpeg")
     )
 
 
-@edge_case("unusual", "image", seen="openai/codex#45645", applies=background_told)
+@edge_case("unusual", "image", seen="openai/codex#45645", applies=declares_background)
 def transparent_but_opaque(response: HTTPResponse) -> HTTPResponse:
-    """The answer tells a transparent background, and its PNG has no alpha channel."""
-    return tell(redraw_pictures(response, png_builder.png), "background", "transparent")
+    """The answer says that the background is transparent, and its PNG has no alpha channel."""
+    return tell(redraw_pictures(response, png), "background", "transparent")
 
 
-@edge_case("unusual", "image", seen="run: Pillow 13.0.0 opens it as RGBA", applies=background_told)
+@edge_case("unusual", "image", seen="run: Pillow 13.0.0 opens it as RGBA", applies=declares_background)
 def transparent_but_alpha_full(response: HTTPResponse) -> HTTPResponse:
-    """The answer tells a transparent background, and its PNG has an alpha channel in which every pixel is opaque."""
-    form = Form(8, 6, (*png_builder.GROUND, 255), (*png_builder.INK, 255))
-    drawn = redraw_pictures(response, lambda width, height: png_builder.png(width, height, form))
+    """The answer says that the background is transparent, and every pixel of its PNG, which has alpha, is opaque."""
+    form = Form(8, 6, (*GROUND, 255), (*INK, 255))
+    drawn = redraw_pictures(response, lambda width, height: png(width, height, form))
     return tell(drawn, "background", "transparent")
 
 
-@edge_case("unusual", "image", seen="run: Pillow 13.0.0 opens it as RGBA", applies=background_told)
+@edge_case("unusual", "image", seen="run: Pillow 13.0.0 opens it as RGBA", applies=declares_background)
 def opaque_but_transparent(response: HTTPResponse) -> HTTPResponse:
-    """The answer tells an opaque background, and pixels of its PNG are clear: saved as JPEG they turn black."""
-    form = Form(8, 6, (*png_builder.GROUND, 255), (0, 0, 0, 0))
-    return redraw_pictures(response, lambda width, height: png_builder.png(width, height, form))
+    """The answer says that the background is opaque, and pixels of its PNG are clear: saved as JPEG they turn black."""
+    form = Form(8, 6, (*GROUND, 255), (0, 0, 0, 0))
+    return redraw_pictures(response, lambda width, height: png(width, height, form))
 
 
 @edge_case("unusual", "image", seen="openai 3.54.0, `images_response.py`: svg is a format", applies=sized_picture)
 def svg_instead(response: HTTPResponse) -> HTTPResponse:
-    """The picture is an SVG where a raster is told, which no raster decoder opens."""
+    """The picture is an SVG where the answer says otherwise, and no raster decoder opens it."""
     return draw_instead(response, lambda width, height: make_picture("svg", width, height))
 
 
@@ -184,16 +186,14 @@ def picture_is_zeros(response: HTTPResponse) -> HTTPResponse:
 def bomb_180_megapixels(response: HTTPResponse) -> HTTPResponse:
     """The picture is a PNG in black and white of 13,440 x 13,440 pixels in 39 kB: it is legal, and 720 MB as RGBA."""
     form = Form(1, 0, (0,), (1,))
-    return redraw_pictures(response, lambda width, height: png_builder.png(13_440, 13_440, form, level=9))
+    return redraw_pictures(response, lambda width, height: png(13_440, 13_440, form, level=9))
 
 
 @edge_case("unusual", "image", seen="RFC 9649, section 3.7.2.1.1; run: Pillow 13.0.0 refuses it", applies=sized_picture)
 def bomb_webp_of_32_bytes(response: HTTPResponse) -> HTTPResponse:
     """The picture is a WebP of 16,384 x 16,384 pixels of one colour in 32 bytes: it is legal, and 1 GB as RGBA."""
     side = webp_builder.LONGEST
-    return redraw_pictures(
-        response, lambda width, height: webp_builder.riff(webp_builder.flat(side, side, png_builder.INK))
-    )
+    return redraw_pictures(response, lambda width, height: webp_builder.riff(webp_builder.flat(side, side, INK)))
 
 
 @edge_case("unusual", "image", seen="Pillow 13 Tests/images/decompression_bomb.gif", applies=sized_picture_in_json)

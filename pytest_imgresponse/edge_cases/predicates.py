@@ -1,4 +1,8 @@
-"""To what a response an edge case applies: predicates, whose docstrings complete "it applies to …"."""
+"""Predicates: to which responses an edge case applies. The docstring of each completes "it applies to …".
+
+They ask the same few things of a response again and again, for each of some 300 cases: `content_of` and `outline_of`
+look a response and a picture up.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +52,7 @@ class Content:
 
 @lru_cache(maxsize=4)
 def content_of(response: HTTPResponse) -> Content:
-    """What is in a response. Nobody may change what it holds."""
+    """What is in a response. It is cached, so nobody may change what it holds."""
     if response.is_stream:
         found = (object_of(event.data) for event in events_of(response.body))
         return Content(None, tuple(each for each in found if each is not None))
@@ -85,8 +89,8 @@ def decoded(payload: object) -> bytes:
     return (strictly(payload) or b"") if isinstance(payload, str) else b""
 
 
-TOLD = ("background", "output_format", "quality", "size", "usage")
-"""What a GPT image model tells of its pictures, in JSON beside `created` and `data`."""
+DECLARED = ("background", "output_format", "quality", "size", "usage")
+"""What a GPT image model declares of its pictures, in JSON beside `created` and `data`."""
 
 
 def any_response(response: HTTPResponse) -> bool:
@@ -214,21 +218,21 @@ def oblong_picture(response: HTTPResponse) -> bool:
     return any(size is not None and size[0] != size[1] for size in map(size_of, content_of(response).pictures()))
 
 
-def size_told(response: HTTPResponse) -> bool:
-    """A response that tells `size`, with a raster picture whose header can be read."""
-    return sized_picture(response) and _tells(response, "size")
+def declares_size(response: HTTPResponse) -> bool:
+    """A response that declares `size`, with a raster picture whose header can be read."""
+    return sized_picture(response) and _declares(response, "size")
 
 
-def format_told(response: HTTPResponse) -> bool:
-    """A response that tells `output_format`, with a raster picture whose header can be read."""
-    return sized_picture(response) and _tells(response, "output_format")
+def declares_format(response: HTTPResponse) -> bool:
+    """A response that declares `output_format`, with a raster picture whose header can be read."""
+    return sized_picture(response) and _declares(response, "output_format")
 
 
-def background_told(response: HTTPResponse) -> bool:
-    """A response that tells `background`, with a raster picture whose header can be read."""
-    return sized_picture(response) and _tells(response, "background")
+def declares_background(response: HTTPResponse) -> bool:
+    """A response that declares `background`, with a raster picture whose header can be read."""
+    return sized_picture(response) and _declares(response, "background")
 
 
-def _tells(response: HTTPResponse, name: str) -> bool:
+def _declares(response: HTTPResponse, name: str) -> bool:
     content = content_of(response)
     return any(isinstance(each.get(name), str) for each in (content.json or {}, *content.events))

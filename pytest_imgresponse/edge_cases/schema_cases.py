@@ -1,7 +1,8 @@
-"""Level schema: the fields of an answer, less its images and its usage."""
+"""Cases at the level `schema`: the fields of an answer, then `data`, the images with their urls, and the usage."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from pytest_imgresponse.api import blob_store
@@ -29,6 +30,17 @@ from pytest_imgresponse.edge_cases.predicates import (
 )
 from pytest_imgresponse.edge_cases.table import edge_case
 from pytest_imgresponse.http import HTTPResponse
+
+_MOMENT = 1755612900
+_PATH = "/private/org-0123456789abcdefABCDEFGH/user-abcdefghABCDEFGH01234567/img-{}.png"
+SVG_USAGE = {
+    "input_tokens": 310,
+    "model": "gpt-image-2.5-sunburst",
+    "output_tokens": 2048,
+    "reasoning_tokens": 512,
+    "total_tokens": 2358,
+}
+"""What writing an SVG cost, beside what pictures did."""
 
 
 @edge_case("valid", "schema", seen="openai 3.54.0, images_response.py", applies=with_image)
@@ -172,6 +184,9 @@ def size_list(response: HTTPResponse) -> HTTPResponse:
     return with_fields(response, size=[1024, 1024])
 
 
+# `data`: where the images are, and what is in their place.
+
+
 def with_created_and_image(response: HTTPResponse) -> bool:
     """A 200 answer with `created` and an image."""
     return with_created(response) and with_image(response)
@@ -221,8 +236,7 @@ def answer_null(response: HTTPResponse) -> HTTPResponse:
     return with_body(response, b"null")
 
 
-_MOMENT = 1755612900
-_PATH = "/private/org-0123456789abcdefABCDEFGH/user-abcdefghABCDEFGH01234567/img-{}.png"
+# The images: a url, a prompt, and what other servers add.
 
 
 def signed_url(number: int = 0) -> str:
@@ -232,12 +246,9 @@ def signed_url(number: int = 0) -> str:
 
 def urls_only(response: HTTPResponse, **more: str) -> HTTPResponse:
     """With `created` and urls alone, as dall-e-2 and dall-e-3 answered; `more` are other fields of each image."""
-
-    def mutate(answer: dict[str, Any]) -> dict[str, Any]:
-        urls = [signed_url(number) for number, _ in enumerate(answer["data"])]
-        return {"created": _MOMENT, "data": [{**more, "url": url} for url in urls]}
-
-    return mutate_json(response, mutate)
+    count = len((content_of(response).json or {})["data"])
+    data = [{**more, "url": signed_url(number)} for number in range(count)]
+    return mutate_json(response, lambda _: {"created": _MOMENT, "data": data})
 
 
 @edge_case("valid", "schema", seen="recording: ruby-openai, images_generations", applies=with_image)
@@ -332,36 +343,32 @@ def media_type_in_images(response: HTTPResponse) -> HTTPResponse:
 )
 def extra_index_and_embedding(response: HTTPResponse) -> HTTPResponse:
     """The images have an `index`, an `embedding`, `timings` and a `cost`."""
-    extra = {"index": 0, "embedding": None, "timings": {"inference": 0.11}, "cost": 0.034}
-    return mutate_images(response, lambda image: image.update(extra))
+    return with_image_fields(response, index=0, embedding=None, timings={"inference": 0.11}, cost=0.034)
 
 
 @edge_case("unusual", "schema", seen="xtekky/gpt4free#2444", applies=with_image)
 def url_relative(response: HTTPResponse) -> HTTPResponse:
     """The url is relative to the server that was asked."""
-    return _with_url(response, "/images/1755612900_a-red-fox.png?url=1")
+    return _with_url(response, lambda _: "/images/1755612900_a-red-fox.png?url=1")
 
 
 @edge_case("unusual", "schema", seen="nextcloud/integration_openai#290", applies=with_image)
 def url_http_local(response: HTTPResponse) -> HTTPResponse:
     """The url is plain HTTP to a host of a local network."""
-    return _with_url(response, "http://localhost:8080/generated-images/b641755612900.png")
+    return _with_url(response, lambda _: "http://localhost:8080/generated-images/b641755612900.png")
 
 
 @edge_case("unusual", "schema", seen="pipelex#518", applies=json_payload)
 def url_data(response: HTTPResponse) -> HTTPResponse:
     """The picture is in `url`, as a data URL."""
+    return _with_url(response, lambda payload: f"data:image/png;base64,{payload}")
+
+
+def _with_url(response: HTTPResponse, url_of: Callable[[Any], str]) -> HTTPResponse:
+    """With a url in the place of each payload, made of it."""
 
     def mutate(image: dict[str, Any]) -> None:
-        image["url"] = f"data:image/png;base64,{image.pop('b64_json', '')}"
-
-    return mutate_images(response, mutate)
-
-
-def _with_url(response: HTTPResponse, url: str) -> HTTPResponse:
-    def mutate(image: dict[str, Any]) -> None:
-        image.pop("b64_json", None)
-        image["url"] = url
+        image["url"] = url_of(image.pop("b64_json", ""))
 
     return mutate_images(response, mutate)
 
@@ -376,16 +383,6 @@ def b64_json_list(response: HTTPResponse) -> HTTPResponse:
 def url_object(response: HTTPResponse) -> HTTPResponse:
     """`url` is an object with a url in it, as chat messages have it."""
     return with_image_fields(response, url={"url": signed_url(), "detail": "auto"})
-
-
-SVG_USAGE = {
-    "input_tokens": 310,
-    "model": "gpt-image-2.5-sunburst",
-    "output_tokens": 2048,
-    "reasoning_tokens": 512,
-    "total_tokens": 2358,
-}
-"""What writing an SVG cost, beside what pictures did."""
 
 
 def plain_usage(n: int = 1) -> dict[str, Any]:
@@ -411,11 +408,11 @@ def output_details(response: HTTPResponse) -> bool:
 @edge_case("valid", "schema", seen="openai 3.54.0, images_response.py; BerriAI/litellm#31142", applies=output_details)
 def output_tokens_details_absent(response: HTTPResponse) -> HTTPResponse:
     """The usage has no `output_tokens_details`, as before May 2026."""
-    return mutate_json(response, lambda answer: {**answer, "usage": _less(answer["usage"], "output_tokens_details")})
 
+    def mutate(answer: dict[str, Any]) -> None:
+        del answer["usage"]["output_tokens_details"]
 
-def _less(fields: dict[str, Any], name: str) -> dict[str, Any]:
-    return {key: value for key, value in fields.items() if key != name}
+    return mutate_json(response, mutate)
 
 
 @edge_case("valid", "schema", seen="openai 3.54.0, images_response.py", applies=with_image)

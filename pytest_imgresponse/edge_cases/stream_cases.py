@@ -1,4 +1,8 @@
-"""A stream in pieces, and putting it together again otherwise."""
+"""Cases of event streams: which events come, how their lines are written, and how the stream ends.
+
+A case takes the stream apart into pieces, each an event with the blank line after it, and puts it together again with
+some changed: what it does not touch stays byte for byte.
+"""
 
 from __future__ import annotations
 
@@ -98,6 +102,8 @@ def completed_of(response: HTTPResponse) -> Piece:
     """The first completed event of a stream that has one."""
     return next(piece for piece in pieces_of(response.body) if piece.completed)
 
+
+# What is right: other events than usual, or errors.
 
 _ERROR = {"message": "An error occurred while processing your request.", "type": "server_error", "param": None}
 
@@ -208,6 +214,9 @@ def error_event_mid_stream(response: HTTPResponse) -> HTTPResponse:
     return ended_by(response, event("error", {"error": {**_ERROR, "code": "server_error"}}))
 
 
+# What the standard of event streams allows, and some readers do not know.
+
+
 def _with_line_ends(response: HTTPResponse, end: bytes) -> HTTPResponse:
     return with_body(response, b"".join(line + end for line in response.body.splitlines()))
 
@@ -269,7 +278,7 @@ def ping_without_data(response: HTTPResponse) -> HTTPResponse:
 
 @edge_case("unusual", "stream", seen="WHATWG HTML, section 9.2.6; run: openai 3.54.0 crashes", applies=stream)
 def retry_field(response: HTTPResponse) -> HTTPResponse:
-    """The stream begins with a `retry` field, which tells when to connect again."""
+    """The stream begins with a `retry` field, which says when to connect again."""
     return with_body(response, b"retry: 3000\n\n" + response.body)
 
 
@@ -351,6 +360,9 @@ def partial_after_completed(response: HTTPResponse) -> HTTPResponse:
     return with_body(response, response.body + _partial(completed_of(response).fields, 0))
 
 
+# Fields of the events that are missing.
+
+
 @edge_case("unusual", "schema", seen="openai 3.54.0, image_gen_completed_event.py", applies=finished)
 def completed_without_usage(response: HTTPResponse) -> HTTPResponse:
     """The completed event has no `usage`."""
@@ -377,6 +389,9 @@ def completed_without_picture(response: HTTPResponse) -> HTTPResponse:
             fields.pop("b64_json", None)
 
     return mutate_events(response, mutate)
+
+
+# Streams without their end.
 
 
 @edge_case("tolerated", "stream", seen="WHATWG HTML, section 9.2.6; run: openai 3.54.0 drops it", applies=finished)

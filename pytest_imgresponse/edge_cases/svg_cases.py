@@ -6,10 +6,10 @@ from pytest_imgresponse.edge_cases.mutators import redraw_pictures, tell
 from pytest_imgresponse.edge_cases.predicates import sized_picture_in_json
 from pytest_imgresponse.edge_cases.table import edge_case
 from pytest_imgresponse.http import HTTPResponse
-from pytest_imgresponse.images import png_builder
+from pytest_imgresponse.images.png_builder import GROUND, INK
 
 _SPACE = 'xmlns="http://www.w3.org/2000/svg"'
-_INK, _GROUND = (f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in (png_builder.INK, png_builder.GROUND))
+_INK, _GROUND = (f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in (INK, GROUND))
 
 
 def _svg(width: int, height: int, *, before: str = "", inside: str = "") -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Any, Protocol, SupportsIndex
 
-from pytest_imgresponse.checks.finding import Level, Verdict
+from pytest_imgresponse.checks.finding import LEVELS, VERDICTS, Level, Verdict
 from pytest_imgresponse.errors import ConfigError
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 
@@ -24,7 +25,7 @@ class Mutator(Protocol):
         ...
 
 
-class MutatorAsAsked(Protocol):
+class MutatorWithRequest(Protocol):
     """A case that departs from what a request asked for."""
 
     __name__: str
@@ -34,15 +35,19 @@ class MutatorAsAsked(Protocol):
         ...
 
 
-Applies = Callable[[HTTPResponse], bool]
-AppliesAsAsked = Callable[[HTTPResponse, HTTPRequest], bool]
+Predicate = Callable[[HTTPResponse], bool]
+PredicateWithRequest = Callable[[HTTPResponse, HTTPRequest], bool]
+
+# Both kinds as an `EdgeCase` calls them: with the request, or with None where it is not known.
+_AppliesTo = Callable[[HTTPResponse, HTTPRequest | None], bool]
+_Mutates = Callable[[HTTPResponse, HTTPRequest | None], HTTPResponse]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EdgeCase:
-    """One way in which an answer can be odd or wrong; called with a response, it gives the changed one.
+    """One way in which an answer can be unusual or wrong; called with a response, it gives the changed one.
 
-    Equal to itself alone: two that are described in the same words may do different things.
+    It is equal to itself alone: two that are described in the same words may do different things.
 
     `reason` says what it is, `seen` where it was seen: an issue, a standard, a recording, or a run of a named
     version. `level` is where it bites. One that departs from what was asked for `needs_request`.
@@ -55,8 +60,8 @@ class EdgeCase:
     seen: str
     applies_to: str
     needs_request: bool
-    _applies: Callable[[HTTPResponse, HTTPRequest | None], bool] = field(repr=False)
-    _mutate: Callable[[HTTPResponse, HTTPRequest | None], HTTPResponse] = field(repr=False)
+    _applies: _AppliesTo = field(repr=False)
+    _mutate: _Mutates = field(repr=False)
 
     def applies(self, response: HTTPResponse, request: HTTPRequest | None = None) -> bool:
         """Whether it makes sense for this response; False where it needs a request and there is none."""
@@ -69,27 +74,38 @@ class EdgeCase:
         return self._mutate(response, request)
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
-        """By its name where it is in the table: pickle knows no functions that were made within others."""
-        return (_entered, (self.name,)) if EDGE_CASES.get(self.name) is self else object.__reduce_ex__(self, protocol)
+        """By its name where it is in the table: pickle cannot take functions that were defined within others."""
+        in_table = EDGE_CASES.get(self.name) is self
+        return (_case_called, (self.name,)) if in_table else object.__reduce_ex__(self, protocol)
 
 
-EDGE_CASES: dict[str, EdgeCase] = {}
-"""All edge cases by name, from the outermost level to the innermost; after them any that were entered later."""
+_CASES: dict[str, EdgeCase] = {}
+EDGE_CASES: Mapping[str, EdgeCase] = MappingProxyType(_CASES)
+"""All edge cases by name, from the outermost level to the innermost; after them any that were entered later.
+
+A view, to be read alone: `edge_case` enters a case.
+"""
 
 
-def _entered(name: str) -> EdgeCase:
+def sort_cases() -> None:
+    """Put the cases in order: from the outermost level to the innermost, and within one from right to wrong."""
+    for case in sorted(_CASES.values(), key=lambda case: (LEVELS.index(case.level), VERDICTS.index(case.verdict))):
+        _CASES[case.name] = _CASES.pop(case.name)
+
+
+def _case_called(name: str) -> EdgeCase:
     return EDGE_CASES[name]
 
 
 def hint(name: object, known: Collection[str] = EDGE_CASES) -> str:
-    """The end of an error about a name that no edge case has: those near to it, or how to see them all."""
+    """The end of an error about a name that no edge case has: those that are similar, or how to see them all."""
     if not isinstance(name, str):
         return ""
-    near = get_close_matches(name, known, n=3) or [each for each in known if name in each][:3]
-    return f"; did you mean {' or '.join(near)}?" if near else "; `imgresponse cases` lists their names"
+    similar = get_close_matches(name, known, n=3) or [each for each in known if name in each][:3]
+    return f"; did you mean {' or '.join(similar)}?" if similar else "; `imgresponse cases` lists their names"
 
 
-def edge_case(verdict: Verdict, level: Level, *, seen: str, applies: Applies) -> Callable[[Mutator], Mutator]:
+def edge_case(verdict: Verdict, level: Level, *, seen: str, applies: Predicate) -> Callable[[Mutator], Mutator]:
     """Enter a function into the table: its name is the case's, its docstring the reason.
 
     `applies` is a predicate whose docstring says to what it applies. Raises `ValueError` for a second case of
@@ -97,57 +113,73 @@ def edge_case(verdict: Verdict, level: Level, *, seen: str, applies: Applies) ->
     """
 
     def enter(mutate: Mutator) -> Mutator:
-        name, reason, where = _named(mutate, applies, seen)
-        EDGE_CASES[name] = EdgeCase(
-            name,
-            verdict,
-            level,
-            reason,
-            seen,
-            where,
-            False,
+        _enter(
+            mutate,
+            applies,
             lambda response, _: applies(response),
             lambda response, _: mutate(response),
+            verdict=verdict,
+            level=level,
+            seen=seen,
+            needs_request=False,
         )
         return mutate
 
     return enter
 
 
-def edge_case_as_asked(
-    verdict: Verdict, level: Level, *, seen: str, applies: AppliesAsAsked
-) -> Callable[[MutatorAsAsked], MutatorAsAsked]:
+def edge_case_with_request(
+    verdict: Verdict, level: Level, *, seen: str, applies: PredicateWithRequest
+) -> Callable[[MutatorWithRequest], MutatorWithRequest]:
     """As `edge_case`, for a function and a predicate that take the request too."""
 
-    def asked(response: HTTPResponse, request: HTTPRequest | None) -> bool:
+    def applies_with_request(response: HTTPResponse, request: HTTPRequest | None) -> bool:
         return request is not None and applies(response, request)
 
-    def enter(mutate: MutatorAsAsked) -> MutatorAsAsked:
-        def mutated(response: HTTPResponse, request: HTTPRequest | None) -> HTTPResponse:
-            assert request is not None, "it applies"
+    def enter(mutate: MutatorWithRequest) -> MutatorWithRequest:
+        def mutate_with_request(response: HTTPResponse, request: HTTPRequest | None) -> HTTPResponse:
+            assert request is not None, "EdgeCase asks first whether the case applies"
             return mutate(response, request)
 
-        name, reason, where = _named(mutate, applies, seen)
-        EDGE_CASES[name] = EdgeCase(name, verdict, level, reason, seen, where, True, asked, mutated)
+        _enter(
+            mutate,
+            applies,
+            applies_with_request,
+            mutate_with_request,
+            verdict=verdict,
+            level=level,
+            seen=seen,
+            needs_request=True,
+        )
         return mutate
 
     return enter
 
 
-def _named(mutate: Mutator | MutatorAsAsked, applies: Applies | AppliesAsAsked, seen: str) -> tuple[str, str, str]:
-    """The name of a case, its reason, and to what it applies. Raises `ValueError` and `ConfigError`."""
+def _enter(
+    mutate: Mutator | MutatorWithRequest,
+    predicate: Predicate | PredicateWithRequest,
+    applies: _AppliesTo,
+    mutates: _Mutates,
+    *,
+    verdict: Verdict,
+    level: Level,
+    seen: str,
+    needs_request: bool,
+) -> None:
+    """Enter a case, named and described by the function and the predicate that the user wrote."""
     if sys.flags.optimize > 1:
         raise ConfigError(
             "edge cases are described by their docstrings, which python -OO (PYTHONOPTIMIZE=2) leaves out; run Python "
             "with -O, or without"
         )
-    name, reason, where = mutate.__name__, _sentence(mutate), _sentence(applies)
-    if (there := EDGE_CASES.get(name)) is not None:
+    name, reason, applies_to = mutate.__name__, _sentence(mutate), _sentence(predicate)
+    if (there := _CASES.get(name)) is not None:
         raise ValueError(f"two edge cases are called {name}: {there.reason!r} and {reason!r}")
-    for what, text in (("docstring", reason), ("source (seen=…)", seen), ("docstring of its predicate", where)):
+    for what, text in (("docstring", reason), ("source (seen=…)", seen), ("docstring of its predicate", applies_to)):
         if not text:
             raise ValueError(f"the edge case {name} has no {what}")
-    return name, reason, where
+    _CASES[name] = EdgeCase(name, verdict, level, reason, seen, applies_to, needs_request, applies, mutates)
 
 
 def _sentence(function: object) -> str:

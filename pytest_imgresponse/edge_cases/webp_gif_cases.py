@@ -1,4 +1,4 @@
-"""Cases at the level `image`: WebPs (RFC 9649) and GIFs (GIF89a), right ones, rare ones and damaged ones."""
+"""Cases at the level `image`: WebPs (RFC 9649), then GIFs (GIF89a): right ones, rare ones and damaged ones."""
 
 from __future__ import annotations
 
@@ -11,16 +11,20 @@ from pytest_imgresponse.edge_cases.mutators import redraw_pictures
 from pytest_imgresponse.edge_cases.predicates import sized_picture, sized_picture_in_json
 from pytest_imgresponse.edge_cases.table import edge_case
 from pytest_imgresponse.http import HTTPResponse
-from pytest_imgresponse.images import png_builder, webp_builder
+from pytest_imgresponse.images import webp_builder
 from pytest_imgresponse.images.make import saved
+from pytest_imgresponse.images.png_builder import GROUND, INK, TURNED
+
+_WEBP_PIXELS = 20
+"""Where the pixels begin: after the RIFF header and that of their chunk (RFC 9649, section 2.5)."""
+_GIF_FRAME = b",\0\0\0\0"
+"""How a frame begins that stands in the corner (GIF89a, section 20)."""
 
 
 @lru_cache(maxsize=128)
 def _webp(width: int, height: int, mode: str = "RGB", **options: object) -> bytes:
     # In RGBA the ground is clear, and the rectangle lets half of the light through.
-    ground, ink = (
-        ((*png_builder.GROUND, 0), (*png_builder.INK, 128)) if mode == "RGBA" else (png_builder.GROUND, png_builder.INK)
-    )
+    ground, ink = ((*GROUND, 0), (*INK, 128)) if mode == "RGBA" else (GROUND, INK)
     picture = Image.new(mode, (width, height), ground)
     _mark(picture, ink)
     return saved(picture, "webp", **{"lossless": True, "quality": 0, "method": 0, **options})
@@ -71,21 +75,19 @@ def webp_animated(response: HTTPResponse) -> HTTPResponse:
     """The picture is an animated WebP of three frames."""
     return redraw_pictures(
         response,
-        lambda width, height: webp_builder.animated(
-            width, height, png_builder.INK, png_builder.GROUND, (255, 255, 255)
-        ),
+        lambda width, height: webp_builder.animated(width, height, INK, GROUND, (255, 255, 255)),
     )
 
 
 @edge_case("unusual", "image", seen="Pillow 13 Tests/images/hopper_orientation_6.webp", applies=sized_picture)
 def webp_exif_orientation(response: HTTPResponse) -> HTTPResponse:
     """The WebP has EXIF that says it is to be shown turned by 90 degrees, which swaps width and height."""
-    return redraw_pictures(response, lambda width, height: _webp(width, height, exif=png_builder.TURNED))
+    return redraw_pictures(response, lambda width, height: _webp(width, height, exif=TURNED))
 
 
 @edge_case("unusual", "image", seen="RFC 9649, section 2.4; run: Pillow 13.0.0 passes over them", applies=sized_picture)
 def webp_trailing_bytes(response: HTTPResponse) -> HTTPResponse:
-    """After the end that the WebP's header tells there are more bytes: a text."""
+    """After the end, by the size in the header of the WebP, there are more bytes: a text."""
     return redraw_pictures(response, lambda width, height: _webp(width, height) + b"\nmade by a fox\n")
 
 
@@ -100,18 +102,15 @@ def _half_webp(width: int, height: int) -> bytes:
     return whole[: _WEBP_PIXELS + (len(whole) - _WEBP_PIXELS) // 2]
 
 
-_WEBP_PIXELS = 20  # after the RIFF header and that of the chunk of pixels (RFC 9649, section 2.5)
-
-
 @edge_case("invalid", "image", seen="RFC 9649, section 2.4; run: Pillow 13.0.0 refuses it", applies=sized_picture)
 def webp_riff_size_wrong(response: HTTPResponse) -> HTTPResponse:
-    """The header of the WebP tells twice the bytes that there are."""
+    """The header of the WebP says that the file has twice its bytes."""
     return redraw_pictures(response, lambda width, height: _riff_size(_webp(width, height), 2))
 
 
 @edge_case("invalid", "image", seen="RFC 9649, section 2.4; run: Pillow 13.0.0 refuses it", applies=sized_picture)
 def webp_riff_size_short(response: HTTPResponse) -> HTTPResponse:
-    """The header of the WebP tells half the bytes that there are."""
+    """The header of the WebP says that the file has half its bytes."""
     return redraw_pictures(response, lambda width, height: _riff_size(_webp(width, height), 0.5))
 
 
@@ -166,7 +165,7 @@ def gif_still(response: HTTPResponse) -> HTTPResponse:
 @lru_cache(maxsize=128)
 def _gif_still(width: int, height: int) -> bytes:
     picture = Image.new("P", (width, height))
-    picture.putpalette(png_builder.GROUND + png_builder.INK)
+    picture.putpalette(GROUND + INK)
     _mark(picture, 1)
     return saved(picture, "gif")
 
@@ -190,17 +189,14 @@ def half_gif(response: HTTPResponse) -> HTTPResponse:
 
 def _half_gif(width: int, height: int) -> bytes:
     whole = _gif_still(width, height)
-    start = whole.index(_FRAME) + 12  # its descriptor, the size of its codes and of its first block
+    start = whole.index(_GIF_FRAME) + 12  # its descriptor, the size of its codes and of its first block
     return whole[: start + (len(whole) - 2 - start) // 3]
-
-
-_FRAME = b",\0\0\0\0"  # a frame that begins in the corner (GIF89a, section 20)
 
 
 @edge_case("invalid", "image", seen="run: Pillow 13.0.0 refuses it", applies=sized_picture_in_json)
 def gif_no_frames(response: HTTPResponse) -> HTTPResponse:
     """The GIF has a header, colours and an end, and no frame between them."""
-    return redraw_pictures(response, lambda width, height: _gif_still(width, height).partition(_FRAME)[0] + b";")
+    return redraw_pictures(response, lambda width, height: _gif_still(width, height).partition(_GIF_FRAME)[0] + b";")
 
 
 @edge_case("invalid", "image", seen="run: Pillow 13.0.0 and OpenCV 5 refuse it", applies=sized_picture_in_json)

@@ -1,6 +1,7 @@
 """Hypothesis strategies for every answer that an images API could send, right and wrong.
 
-And `picture_of` and `payload_of`, which are none: as calls of these Hypothesis prints the pictures that it drew.
+`picture_of` and `payload_of` are no strategies but functions: Hypothesis prints a picture that it drew as a call of
+one of them, short enough to paste.
 """
 
 from pytest_imgresponse.strategies.error_responses import error_responses
@@ -25,3 +26,8 @@ __all__ = [
     "variants",
     "wire_faults",
 ]
+
+
+def __dir__() -> list[str]:
+    # The modules of this package are imported, and not what a user looks for.
+    return sorted({name for name in globals() if name.startswith("__")} | {*__all__})

@@ -1,6 +1,7 @@
-"""What `st.from_type` draws of our types, and of openai's by way of ours; `_hypothesis` registers it.
+"""The strategies behind `st.from_type`, for our types and for those of openai; `_hypothesis` registers them.
 
-Each is a composite: a failing test shows the value that was drawn. Models of openai it shows with all their base64.
+A model of openai is made from the JSON of ours. Each strategy is a composite, so that a failing test shows the value
+that was drawn; models of openai it shows with all their base64.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ __all__ = [
 
 
 def of_type(kind: Any, ours: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """What is drawn of our model, as it is or as the model of openai that has the same JSON."""
+    """The values of a strategy of our model, as they are or as the model of openai that has the same JSON."""
 
     def of_openai(model: Any) -> Any:
         return kind.model_validate(model.model_dump(mode="json", exclude_unset=True))

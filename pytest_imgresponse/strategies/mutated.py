@@ -22,6 +22,7 @@ Cases = Collection[str | EdgeCase]
 
 _PLAIN: tuple[Verdict, ...] = ("valid",)
 _numbers = st.sampled_from(range(12))
+# Not `integers`, which prefers small numbers: each of these is to be as likely as another.
 _variations = st.sampled_from(range(2**32))
 _ways = st.sampled_from(["plainest", *["plain"] * 4, *["mutated"] * 6])
 
@@ -44,7 +45,7 @@ class Mutation(NamedTuple):
         return f"<{case.name} ({case.verdict}, {case.level}) of {kind}: {shortened(self.response.body, 300)}>"
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        """As Hypothesis prints it; else it would print all fields."""
+        """As Hypothesis prints it, which for a named tuple would be all fields, with their megabytes."""
         printer.text(repr(self))
 
 
@@ -104,7 +105,7 @@ def http_responses(
     way = draw(_ways) if {*wanted} > {*_PLAIN} else "plain"
     if way == "mutated":
         return draw(_mutated(_matching(wanted, None, None, for_json=True))).response
-    if way == "plainest":  # it takes the fewest draws, so that whatever else fails shrinks to it
+    if way == "plainest":  # Hypothesis shrinks to the fewest draws, and this takes no more
         return Choice().http()
     return draw_choice(draw).http(draw(entropies))
 
@@ -130,7 +131,8 @@ def _names(name: str, values: object, allowed: tuple[str, ...]) -> tuple[str, ..
 def _rows(cases: object) -> tuple[EdgeCase, ...] | None:
     """The edge cases of an argument that takes them or their names. Raises `InvalidArgument`.
 
-    Those of a set in the order of the table: that of a set is another in each run, and no example would be replayed.
+    Those of a set come in the order of the table. The order of the set itself is another in each run, and a failure
+    that Hypothesis has saved would not be found again.
     """
     if cases is None:
         return None
@@ -158,7 +160,10 @@ def _matching(
     *,
     for_json: bool = False,
 ) -> tuple[EdgeCase, ...]:
-    """The edge cases that match; `for_json` those alone that a request for JSON can meet. Raises `InvalidArgument`."""
+    """The edge cases that match; with `for_json` those that a request for JSON can meet. Raises `InvalidArgument`.
+
+    Where the level `stream` is named, those of streams are among them.
+    """
     found = [
         case
         for case in (EDGE_CASES.values() if rows is None else rows)
@@ -169,20 +174,19 @@ def _matching(
         found = [case for case in found if form_of(case) in forms]
     if not found:
         names = None if rows is None else [case.name for case in rows]
-        given = {"verdicts": verdicts, "levels": levels, "cases": names}
-        told = ", ".join(f"{name}={value!r}" for name, value in given.items() if value is not None)
-        raise InvalidArgument(f"no edge case matches {told}")
+        arguments = {"verdicts": verdicts, "levels": levels, "cases": names}
+        given = ", ".join(f"{name}={value!r}" for name, value in arguments.items() if value is not None)
+        raise InvalidArgument(f"no edge case matches {given}")
     return tuple(found)
 
 
 @lru_cache(maxsize=256)
 @st.composite
 def _mutated(draw: st.DrawFn, found: tuple[EdgeCase, ...]) -> Mutation:
-    """What these cases make of responses.
-
-    Hypothesis draws nothing twice: a case with nothing more to draw comes once, and then the others have their turn.
-    The last index, which is drawn now and then, and alone when all had their turn, is for any case with any response.
-    """
+    """What these cases make of responses."""
+    # Hypothesis does not run the same test case twice. After a case there is nothing more to draw, so each case is run
+    # once, and the whole table in few draws. None, for any case on any response, is drawn now and then among them, and
+    # alone once each case was run.
     case = draw(st.sampled_from([*found, None]))
     if case is not None:
         exchange, mutated = mutate(case)

@@ -1,4 +1,8 @@
-"""A response and what differs from it a little: `variants`."""
+"""A response, and responses that differ from it a little: `variants`.
+
+A variant has some fields of its JSON changed, or was mutated by edge cases. What can be changed in a response is looked
+up once (`_changeable`), since a test draws hundreds of variants of one.
+"""
 
 from __future__ import annotations
 
@@ -22,16 +26,16 @@ from pytest_imgresponse.strategies.responses import CHARACTERS
 Path = tuple[str | int, ...]
 
 BORDERS = (0, -1, 1, 2**31 - 1, 2**31, 2**53 + 1, 2**63, 10**30, 0.5, 1e308)
-"""Zero and below; where integers of 32 bits, of floats and of 64 bits end; beyond; a fraction; the largest power of ten
-that is a float."""
+"""Numbers at which code breaks: zero and below; beyond integers of 32 bits, those that a float holds, and those of 64
+bits; beyond all of these; a fraction; the largest power of ten that is a float."""
 
 _MOST = 3
-"""Changes of fields of one variant at the most; edge cases too."""
+"""Changed fields of one variant at the most, or edge cases that mutate it."""
 _WAYS = ("itself", *["once"] * 5, "replaced", "often", *["mutated"] * 3)
-"""How a variant comes about, in the order of shrinking: what one changed field shows is not left to an edge case, which
-may change many. For that, edge cases take more draws, and there are eleven ways: of so few Hypothesis tries each."""
+"""How a variant comes about. Repeated ones are drawn more often. The first are what a failure shrinks to: a single
+changed field says more than an edge case, which may change many."""
 _DROP = object()
-"""In the place of a new value: the field goes."""
+"""Stands for a new value where the field is dropped."""
 
 _texts = st.text(f"{CHARACTERS}\n\0", max_size=40)
 _scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | _texts
@@ -41,14 +45,17 @@ _values = st.recursive(
 
 
 class _Change(NamedTuple):
-    """What becomes of one field: its path within the documents of a response, and its new value."""
+    """The change of one field: its path, which begins with the number of the document, and its new value."""
 
     path: Path
     value: Any
 
 
 class _Changeable(NamedTuple):
-    """What there is to change in a response. Its documents are its JSON, or that of each of its events."""
+    """What can be changed in a response. Its `documents` are its JSON, or that of each of its events.
+
+    `changes` are the strategies of the ways "once", "replaced" and "often"; `cases` are those of "mutated".
+    """
 
     documents: tuple[Any, ...]
     ways: st.SearchStrategy[str]
@@ -118,8 +125,8 @@ def _documents(response: HTTPResponse) -> tuple[Any, ...]:
 
 
 def _places(path: Path, value: Any) -> Iterator[Path]:
-    """The paths of all that is within a value, in order."""
-    waiting = [(path, value)]
+    """The paths of all that is within a value, in the order of the document."""
+    waiting = [(path, value)]  # a stack, since a document may be nested deeper than Python's own
     while waiting:
         at, found = waiting.pop()
         if at != path:
@@ -129,7 +136,7 @@ def _places(path: Path, value: Any) -> Iterator[Path]:
 
 
 def _at_borders(places: list[Path], documents: tuple[Any, ...]) -> Iterator[_Change]:
-    """Each number at each border: most of what is changed once."""
+    """The changes that put a number to a border: each number to each."""
     for path in places:
         number = _at(documents, path)
         if _is_number(number):
@@ -149,10 +156,11 @@ def _at(value: Any, path: Path) -> Any:
 def composed(
     response: HTTPResponse, request: HTTPRequest | None, cases: Sequence[EdgeCase]
 ) -> Iterator[tuple[EdgeCase, HTTPResponse]]:
-    """Each of the cases that still applies, from the innermost level to the outermost, and what it makes of the rest.
+    """Mutates a response by one case after the other; yields each that still applied, with what it made.
 
-    One that makes an error of a success is passed over: it leaves nothing of the response.
+    A case that makes an error of a success is passed over: it leaves nothing of the response.
     """
+    # The innermost level first: a picture can be damaged before its base64 or its JSON is, and not after.
     for case in sorted(dict.fromkeys(cases), key=lambda case: LEVELS.index(case.level), reverse=True):
         if case.applies(response, request):
             mutated = case(response, request)
@@ -163,15 +171,15 @@ def composed(
 
 def _with_changes(response: HTTPResponse, documents: tuple[Any, ...], changes: Sequence[_Change]) -> HTTPResponse:
     values: Any = list(documents)
-    made = _made(changes, documents)
-    if not made:
+    effective = _effective(changes, documents)
+    if not effective:
         return response
-    for change in made:
-        note(f"changed {_words(change, documents)}")
+    for change in effective:
+        note(f"changed {_in_words(change, documents)}")
         values = _changed(values, change.path, change.value)
     if not response.is_stream:
         end = b"\n" if response.body.endswith(b"\n") else b""
-        return with_body(response, _as_before(response.body, values[0]) + end)
+        return with_body(response, _laid_out_as(response.body, values[0]) + end)
     new = iter(values)
 
     def put(event: dict[str, Any]) -> None:
@@ -182,25 +190,26 @@ def _with_changes(response: HTTPResponse, documents: tuple[Any, ...], changes: S
     return mutate_events(response, put)
 
 
-def _made(changes: Sequence[_Change], documents: tuple[Any, ...]) -> list[_Change]:
-    """The changes that can be seen: not those within another, nor the second of one place, nor what is there already.
+def _effective(changes: Sequence[_Change], documents: tuple[Any, ...]) -> list[_Change]:
+    """The changes that take effect: none within another, one for each path, and none to the value that is there.
 
-    What goes goes last, and of a list from its end, so that each path means the same place as before the changes.
+    Drops come last, from the end of a list to its start: dropping an item moves those after it to other paths.
     """
-    by_path = {change.path: change for change in changes if not _is_there(change, documents)}
-    seen = [each for path, each in by_path.items() if not any(path[:length] in by_path for length in range(len(path)))]
-    dropped = [change for change in seen if change.value is _DROP]
-    others = [change for change in seen if change.value is not _DROP]
+    by_path = {change.path: change for change in changes if not _has_already(change, documents)}
+    kept = [each for path, each in by_path.items() if not any(path[:length] in by_path for length in range(len(path)))]
+    dropped = [change for change in kept if change.value is _DROP]
+    others = [change for change in kept if change.value is not _DROP]
     return others + sorted(dropped, key=lambda change: change.path, reverse=True)
 
 
-def _is_there(change: _Change, documents: tuple[Any, ...]) -> bool:
-    """Whether a place has the new value already, to the letter: to Python `1`, `1.0` and `true` are equal."""
+def _has_already(change: _Change, documents: tuple[Any, ...]) -> bool:
+    """Whether a field has the new value already."""
     old = _at(documents, change.path)
+    # As JSON, since 1, 1.0 and True are equal in Python. Compared as Python first, which is quicker for large values.
     return bool(change.value == old) and json.dumps(change.value) == json.dumps(old)
 
 
-def _words(change: _Change, documents: tuple[Any, ...]) -> str:
+def _in_words(change: _Change, documents: tuple[Any, ...]) -> str:
     """A change for a person: where, and what is there now."""
     number, *steps = change.path
     where = "$"
@@ -210,13 +219,13 @@ def _words(change: _Change, documents: tuple[Any, ...]) -> str:
     return f"{where}{event}: " + ("dropped" if change.value is _DROP else f"now {change.value!r}")
 
 
-def _as_before(body: bytes, value: Any) -> bytes:
-    """A value as JSON: in lines where the body was, else with spaces after its marks or without."""
+def _laid_out_as(body: bytes, value: Any) -> bytes:
+    """A value as JSON, laid out as the body was: in lines, or in one line with spaces between its tokens or without."""
     start = body.strip()[:200]
     if b"\n" in start:
         return pretty(value)
-    marks = (", ", ": ") if b'": ' in start else (",", ":")
-    return json.dumps(value, separators=marks).encode()
+    separators = (", ", ": ") if b'": ' in start else (",", ":")
+    return json.dumps(value, separators=separators).encode()
 
 
 def _changed(value: Any, path: Path, new: Any) -> Any:

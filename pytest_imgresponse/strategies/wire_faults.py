@@ -10,7 +10,8 @@ from hypothesis.errors import InvalidArgument
 from pytest_imgresponse.faults import FAULT_VERDICTS, FAULTS, LONGEST, Fault, FaultVerdict, Parameter
 from pytest_imgresponse.strategies.picture_files import require_one_of
 
-# Offsets near the beginning are where a head, an event's name and a picture's first bytes are.
+# An answer can be cut anywhere, as a fraction of its length; or near its beginning, where the start of its JSON, an
+# event's name and the first bytes of a picture are.
 _fractions = st.floats(0.0, 1.0)
 _offsets = st.integers(0, 4096)
 
@@ -25,8 +26,8 @@ def wire_faults(
     the fault, one of `FAULTS`; `verdict` is `valid` (the whole content arrives) or `invalid` (it does not). No fault
     that is drawn waits longer than `longest` seconds, at most 300.
 
-    Shrinks to `Fault("kept_open")`, an answer that nothing befalls; with the verdict `invalid`, to a connection that
-    is closed before a byte of the answer.
+    Shrinks to `Fault("kept_open")`, an answer that arrives whole over a connection that stays open; with the verdict
+    `invalid`, to a connection that is closed before the first byte of the answer.
     """
     if name is not None:
         require_one_of("name", name, FAULTS)
@@ -43,7 +44,7 @@ def wire_faults(
 
 
 def _values(parameter: Parameter, longest: float) -> st.SearchStrategy[Any]:
-    """The values of a parameter. Positions shrink to the default, what is measured to the least."""
+    """The values of a parameter. Positions shrink to the default, seconds and counts to the least."""
     if parameter.kind == "seconds":
         return st.floats(0.0, float(longest))
     if parameter.kind == "count":
