@@ -9,7 +9,7 @@ from typing import Any
 
 from pytest_imgresponse.api.answers import pretty
 from pytest_imgresponse.api.parameters import Parameters
-from pytest_imgresponse.api.rules import SIZE_RULES, Broken
+from pytest_imgresponse.api.rules import SIZE_RULES, Broken, Rule
 from pytest_imgresponse.errors import ConfigError
 
 
@@ -216,30 +216,61 @@ _TYPES: dict[type, str] = {
 }
 
 
+# By the rule: a message and a code. Recorded: that of a choice for `model` (maruel/genai, bad_model), that of a media
+# type (ruby_llm, rejects_edits_with_a_URL_having_invalid_content_type), that of a type for files. Others are as public
+# reports quote them.
+_WORDINGS: dict[Rule, tuple[str, str]] = {
+    "type": ("Invalid type for '{name}': expected {wanted}, but got {kind} instead.", "invalid_type"),
+    "choice": ("Invalid value: '{value}'. Supported values are: {supported}.", "invalid_value"),
+    "minimum": (
+        "Invalid '{name}': integer below minimum value. Expected a value >= {expected}, but got {value} instead.",
+        "integer_below_min_value",
+    ),
+    "maximum": (
+        "Invalid '{name}': integer above maximum value. Expected a value <= {expected}, but got {value} instead.",
+        "integer_above_max_value",
+    ),
+    "size": ("Invalid size '{value}'. {size_rule}", "invalid_value"),
+    "unknown": ("Unknown parameter: '{name}'.", "unknown_parameter"),
+    "missing": ("Missing required parameter: '{name}'.", "missing_required_parameter"),
+    "empty": (
+        "Invalid '{name}': empty string. Expected a string with minimum length 1, but got an empty string instead.",
+        "empty_string",
+    ),
+    "too long": (
+        "Invalid '{name}': string too long. Expected a string with maximum length {expected}, but got a string with "
+        "length {value} instead.",
+        "string_above_max_length",
+    ),
+    "too many": (
+        "Invalid '{name}': array too long. Expected an array with maximum length {expected}, but got an array with "
+        "length {value} instead.",
+        "array_above_max_length",
+    ),
+    "media type": (
+        "Invalid file '{name}': unsupported mimetype ('{value}'). Supported file formats are {supported}.",
+        "unsupported_file_mimetype",
+    ),
+    "other format": ("{what} not supported for {expected} output format", "invalid_value"),
+    "own format": ("Only supported with output_format '{expected}'.", "invalid_value"),
+}
+_OTHER_FORMAT = {
+    "background": "Transparent background is",
+    "output_compression": "Compression less than 100 is",
+    "stream": "Streaming is",
+    "mask": "Masks are",
+}
+
+
 def rule_refusal(broken: Broken, asked: Parameters) -> Refused:
-    """The 400 for a rule that a request breaks. Recorded where a comment says so, else as public reports quote it."""
-    name = broken.parameter
-    if broken.rule in ("type", "unknown"):
-        return _refused_name(broken, asked)
+    """The 400 for a rule that a request breaks."""
+    name, expected = broken.parameter, broken.expected
     if asked.operation == "variations" and name == "model":
         # Recorded: openllmetry-js, image variation.
         return Refused(f"Invalid model {broken.value}. The model argument should be left blank.")
-    kind = "invalid_request_error"
-    if broken.rule == "size":
-        kind = "image_generation_user_error"
-    message, code = _WORDINGS[broken.rule](broken)
-    return Refused(message, param=name, code=code, kind=kind)
-
-
-def _refused_name(broken: Broken, asked: Parameters) -> Refused:
-    """The 400 for a parameter that is not known, or of another type."""
-    name, expected = broken.parameter, broken.expected
-    if broken.rule == "unknown":
-        message, code = f"Unknown parameter: '{name}'.", "unknown_parameter"
-        if asked.operation == "edits" and not asked.is_form and name in ("image", "image[]"):
-            message += " For application/json on /v1/images/edits, use 'images' (array)."
-            code = "invalid_value"
-        return Refused(message, param=name, code=code)
+    if asked.operation == "edits" and broken.rule == "unknown" and not asked.is_form and name in ("image", "image[]"):
+        message = f"Unknown parameter: '{name}'. For application/json on /v1/images/edits, use 'images' (array)."
+        return Refused(message, param=name, code="invalid_value")
     if expected == "a data URL":
         return Refused(
             f"Invalid '{name}': this local endpoint fetches no URLs and keeps no files; send an 'image_url' that "
@@ -247,83 +278,22 @@ def _refused_name(broken: Broken, asked: Parameters) -> Refused:
             param=f"{name}.image_url",
             code="invalid_value",
         )
-    wanted = expected if isinstance(expected, str) else f"one of {_listed(expected, 'or')}"
-    # Recorded for files, quoted for numbers and flags.
-    message = f"Invalid type for '{name}': expected {wanted}, but got {_TYPES[type(broken.value)]} instead."
-    return Refused(message, param=name, code="invalid_type")
-
-
-def _choice(broken: Broken) -> tuple[str, str]:
-    # Recorded for `model`: maruel/genai, bad_model.
-    supported = _listed(broken.expected, "and")
-    return f"Invalid value: '{broken.value}'. Supported values are: {supported}.", "invalid_value"
-
-
-def _minimum(broken: Broken) -> tuple[str, str]:
-    message = f"integer below minimum value. Expected a value >= {broken.expected}, but got {broken.value} instead."
-    return f"Invalid '{broken.parameter}': {message}", "integer_below_min_value"
-
-
-def _maximum(broken: Broken) -> tuple[str, str]:
-    message = f"integer above maximum value. Expected a value <= {broken.expected}, but got {broken.value} instead."
-    return f"Invalid '{broken.parameter}': {message}", "integer_above_max_value"
-
-
-def _size(broken: Broken) -> tuple[str, str]:
-    return f"Invalid size '{broken.value}'. {SIZE_RULES[broken.expected]}", "invalid_value"
-
-
-def _missing(broken: Broken) -> tuple[str, str]:
-    return f"Missing required parameter: '{broken.parameter}'.", "missing_required_parameter"
-
-
-def _empty(broken: Broken) -> tuple[str, str]:
-    expected = "Expected a string with minimum length 1, but got an empty string instead."
-    return f"Invalid '{broken.parameter}': empty string. {expected}", "empty_string"
-
-
-def _too_long(broken: Broken) -> tuple[str, str]:
-    article, kind = ("a", "string") if broken.parameter == "prompt" else ("an", "array")
-    expected = f"Expected {article} {kind} with maximum length {broken.expected}"
-    got = f"but got {article} {kind} with length {broken.value} instead."
-    return f"Invalid '{broken.parameter}': {kind} too long. {expected}, {got}", f"{kind}_above_max_length"
-
-
-def _media_type(broken: Broken) -> tuple[str, str]:
-    # Recorded: ruby_llm, rejects_edits_with_a_URL_having_invalid_content_type.
-    formats = f"Supported file formats are {_listed(broken.expected, 'and')}."
-    message = f"Invalid file '{broken.parameter}': unsupported mimetype ('{broken.value}'). {formats}"
-    return message, "unsupported_file_mimetype"
-
-
-def _other_format(broken: Broken) -> tuple[str, str]:
-    made = f"not supported for {broken.expected.upper()} output format"
-    messages = {
-        "background": f"Transparent background is {made}",
-        "output_compression": f"Compression less than 100 is {made}",
-        "stream": f"Streaming is {made}",
-        "mask": "Masks are not supported for GIF output format",
-        "n": "SVG output format requires n=1",
-    }
-    return messages[broken.parameter], "invalid_value"
-
-
-def _own_format(broken: Broken) -> tuple[str, str]:
-    return f"Only supported with output_format '{broken.expected}'.", "invalid_value"
-
-
-_WORDINGS = {
-    "choice": _choice,
-    "minimum": _minimum,
-    "maximum": _maximum,
-    "size": _size,
-    "missing": _missing,
-    "empty": _empty,
-    "too long": _too_long,
-    "media type": _media_type,
-    "other format": _other_format,
-    "own format": _own_format,
-}
+    if broken.rule == "other format" and name == "n":
+        return Refused("SVG output format requires n=1", param=name, code="invalid_value")
+    choices = expected if isinstance(expected, tuple) else ()
+    template, code = _WORDINGS[broken.rule]
+    message = template.format(
+        name=name,
+        value=broken.value,
+        kind=_TYPES.get(type(broken.value)),
+        expected=expected.upper() if broken.rule == "other format" else expected,
+        wanted=f"one of {_listed(choices, 'or')}" if choices else expected,
+        supported=_listed(choices, "and"),
+        size_rule=SIZE_RULES.get(str(expected)),
+        what=_OTHER_FORMAT.get(name),
+    )
+    kind = "image_generation_user_error" if broken.rule == "size" else "invalid_request_error"
+    return Refused(message, param=name, code=code, kind=kind)
 
 
 def _listed(names: Sequence[str], word: str) -> str:

@@ -33,7 +33,8 @@ Rule = Literal[
     "unknown",  # the model takes no such parameter on this route
     "missing",
     "empty",
-    "too long",  # `value` characters, or files; `expected` is the most
+    "too long",  # `value` characters; `expected` is the most
+    "too many",  # `value` files; `expected` is the most
     "media type",  # of an upload; one of those `expected`
     "other format",  # the value does not go with the output format, which is `expected`
     "own format",  # the parameter goes with the output format `expected` alone
@@ -133,7 +134,7 @@ def _of_uploads(parameters: Parameters, family: Family, wrong: Mapping[str, Any]
     if not parameters.images:
         yield Broken("missing", "image" if parameters.is_form else "images")
     if len(parameters.images) > family.uploads:
-        yield Broken("too long", "image", len(parameters.images), family.uploads)
+        yield Broken("too many", "image", len(parameters.images), family.uploads)
     for upload in uploads:
         allowed = ("image/png",) if upload is parameters.mask else family.mimetypes
         if upload.mimetype not in allowed:

@@ -26,8 +26,6 @@ CREATED = 1_780_000_000
 """When all of them were made, in Unix seconds: in May 2026."""
 PROMPT = "a red fox"
 """What they show."""
-_LINK = "/private/org-local0123456789ABCDEFGHI/user-local0123456789ABCDEFGH/img-local012345678{:010d}.png"
-_SECRET = b"the store's own"
 
 
 def sample_answer(
@@ -47,16 +45,12 @@ def sample_answer(
         wanted = replace(wanted, size="{}x{}".format(*size))
     colours = iter(count() if seeds is None else seeds)
     if wanted.response_format == "url":
-        pictures = [_link(next(colours)) for _ in range(wanted.n or 1)]
+        pictures = [blob_store.picture_url(next(colours), CREATED) for _ in range(wanted.n or 1)]
         return answer_to(wanted, pictures, created=CREATED, uploads=uploads)
     n = range(wanted.n or 1)
     partials = [[_payload(wanted, next(colours)) for _ in range(wanted.partial_images or 0)] for _ in n]
     pictures = [_payload(wanted, next(colours)) for _ in n]
     return answer_to(wanted, pictures, created=CREATED, partials=partials, uploads=uploads)
-
-
-def _link(number: int) -> str:
-    return blob_store.signed_url(_SECRET, _LINK.format(number), CREATED)
 
 
 def _payload(wanted: Parameters, seed: int) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pytest_imgresponse.api import blob_store
 from pytest_imgresponse.api.answers import Tokens
+from pytest_imgresponse.api.blob_store import picture_url
 from pytest_imgresponse.edge_cases.mutators import (
     map_pictures,
     mutate_images,
@@ -32,7 +32,7 @@ from pytest_imgresponse.edge_cases.table import edge_case
 from pytest_imgresponse.http import HTTPResponse
 
 _MOMENT = 1755612900
-_PATH = "/private/org-0123456789abcdefABCDEFGH/user-abcdefghABCDEFGH01234567/img-{}.png"
+"""When pictures were made, in Unix seconds: in August 2025."""
 SVG_USAGE = {
     "input_tokens": 310,
     "model": "gpt-image-2.5-sunburst",
@@ -239,15 +239,10 @@ def answer_null(response: HTTPResponse) -> HTTPResponse:
 # The images: a url, a prompt, and what other servers add.
 
 
-def signed_url(number: int = 0) -> str:
-    """The url of a picture, as dall-e-2 and dall-e-3 sent it."""
-    return blob_store.signed_url(b"url", _PATH.format(number), _MOMENT)
-
-
 def urls_only(response: HTTPResponse, **more: str) -> HTTPResponse:
     """With `created` and urls alone, as dall-e-2 and dall-e-3 answered; `more` are other fields of each image."""
     count = len((content_of(response).json or {})["data"])
-    data = [{**more, "url": signed_url(number)} for number in range(count)]
+    data = [{**more, "url": picture_url(number, _MOMENT)} for number in range(count)]
     return mutate_json(response, lambda _: {"created": _MOMENT, "data": data})
 
 
@@ -320,7 +315,7 @@ def b64_null_beside_url(response: HTTPResponse) -> HTTPResponse:
 @edge_case("unusual", "schema", seen="openai 3.54.0, image.py (does not exclude it)", applies=json_payload)
 def both_url_and_b64(response: HTTPResponse) -> HTTPResponse:
     """The images have a url beside the payload."""
-    return with_image_fields(response, url=signed_url())
+    return with_image_fields(response, url=picture_url(0, _MOMENT))
 
 
 @edge_case("unusual", "schema", seen="recording: ruby_llm, xai grok-imagine-image", applies=with_image)
@@ -382,7 +377,7 @@ def b64_json_list(response: HTTPResponse) -> HTTPResponse:
 @edge_case("invalid", "schema", seen="run: openai 3.54.0 gives a dict", applies=with_image)
 def url_object(response: HTTPResponse) -> HTTPResponse:
     """`url` is an object with a url in it, as chat messages have it."""
-    return with_image_fields(response, url={"url": signed_url(), "detail": "auto"})
+    return with_image_fields(response, url={"url": picture_url(0, _MOMENT), "detail": "auto"})
 
 
 def plain_usage(n: int = 1) -> dict[str, Any]:

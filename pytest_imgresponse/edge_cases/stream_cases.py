@@ -18,10 +18,10 @@ import pybase64
 from PIL import Image
 
 from pytest_imgresponse.api.answers import event
+from pytest_imgresponse.api.blob_store import picture_url
 from pytest_imgresponse.edge_cases.json_cases import CHARACTERS
 from pytest_imgresponse.edge_cases.mutators import mutate_events, redrawn, with_body
 from pytest_imgresponse.edge_cases.predicates import content_of, decoded, object_of, outline_of, stream
-from pytest_imgresponse.edge_cases.schema_cases import signed_url
 from pytest_imgresponse.edge_cases.table import edge_case
 from pytest_imgresponse.http import HTTPResponse
 from pytest_imgresponse.images.make import saved
@@ -330,7 +330,11 @@ def completed_with_url(response: HTTPResponse) -> HTTPResponse:
 
     def mutate(piece: Piece) -> bytes:
         fields = {name: value for name, value in piece.fields.items() if name not in ("type", "b64_json")}
-        return event(piece.fields["type"], {"url": signed_url(), **fields}) if piece.completed else piece.text
+        return (
+            event(piece.fields["type"], {"url": picture_url(0, 1755612900), **fields})
+            if piece.completed
+            else piece.text
+        )
 
     return map_pieces(response, mutate)
 

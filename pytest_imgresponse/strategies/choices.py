@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
 
 from pytest_imgresponse.api import blob_store
-from pytest_imgresponse.api.answers import Answer, SvgTokens, Tokens
+from pytest_imgresponse.api.answers import Answer, Tokens, answer_to
 from pytest_imgresponse.api.families import (
     BACKGROUNDS,
     CLEAR_FORMATS,
@@ -25,7 +25,7 @@ from pytest_imgresponse.api.families import (
 )
 from pytest_imgresponse.api.headers import seeded_headers
 from pytest_imgresponse.api.parameters import Parameters, Upload
-from pytest_imgresponse.api.rules import Broken, broken_rules
+from pytest_imgresponse.api.rules import Broken, broken_rules, settled
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 from pytest_imgresponse.images import OUTPUT_FORMATS
 from pytest_imgresponse.strategies.picture_files import edges_of, payload_of, picture_of, require_one_of
@@ -60,8 +60,6 @@ _SMALL_PIXELS = 2**21
 _QUICK_FORMATS = ("png", "svg")
 # One model for each kind of answer, the plainest first; those of one family answer alike.
 _MODELS = ("dall-e-2", "dall-e-3", "gpt-image-1", "gpt-image-2", "gpt-image-2.5-sunburst")
-_SECRET = b"the store's own"
-_LINK = "/private/org-local0123456789ABCDEFGHI/user-local0123456789ABCDEFGH/img-{:024d}.png"
 
 
 class Choice(NamedTuple):
@@ -115,32 +113,19 @@ class Choice(NamedTuple):
 
     def answer(self) -> Answer:
         """The answer."""
-        asked, partials = self.asked, self.asked.partial_images or 0
+        asked = replace(settled(self.asked), quality=self.asked.quality or "low", size=self.size)
         pictures = [self._picture(self.seed + number) for number in range(asked.n or 1)]
-        described = {
-            "size": self.size,
-            "quality": asked.quality or "low",
-            "background": asked.background or "opaque",
-            **dict.fromkeys(self.auto, "auto"),
-        }
-        svg = None
-        if asked.output_format == "svg":
-            svg = SvgTokens(self.tokens.text, len(pictures[0]) // 4 * 3 // 4, self.reasoning)
-        return Answer(
-            model=asked.model or "",
-            created=self.created,
-            pictures=pictures,
-            partials=[[self._picture(self.seed + 1 + number) for number in range(partials)]] if partials else (),
-            operation=asked.operation or "generations",
-            stream=bool(asked.stream),
-            by_url=asked.response_format == "url",
+        partials = [self._picture(self.seed + 1 + number) for number in range(asked.partial_images or 0)]
+        answer = answer_to(asked, pictures, created=self.created, partials=[partials] if partials else ())
+        svg = answer.svg_tokens
+        auto: dict[str, Any] = dict.fromkeys(self.auto, "auto")
+        return replace(
+            answer,
             describes=self.describes,
-            output_format=asked.output_format or "png",
             revised_prompt=self.revised_prompt,
-            safety_identifier=asked.safety_identifier,
             tokens=self.tokens,
-            svg_tokens=svg,
-            **described,
+            svg_tokens=svg and svg._replace(text=self.tokens.text, reasoning=self.reasoning),
+            **auto,
         )
 
     def http(self, entropy: int = 0) -> HTTPResponse:
@@ -151,7 +136,7 @@ class Choice(NamedTuple):
     def _picture(self, seed: int) -> str:
         """A payload, or a url that works for an hour."""
         if self.asked.response_format == "url":
-            return blob_store.signed_url(_SECRET, _LINK.format(seed), self.created)
+            return blob_store.picture_url(seed, self.created)
         return payload_of(self.asked.output_format or "png", self.size, self.asked.transparent, seed)
 
 
