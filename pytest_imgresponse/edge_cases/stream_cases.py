@@ -330,11 +330,8 @@ def completed_with_url(response: HTTPResponse) -> HTTPResponse:
 
     def mutate(piece: Piece) -> bytes:
         fields = {name: value for name, value in piece.fields.items() if name not in ("type", "b64_json")}
-        return (
-            event(piece.fields["type"], {"url": picture_url(0, 1755612900), **fields})
-            if piece.completed
-            else piece.text
-        )
+        url = picture_url(0, fields.get("created_at", 0))
+        return event(piece.fields["type"], {"url": url, **fields}) if piece.completed else piece.text
 
     return map_pieces(response, mutate)
 
