@@ -299,7 +299,7 @@ class TestDamage:
             (b"a: !!foo b", "the tag 'tag:yaml.org,2002:foo' would construct an object"),
             (b"!!python/object/apply:os.system [id]", "not a cassette that can be read: the tag"),
             (b"version: 1\ninteractions: [!!python/object/apply:os.system [id]]", "would construct an object"),
-            (b"[" * 10_000_000, "it nests deeper than 64 levels"),
+            (b"[" * 100, "it nests deeper than 64 levels"),
             (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "run `git lfs pull`"),
             (b"a: &a [x, x]\nb: &b [*a, *a]\nversion: 1\ninteractions: [*b]", "interaction 1 cannot be read"),
         ],
@@ -310,6 +310,16 @@ class TestDamage:
             Store(path).load()
         assert str(caught.value).startswith(f"{path}: ")
         assert message in str(caught.value)
+
+    def test_of_yaml_that_nests_very_deep(self, path):
+        """libyaml from 0.2.6 on stops at a thousand levels, in its own words, before we count."""
+        path.write_bytes(b"[" * 10_000_000)
+        with pytest.raises(CassetteDecodeError) as caught:
+            Store(path).load()
+        told = str(caught.value)
+        assert told.startswith(f"{path}: ")
+        assert "it nests deeper than 64 levels" in told or "exceeded maximum nesting depth" in told
+        assert "restore it from version control, or record the cassette again" in told
 
     @pytest.mark.parametrize(
         "item",
