@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
+import sysconfig
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpcore
 import pytest
+from hypothesis import HealthCheck, settings
 
 from pytest_imgresponse import ImagePersister, ImagesResponse, LocalEndpoint
 
@@ -21,7 +24,18 @@ assert ImagesResponse
 
 pytest_plugins = ["pytester"]
 
+# How long a draw takes says how busy the machine is. Tests that are about deadlines and health checks set their own.
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
+
 RECORDINGS = Path(os.environ.get("IMGRESPONSE_RECORDINGS") or Path(__file__).parents[2] / "shared" / "recordings")
+
+
+def installed(command: str) -> str:
+    """The path of a command beside this Python, whether its environment is activated or not."""
+    path = shutil.which(command, path=sysconfig.get_path("scripts"))
+    assert path is not None, f"the script `{command}` is not installed beside this Python"
+    return path
 
 
 @pytest.fixture

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 import subprocess
 import sys
-import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +15,7 @@ from PIL import Image
 
 import pytest_imgresponse
 from pytest_imgresponse.cli import COMMANDS, main
+from tests.conftest import installed
 
 NO_SOCKETS = """\
 import socket
@@ -64,10 +63,8 @@ class Demo:
 
 def imgresponse(*arguments: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     """The installed script."""
-    script = shutil.which("imgresponse", path=sysconfig.get_path("scripts"))
-    assert script is not None, "the script `imgresponse` is not installed beside this Python"
     return subprocess.run(
-        [script, *arguments],
+        [installed("imgresponse"), *arguments],
         cwd=cwd,
         env={**os.environ, **variables},
         capture_output=True,
