@@ -101,6 +101,7 @@ def files_in(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_all_tests_are_recorded_and_replayed(demo: Demo):
     assert demo.code == 0, demo.output
     assert "its client is openai " in demo.output
@@ -112,6 +113,7 @@ def test_all_tests_are_recorded_and_replayed(demo: Demo):
         ]
 
 
+@pytest.mark.slow
 def test_the_suite_lies_where_it_says(demo: Demo):
     """The account names the folder, each file in it, the reference to a picture and the way to go on."""
     assert files_in(demo.folder) == WRITTEN
@@ -125,6 +127,7 @@ def test_the_suite_lies_where_it_says(demo: Demo):
     assert max(map(len, demo.output.splitlines())) <= 120
 
 
+@pytest.mark.slow
 def test_pictures_are_pictures(demo: Demo):
     pictures = {}
     for path in demo.folder.rglob("*.*"):
@@ -141,6 +144,7 @@ def test_pictures_are_pictures(demo: Demo):
     }
 
 
+@pytest.mark.slow
 def test_the_suite_replays_by_hand(demo: Demo, stubs: Path, monkeypatch: pytest.MonkeyPatch):
     """With all plugins, without a key, without the address of the API, with every socket refused."""
     monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
@@ -161,6 +165,7 @@ def test_the_suite_replays_by_hand(demo: Demo, stubs: Path, monkeypatch: pytest.
     assert {path: (demo.folder / path).read_bytes() for path in WRITTEN} == before
 
 
+@pytest.mark.slow
 def test_without_openai_it_uses_httpx2_and_any_locale_will_do(tmp_path: Path, stubs: Path):
     """What the terminal cannot show is escaped; an empty folder is as good as a new one."""
     (stubs / "openai.py").write_text("raise ImportError('openai is broken here')")

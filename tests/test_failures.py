@@ -188,6 +188,7 @@ class TestInterrupted:
 
             @pytest.mark.imgresponse
             def test_it():
+                signal.signal(signal.SIGINT, signal.default_int_handler)  # a run in the background ignores it
                 ask()
                 os.kill(os.getpid(), {int(how)})
                 ask("never")

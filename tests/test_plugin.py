@@ -578,6 +578,7 @@ class TestKeysAndFixtures:
 
 
 class TestXdist:
+    @pytest.mark.slow
     def test_two_workers_record_into_one_cassette_and_both_are_kept(self, suite):
         suite.write(
             "pytestmark = pytest.mark.imgresponse('shared')\n"
@@ -589,6 +590,7 @@ class TestXdist:
         suite.record("-n2", mode="rewrite", subprocess=True).outcomes(passed=8).sent(8)
         assert (suite.cassettes / "shared.yaml").read_text().count("- request:") == 8
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("mode", ["once", "all", "rewrite"])
     def test_workers_that_ask_the_same_do_not_let_a_cassette_grow(self, suite, mode):
         suite.write(

@@ -195,30 +195,43 @@ def test_a_damaged_picture_does_not_keep_a_new_answer_from_the_disk(path):
 
 class TestKilled:
     def test_at_any_moment_there_is_the_old_or_the_new(self, path):
-        """A process is killed again and again while it saves over a good cassette."""
+        """A process is killed again and again while it saves over a good cassette: a fork each time, ready at once."""
         save(Store(path), interaction(picture(0), picture(1)))
         code = textwrap.dedent(
             f"""
-            import sys; sys.path.insert(0, "tests")
+            import os, sys; sys.path.insert(0, "tests")
             import test_store as t
             from pathlib import Path
-            store = t.Store(Path({str(path)!r}))
-            n = 0
-            print("ready", flush=True)
-            while True:
-                n += 2
-                t.save(store, t.interaction(*(t.picture(n + i) + b"x" * 200_000 for i in range(2))))
+            for line in sys.stdin:
+                child = os.fork()
+                if child:
+                    os.waitpid(child, 0)
+                    print("dead", flush=True)
+                    continue
+                store = t.Store(Path({str(path)!r}))
+                n = 0
+                print(os.getpid(), flush=True)
+                while True:
+                    n += 2
+                    t.save(store, t.interaction(*(t.picture(n + i) + b"x" * 200_000 for i in range(2))))
             """
         )
-        for attempt in range(6):
-            with subprocess.Popen(
-                [sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=Path(__file__).parents[1]
-            ) as process:
-                process.stdout.readline()
-                time.sleep(0.01 + 0.013 * attempt)
-                process.send_signal(signal.SIGKILL)
-            (loaded,) = Store(path).load()
-            assert len(json.loads(loaded.response.http().body)["data"]) == 2
+        with subprocess.Popen(
+            [sys.executable, "-c", code],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parents[1],
+        ) as process:
+            for attempt in range(12):
+                process.stdin.write("again\n")
+                process.stdin.flush()
+                child = int(process.stdout.readline())
+                time.sleep(0.01 + 0.0065 * attempt)
+                os.kill(child, signal.SIGKILL)
+                assert process.stdout.readline() == "dead\n"
+                (loaded,) = Store(path).load()
+                assert len(json.loads(loaded.response.http().body)["data"]) == 2
 
         save(Store(path), interaction(picture(5)))
         assert names(path) == ["fox-1.png", "fox.yaml"]
