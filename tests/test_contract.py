@@ -721,7 +721,8 @@ class TestLinesToPaste:
             report = report_of(parser, cases=[INVALID])
             assert re.search(rf"\n{line}$", report.preamble)
 
-    @pytest.mark.parametrize("given", ["bytes", *slow("dict", "response")])
+    @pytest.mark.slow
+    @pytest.mark.parametrize("given", ["bytes", "dict", "response"])
     def test_what_was_generated_is_packed_into_its_line(self, given):
         def parse(argument):
             body = json.dumps(argument).encode() if given == "dict" else getattr(argument, "body", argument)
@@ -893,6 +894,7 @@ class TestGenerated:
         assert {row.happened for row in rows} == {"accepted it with 1 of its 2 pictures"}
         assert "generated" not in {row.trial.name for row in rows}
 
+    @pytest.mark.slow
     def test_and_one_that_only_what_is_generated_shows_is_shrunk(self):
         with settings_of(derandomize=True):
             report = report_of(

@@ -230,7 +230,7 @@ def first_of_stream():
 class TestWhichPicture:
     """A program that gives the right number of pictures, and mixes them up, is found by the plain answer."""
 
-    @pytest.mark.parametrize("program", [in_base64, at_urls])
+    @pytest.mark.parametrize("program", [in_base64, *slow(at_urls)])
     @pytest.mark.parametrize(
         ("mixed", "told"),
         [

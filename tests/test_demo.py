@@ -207,6 +207,7 @@ def test_pytest_that_does_not_start_is_shown(tmp_path: Path, stubs: Path, capsys
     assert "pytest is broken here" in shown
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("urllib_alone")
 def test_a_recording_that_fails_is_shown(tmp_path: Path, stubs: Path, capsys: pytest.CaptureFixture[str]):
     (stubs / "sitecustomize.py").write_text(NO_SOCKETS)

@@ -238,6 +238,7 @@ def test_the_order_of_imports_does_not_matter(imports):
     assert python("-W", "error", "-c", imports.format(types=types) + DRAW).stdout == "drawn\n"
 
 
+@pytest.mark.slow
 def test_under_pytest_too(pytester):
     """Where pytest has its own way of importing our modules, to rewrite their assertions."""
     pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\n")

@@ -272,11 +272,11 @@ class TestLinesToPaste:
                 ["shop:naive", "--pictures", "shop:loses", "--case", "c2pa_cabx"],
                 "AssertionError: accepted it with 0 of its 1 pictures",
             ),
-            (
-                ["shop:fetches", "--given", "http", "--case", "picture_is_html"],
-                "PIL.UnidentifiedImageError: cannot identify image file",
-            ),
             *slow(
+                (
+                    ["shop:fetches", "--given", "http", "--case", "picture_is_html"],
+                    "PIL.UnidentifiedImageError: cannot identify image file",
+                ),
                 (["shop:Shop.parse", "--case", "data_null"], "TypeError: 'NoneType' object is not iterable"),
                 (
                     ["shop:program", "--given", "http", "--case", "answer_null"],
@@ -361,6 +361,7 @@ def on_a_terminal(*arguments, cwd, interrupt_at=None, stdout=None):
 
 
 class TestProgress:
+    @pytest.mark.slow
     def test_on_a_terminal_it_counts(self, tmp_path):
         code, text = on_a_terminal(
             "shop:refuses", "--rejects-with", "shop:Refused", "--max-examples", "30", cwd=tmp_path

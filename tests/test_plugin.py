@@ -608,6 +608,7 @@ class TestXdist:
         suite.write("@pytest.mark.imgresponse\ndef test_it(): ask()")
         suite.run().outcomes(passed=1).sent(0)
 
+    @pytest.mark.slow
     def test_what_the_workers_left_unplayed_is_judged_together(self, suite):
         source = "pytestmark = pytest.mark.imgresponse('shared')\n@pytest.mark.parametrize('n', range(4))\ndef test_it(n): {}\n"
         suite.write(source.format("ask(str(n))")).record().outcomes(passed=4)
