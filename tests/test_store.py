@@ -354,10 +354,10 @@ class TestDamage:
         levels = "\n".join(f"b{n}: &b{n} [{', '.join([f'*b{n - 1}'] * 9)}]" for n in range(1, 12))
         bomb = f"b0: &b0 [x, x]\n{levels}\nb: &b *b11\n".replace("b: &b *b11", "b: &b [*b11, *b11]")
         path.write_text(f"{bomb}version: 1\ninteractions: [{item}]")
-        start = time.perf_counter()
+        start = time.process_time()
         with pytest.raises(CassetteDecodeError, match="interaction 1 cannot be read"):
             Store(path).load()
-        assert time.perf_counter() - start < 2
+        assert time.process_time() - start < 2
 
     def test_a_bomb_as_the_version(self, path):
         path.write_text("b: &b [[a]]\nversion: *b\ninteractions: []")
