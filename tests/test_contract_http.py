@@ -372,7 +372,7 @@ class TestPrograms:
             lambda: client.images.generate(**ORDER), cases=["rate_limit_exceeded"], rejects_with=openai.RateLimitError
         )
         assert report.rows == []
-        assert report.slowest[1] < 0.4
+        assert report.slowest[1] < 1
 
 
 class TestAsking:
