@@ -183,6 +183,7 @@ class TestRun:
         assert out.startswith("shop.naive breaks the contract of a parser in 1 way\n  tried: 2 plain answers and edge")
         assert "trailing_junk  json    invalid    raised JSONDecodeError: Extra data: " in out
 
+    @pytest.mark.slow
     def test_it_runs_all_and_generates_two_hundred(self, capfd):
         code, out, _ = fuzz(capfd, "shop:refuses", "--rejects-with", "shop:Refused")
         assert code == 1
@@ -254,6 +255,7 @@ class TestRun:
         code, out, _ = fuzz(capfd, "shop:refuses", "--from-response", "fox.yaml", "--case", "keys_reversed")
         assert (code, '200 application/json: { "data": [], "created": 17 }' in out) == (1, True)
 
+    @pytest.mark.slow
     def test_a_fork_is_not_needed_to_find_the_module(self, tmp_path):
         done = in_a_process("shop:naive", *CASES, cwd=tmp_path)
         assert (done.returncode, done.stderr) == (1, "")

@@ -577,8 +577,8 @@ class TestKeysAndFixtures:
         suite.run("-Wignore").outcomes(passed=1)
 
 
+@pytest.mark.slow
 class TestXdist:
-    @pytest.mark.slow
     def test_two_workers_record_into_one_cassette_and_both_are_kept(self, suite):
         suite.write(
             "pytestmark = pytest.mark.imgresponse('shared')\n"
@@ -590,7 +590,6 @@ class TestXdist:
         suite.record("-n2", mode="rewrite", subprocess=True).outcomes(passed=8).sent(8)
         assert (suite.cassettes / "shared.yaml").read_text().count("- request:") == 8
 
-    @pytest.mark.slow
     @pytest.mark.parametrize("mode", ["once", "all", "rewrite"])
     def test_workers_that_ask_the_same_do_not_let_a_cassette_grow(self, suite, mode):
         suite.write(
@@ -608,7 +607,6 @@ class TestXdist:
         suite.write("@pytest.mark.imgresponse\ndef test_it(): ask()")
         suite.run().outcomes(passed=1).sent(0)
 
-    @pytest.mark.slow
     def test_what_the_workers_left_unplayed_is_judged_together(self, suite):
         source = "pytestmark = pytest.mark.imgresponse('shared')\n@pytest.mark.parametrize('n', range(4))\ndef test_it(n): {}\n"
         suite.write(source.format("ask(str(n))")).record().outcomes(passed=4)
