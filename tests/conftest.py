@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
+import sysconfig
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpcore
 import pytest
+from hypothesis import HealthCheck, Phase, settings
 
 from pytest_imgresponse import ImagePersister, ImagesResponse, LocalEndpoint
 
@@ -21,7 +25,29 @@ assert ImagesResponse
 
 pytest_plugins = ["pytester"]
 
+# How long a draw takes says how busy the machine is. Tests that are about deadlines and health checks set their own.
+# The explanation of a failure costs up to 500 more draws, and each `find` ends in a failure of its own.
+settings.register_profile(
+    "tests",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    phases=[phase for phase in Phase if phase is not Phase.explain],
+)
+settings.load_profile("tests")
+
 RECORDINGS = Path(os.environ.get("IMGRESPONSE_RECORDINGS") or Path(__file__).parents[2] / "shared" / "recordings")
+
+
+def installed(command: str) -> str:
+    """The path of a command beside this Python, whether its environment is activated or not."""
+    path = shutil.which(command, path=sysconfig.get_path("scripts"))
+    assert path is not None, f"the script `{command}` is not installed beside this Python"
+    return path
+
+
+def slow(*cases: Any) -> list[Any]:
+    """Cases of a test that run among the slow ones; a tuple has a value for each of its parameters."""
+    return [pytest.param(*case if isinstance(case, tuple) else (case,), marks=pytest.mark.slow) for case in cases]
 
 
 @pytest.fixture

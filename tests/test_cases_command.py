@@ -18,6 +18,7 @@ from pytest_imgresponse.cli import main
 from pytest_imgresponse.edge_cases import EDGE_CASES, EdgeCase, table
 from pytest_imgresponse.edge_cases.mutators import with_body, with_header
 from pytest_imgresponse.edge_cases.predicates import any_response
+from tests.conftest import installed
 
 HEADING = ["NAME", "LEVEL", "VERDICT", "WHAT", "IT", "IS", "(WHERE", "IT", "WAS", "SEEN)"]
 
@@ -293,7 +294,9 @@ def test_a_plain_request_is_what_a_client_sends():
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full, which is always full, here")
 def test_a_full_disk_is_told_and_no_traceback():
     with open("/dev/full", "w") as full:
-        run = subprocess.run(["imgresponse", "cases", "--json"], stdout=full, stderr=subprocess.PIPE, text=True)
+        run = subprocess.run(
+            [installed("imgresponse"), "cases", "--json"], stdout=full, stderr=subprocess.PIPE, text=True
+        )
     assert run.returncode == 2
     assert "No space left on device" in run.stderr
     assert "Traceback" not in run.stderr

@@ -400,9 +400,9 @@ def test_what_follows_the_encoded_body_is_tolerated() -> None:
 
 def test_a_bomb_is_not_inflated() -> None:
     bomb = gzip.compress(b"[" + b" " * 40_000_000)
-    start = time.perf_counter()
+    start = time.process_time()
     _, finding = check(encoded(bomb, "gzip"))
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
     assert (finding.level, finding.path, finding.verdict) == ("http", "body", "unusual")
     assert finding.message == "the body inflates to more than 16777216 bytes: it is not judged"
 

@@ -127,6 +127,7 @@ def sent(*pictures: bytes) -> HTTPResponse:
     return answer({"created": 1, "data": [{"b64_json": pybase64.b64encode(data).decode()} for data in pictures]})
 
 
+@pytest.mark.slow
 def test_small_files_of_many_pixels_take_no_long_time() -> None:
     """A still that is over the limit, and animations of a few hundred bytes each."""
     animations = [webp_builder.animated(4100, 4100, *[(n, each, 1) for n in range(8)]) for each in range(16)]
@@ -139,6 +140,7 @@ def test_small_files_of_many_pixels_take_no_long_time() -> None:
     assert left == [f"$.data[{number}].b64_json" for number in range(4, 16)]
 
 
+@pytest.mark.slow
 def test_ten_of_the_largest_pictures_are_decoded() -> None:
     still = {"created": 1, "data": [{"b64_json": payload("png", "3840x2160", seed=seed)} for seed in range(10)]}
     assert check(answer(still)) == []
@@ -179,6 +181,7 @@ print(peak() // 1024)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of a process alone is told by Linux")
 def test_small_files_of_many_pixels_take_no_memory() -> None:
     done = subprocess.run([sys.executable, "-c", MEMORY], capture_output=True, text=True, timeout=60)

@@ -358,7 +358,7 @@ class TestOpenAI:
 
     @pytest.mark.parametrize("failure", ["rate_limit_exceeded", "server_error"])
     @pytest.mark.parametrize("speak", [openai_sync, openai_async, openai_aiohttp])
-    def test_its_own_retries_do_not_sleep_on_replay(self, twice, speak, failure):
+    def test_its_own_retries_do_not_sleep_on_replay(self, twice, speak, failure, tmp_path):
         taken = []
 
         def ask(url):
@@ -370,7 +370,10 @@ class TestOpenAI:
         first, second, api = twice(ask, prepare=lambda api: api.fail(failure))
         assert second == first
         assert len(api.requests) == 2
-        assert taken[0] > 0.3 > taken[1], taken
+        while taken[-1] > 0.3 and len(taken) < 6:  # the machine is busy; a client that sleeps does so each time
+            with replay(tmp_path / "tape"):
+                ask("http://127.0.0.1/v1")
+        assert taken[0] > 0.3 > taken[-1], taken
 
     def test_a_replay_needs_no_api_key(self, twice, monkeypatch, tmp_path):
         twice(lambda url: openai_sync(url, lambda client: client.images.generate(**ORDER)))

@@ -27,6 +27,7 @@ from pytest_imgresponse import (
 )
 from pytest_imgresponse.api.samples import plain_responses
 from pytest_imgresponse.contract import reproduction
+from tests.conftest import slow
 from tests.parsers import PLANTED, Parser, ParserError, StreamParser
 from tests.reports import happened, report_of, settings_of
 
@@ -725,6 +726,7 @@ class TestLinesToPaste:
             report = report_of(parser, cases=[INVALID])
             assert re.search(rf"\n{line}$", report.preamble)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("given", ["bytes", "dict", "response"])
     def test_what_was_generated_is_packed_into_its_line(self, given):
         def parse(argument):
@@ -886,16 +888,18 @@ class TestGenerated:
             [row] = report_of(parse, rejects_with=Refused, cases=[UNUSUAL]).rows
             assert row.outcome.root == ""
 
-    def test_one_bug_that_loses_any_number_of_pictures_is_one_way(self):
+    @pytest.mark.parametrize("most", [60, *slow(300)])
+    def test_one_bug_that_loses_any_number_of_pictures_is_one_way(self, most):
         def only_first(found):
             return pictures(found)[:1]
 
         with settings_of(derandomize=True):
-            report = report_of(RIGHT.parse, rejects_with=ParserError, pictures=only_first, max_examples=300)
+            report = report_of(RIGHT.parse, rejects_with=ParserError, pictures=only_first, max_examples=most)
         [rows] = report.ways
         assert {row.happened for row in rows} == {"accepted it with 1 of its 2 pictures"}
         assert "generated" not in {row.trial.name for row in rows}
 
+    @pytest.mark.slow
     def test_and_one_that_only_what_is_generated_shows_is_shrunk(self):
         with settings_of(derandomize=True):
             report = report_of(
@@ -1043,15 +1047,18 @@ class TestArguments:
 class TestRightParser:
     """No false alarm: `tests.parsers.Parser` was written from the standards, without this package."""
 
-    @pytest.mark.parametrize("form", ["bytes", "response", "dict", "stream"])
-    def test_it_keeps_the_contract(self, form):
+    @pytest.mark.parametrize(
+        ("form", "most"),
+        [("bytes", 50), ("response", 50), ("dict", 50), ("stream", 50), *slow(("bytes", 300), ("stream", 300))],
+    )
+    def test_it_keeps_the_contract(self, form, most):
         forms = {
-            "bytes": (RIGHT.parse, 300, {}),
-            "response": (lambda response: RIGHT.parse(response.body), 50, {"given": "response"}),
-            "dict": (lambda answer: RIGHT.parse(json.dumps(answer).encode()), 50, {"given": "dict"}),
-            "stream": (RIGHT.parse_stream, 300, {"from_response": STREAM}),
+            "bytes": (RIGHT.parse, {}),
+            "response": (lambda response: RIGHT.parse(response.body), {"given": "response"}),
+            "dict": (lambda answer: RIGHT.parse(json.dumps(answer).encode()), {"given": "dict"}),
+            "stream": (RIGHT.parse_stream, {"from_response": STREAM}),
         }
-        parse, most, options = forms[form]
+        parse, options = forms[form]
         report = check_parser(parse, rejects_with=ParserError, pictures=pictures, max_examples=most, **options)
         assert (report.rows, report.unneeded) == ([], {})
 

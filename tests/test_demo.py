@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 import subprocess
 import sys
-import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +15,7 @@ from PIL import Image
 
 import pytest_imgresponse
 from pytest_imgresponse.cli import COMMANDS, main
+from tests.conftest import installed
 
 NO_SOCKETS = """\
 import socket
@@ -64,10 +63,8 @@ class Demo:
 
 def imgresponse(*arguments: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     """The installed script."""
-    script = shutil.which("imgresponse", path=sysconfig.get_path("scripts"))
-    assert script is not None, "the script `imgresponse` is not installed beside this Python"
     return subprocess.run(
-        [script, *arguments],
+        [installed("imgresponse"), *arguments],
         cwd=cwd,
         env={**os.environ, **variables},
         capture_output=True,
@@ -103,6 +100,7 @@ def files_in(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_all_tests_are_recorded_and_replayed(demo: Demo):
     assert demo.code == 0, demo.output
     assert "its client is openai " in demo.output
@@ -114,6 +112,7 @@ def test_all_tests_are_recorded_and_replayed(demo: Demo):
         ]
 
 
+@pytest.mark.slow
 def test_the_suite_lies_where_it_says(demo: Demo):
     """The account names the folder, each file in it, the reference to a picture and the way to go on."""
     assert files_in(demo.folder) == WRITTEN
@@ -127,6 +126,7 @@ def test_the_suite_lies_where_it_says(demo: Demo):
     assert max(map(len, demo.output.splitlines())) <= 120
 
 
+@pytest.mark.slow
 def test_pictures_are_pictures(demo: Demo):
     pictures = {}
     for path in demo.folder.rglob("*.*"):
@@ -143,6 +143,7 @@ def test_pictures_are_pictures(demo: Demo):
     }
 
 
+@pytest.mark.slow
 def test_the_suite_replays_by_hand(demo: Demo, stubs: Path, monkeypatch: pytest.MonkeyPatch):
     """With all plugins, without a key, without the address of the API, with every socket refused."""
     monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
@@ -163,6 +164,7 @@ def test_the_suite_replays_by_hand(demo: Demo, stubs: Path, monkeypatch: pytest.
     assert {path: (demo.folder / path).read_bytes() for path in WRITTEN} == before
 
 
+@pytest.mark.slow
 def test_without_openai_it_needs_no_client_and_any_locale_will_do(tmp_path: Path, stubs: Path):
     """What the terminal cannot show is escaped; an empty folder is as good as a new one."""
     for name in ("httpx", "httpx2", "requests"):
@@ -206,6 +208,7 @@ def test_pytest_that_does_not_start_is_shown(tmp_path: Path, stubs: Path, capsys
     assert "pytest is broken here" in shown
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_openai")
 def test_a_recording_that_fails_is_shown(tmp_path: Path, stubs: Path, capsys: pytest.CaptureFixture[str]):
     (stubs / "sitecustomize.py").write_text(NO_SOCKETS)

@@ -24,6 +24,7 @@ from pytest_imgresponse import (
     UnrecordedRequestError,
     replay,
 )
+from tests.conftest import slow
 
 FIELDS = {"model": "dall-e-2", "size": "256x256", "response_format": "b64_json"}
 
@@ -180,7 +181,7 @@ class TestInterrupted:
                 assert path.read_text().count("- request:") == number + 1
                 assert (path.parent / f"fox-{number + 1}.png").exists()
 
-    @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+    @pytest.mark.parametrize("how", [signal.SIGKILL, *slow(signal.SIGINT)])
     def test_a_worker_that_is_killed_after_a_paid_answer(self, suite, how):
         suite.write(
             f"""
@@ -188,6 +189,7 @@ class TestInterrupted:
 
             @pytest.mark.imgresponse
             def test_it():
+                signal.signal(signal.SIGINT, signal.default_int_handler)  # a run in the background ignores it
                 ask()
                 os.kill(os.getpid(), {int(how)})
                 ask("never")

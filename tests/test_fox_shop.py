@@ -79,4 +79,4 @@ def test_busy_day(client, endpoint, imgresponse):
     start = time.perf_counter()
     client.images.generate(model=MODEL, prompt="a tree", quality="low")
     assert [response.status for response in imgresponse.http_responses] == [429, 200]
-    assert imgresponse.recording or time.perf_counter() - start < 0.5
+    assert imgresponse.recording or time.perf_counter() - start < 1

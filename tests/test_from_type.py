@@ -36,6 +36,7 @@ from pytest_imgresponse import (
     strategies,
 )
 from pytest_imgresponse.strategies import base64_payloads, image_files
+from tests.conftest import slow
 
 
 def python(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -221,8 +222,10 @@ print("drawn")
     "imports",
     [
         "from hypothesis import strategies as st\n{types}",
-        "{types}\nfrom hypothesis import strategies as st",
-        "import pytest_imgresponse.strategies\nfrom hypothesis import strategies as st\n{types}",
+        *slow(
+            "{types}\nfrom hypothesis import strategies as st",
+            "import pytest_imgresponse.strategies\nfrom hypothesis import strategies as st\n{types}",
+        ),
     ],
     ids=["hypothesis first", "hypothesis last", "our strategies first"],
 )
@@ -235,6 +238,7 @@ def test_the_order_of_imports_does_not_matter(imports):
     assert python("-W", "error", "-c", imports.format(types=types) + DRAW).stdout == "drawn\n"
 
 
+@pytest.mark.slow
 def test_under_pytest_too(pytester):
     """Where pytest has its own way of importing our modules, to rewrite their assertions."""
     pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\n")

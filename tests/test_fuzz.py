@@ -18,6 +18,7 @@ import pytest
 from pytest_imgresponse import LocalEndpoint
 from pytest_imgresponse.api.samples import plain_responses
 from pytest_imgresponse.cli import main
+from tests.conftest import slow
 
 SHOP = '''
 """A parser to fuzz."""
@@ -182,6 +183,7 @@ class TestRun:
         assert out.startswith("shop.naive breaks the contract of a parser in 1 way\n  tried: 2 plain answers and edge")
         assert "trailing_junk  json    invalid    raised JSONDecodeError: Extra data: " in out
 
+    @pytest.mark.slow
     def test_it_runs_all_and_generates_two_hundred(self, capfd):
         code, out, _ = fuzz(capfd, "shop:refuses", "--rejects-with", "shop:Refused")
         assert code == 1
@@ -253,6 +255,7 @@ class TestRun:
         code, out, _ = fuzz(capfd, "shop:refuses", "--from-response", "fox.yaml", "--case", "keys_reversed")
         assert (code, '200 application/json: { "data": [], "created": 17 }' in out) == (1, True)
 
+    @pytest.mark.slow
     def test_a_fork_is_not_needed_to_find_the_module(self, tmp_path):
         done = in_a_process("shop:naive", *CASES, cwd=tmp_path)
         assert (done.returncode, done.stderr) == (1, "")
@@ -265,27 +268,32 @@ class TestLinesToPaste:
         ("arguments", "happens"),
         [
             (["shop:naive", "--case", "data_null"], "TypeError: 'NoneType' object is not iterable"),
-            (["shop:Shop.parse", "--case", "data_null"], "TypeError: 'NoneType' object is not iterable"),
             (["shop:of_dict", "--given", "dict", "--case", "error_object_200"], "KeyError: 'data'"),
-            (["shop:program", "--given", "http", "--case", "answer_null"], "'NoneType' object is not subscriptable"),
             (["shop:refuses", "--from-response", "fox.yaml", "--max-examples", "0"], "shop.Refused: no"),
             (
                 ["shop:naive", "--pictures", "shop:loses", "--case", "c2pa_cabx"],
                 "AssertionError: accepted it with 0 of its 1 pictures",
             ),
-            (
-                ["shop:naive", "--pictures", "shop:of_dict", "--case", "c2pa_cabx"],
-                "TypeError: list indices must be integers or slices, not str",
+            *slow(
+                (
+                    ["shop:fetches", "--given", "http", "--case", "picture_is_html"],
+                    "PIL.UnidentifiedImageError: cannot identify image file",
+                ),
+                (["shop:Shop.parse", "--case", "data_null"], "TypeError: 'NoneType' object is not iterable"),
+                (
+                    ["shop:program", "--given", "http", "--case", "answer_null"],
+                    "'NoneType' object is not subscriptable",
+                ),
+                (
+                    ["shop:naive", "--pictures", "shop:of_dict", "--case", "c2pa_cabx"],
+                    "TypeError: list indices must be integers or slices, not str",
+                ),
+                (
+                    ["shop:fetches", "--given", "http", "--pictures", "shop:loses", "--case", "png_gray"],
+                    "AssertionError: accepted it with 0 of its 1 pictures",
+                ),
+                (["shop:later", "--given", "http", "--case", "trailing_junk"], "JSONDecodeError: Extra data"),
             ),
-            (
-                ["shop:fetches", "--given", "http", "--pictures", "shop:loses", "--case", "png_gray"],
-                "AssertionError: accepted it with 0 of its 1 pictures",
-            ),
-            (
-                ["shop:fetches", "--given", "http", "--case", "picture_is_html"],
-                "PIL.UnidentifiedImageError: cannot identify image file",
-            ),
-            (["shop:later", "--given", "http", "--case", "trailing_junk"], "JSONDecodeError: Extra data"),
         ],
     )
     def test_they_show_the_same_again(self, capfd, tmp_path, arguments, happens):
@@ -355,6 +363,7 @@ def on_a_terminal(*arguments, cwd, interrupt_at=None, stdout=None):
 
 
 class TestProgress:
+    @pytest.mark.slow
     def test_on_a_terminal_it_counts(self, tmp_path):
         code, text = on_a_terminal(
             "shop:refuses", "--rejects-with", "shop:Refused", "--max-examples", "30", cwd=tmp_path

@@ -915,6 +915,7 @@ for name, data in hostile.items():
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of a process alone is told by Linux")
 def test_no_hostile_file_takes_memory():
     root = str(Path(__file__).parents[1])

@@ -14,6 +14,7 @@ THEIR_TEST = "@pytest.mark.vcr\ndef test_theirs(): ask('theirs')\n"
 THEIR_MODE = {"pytest-recording": "--record-mode", "pytest-vcr": "--vcr-record", "cassetter": "--record-mode"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", THEIR_MODE)
 def test_beside(suite, api, name):
     """Each records and replays its own test, with both plugins loaded."""

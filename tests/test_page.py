@@ -115,6 +115,7 @@ def naive_report():
     return report_of(naive, rejects_with=ValueError, given="bytes")
 
 
+@pytest.mark.slow
 class TestInABrowser:
     def test_it_asks_for_nothing_and_complains_of_nothing(self, opened, naive_report):
         page = opened(page_of(naive_report))
@@ -211,6 +212,7 @@ def test_what_was_not_tried_and_why_it_stopped_are_told():
 class TestHostileContent:
     """What stands in an answer, in an error or in a name is shown, and does nothing."""
 
+    @pytest.mark.slow
     def test_it_is_inert_wherever_it_stands(self, opened):
         rows = [
             row
@@ -236,6 +238,7 @@ class TestHostileContent:
         assert page.page.locator("iframe, svg, article script").count() == 0
         assert page.visible()[0] == HOSTILE[0]
 
+    @pytest.mark.slow
     def test_and_if_it_were_not_the_browser_would_not_run_or_fetch_it(self, opened, naive_report):
         injected = (
             "<script>window.hit = 1</script><img src='https://example.com/x.png' onerror='window.hit = 2'></article>"

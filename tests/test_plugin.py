@@ -601,6 +601,7 @@ class TestKeysAndFixtures:
         suite.run("-Wignore").outcomes(passed=1)
 
 
+@pytest.mark.slow
 class TestXdist:
     def test_two_workers_record_into_one_cassette_and_both_are_kept(self, suite):
         suite.write(

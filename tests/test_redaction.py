@@ -305,9 +305,9 @@ def test_an_id_that_a_later_url_holds_still_matches(server, tmp_path):
     ],
 )
 def test_no_text_takes_its_time(text):
-    start = time.perf_counter()
+    start = time.process_time()
     redacted(text * (300_000 // len(text)))
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3
 
 
 def test_the_length_of_a_redacted_body_is_its_own():

@@ -195,30 +195,43 @@ def test_a_damaged_picture_does_not_keep_a_new_answer_from_the_disk(path):
 
 class TestKilled:
     def test_at_any_moment_there_is_the_old_or_the_new(self, path):
-        """A process is killed again and again while it saves over a good cassette."""
+        """A process is killed again and again while it saves over a good cassette: a fork each time, ready at once."""
         save(Store(path), interaction(picture(0), picture(1)))
         code = textwrap.dedent(
             f"""
-            import sys; sys.path.insert(0, "tests")
+            import os, sys; sys.path.insert(0, "tests")
             import test_store as t
             from pathlib import Path
-            store = t.Store(Path({str(path)!r}))
-            n = 0
-            print("ready", flush=True)
-            while True:
-                n += 2
-                t.save(store, t.interaction(*(t.picture(n + i) + b"x" * 200_000 for i in range(2))))
+            for line in sys.stdin:
+                child = os.fork()
+                if child:
+                    os.waitpid(child, 0)
+                    print("dead", flush=True)
+                    continue
+                store = t.Store(Path({str(path)!r}))
+                n = 0
+                print(os.getpid(), flush=True)
+                while True:
+                    n += 2
+                    t.save(store, t.interaction(*(t.picture(n + i) + b"x" * 200_000 for i in range(2))))
             """
         )
-        for attempt in range(6):
-            with subprocess.Popen(
-                [sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=Path(__file__).parents[1]
-            ) as process:
-                process.stdout.readline()
-                time.sleep(0.01 + 0.013 * attempt)
-                process.send_signal(signal.SIGKILL)
-            (loaded,) = Store(path).load()
-            assert len(json.loads(loaded.response.http().body)["data"]) == 2
+        with subprocess.Popen(
+            [sys.executable, "-c", code],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parents[1],
+        ) as process:
+            for attempt in range(12):
+                process.stdin.write("again\n")
+                process.stdin.flush()
+                child = int(process.stdout.readline())
+                time.sleep(0.01 + 0.0065 * attempt)
+                os.kill(child, signal.SIGKILL)
+                assert process.stdout.readline() == "dead\n"
+                (loaded,) = Store(path).load()
+                assert len(json.loads(loaded.response.http().body)["data"]) == 2
 
         save(Store(path), interaction(picture(5)))
         assert names(path) == ["fox-1.png", "fox.yaml"]
@@ -299,7 +312,7 @@ class TestDamage:
             (b"a: !!foo b", "the tag 'tag:yaml.org,2002:foo' would construct an object"),
             (b"!!python/object/apply:os.system [id]", "not a cassette that can be read: the tag"),
             (b"version: 1\ninteractions: [!!python/object/apply:os.system [id]]", "would construct an object"),
-            (b"[" * 10_000_000, "it nests deeper than 64 levels"),
+            (b"[" * 100, "it nests deeper than 64 levels"),
             (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "run `git lfs pull`"),
             (b"a: &a [x, x]\nb: &b [*a, *a]\nversion: 1\ninteractions: [*b]", "interaction 1 cannot be read"),
         ],
@@ -310,6 +323,16 @@ class TestDamage:
             Store(path).load()
         assert str(caught.value).startswith(f"{path}: ")
         assert message in str(caught.value)
+
+    def test_of_yaml_that_nests_very_deep(self, path):
+        """libyaml from 0.2.6 on stops at a thousand levels, in its own words, before we count."""
+        path.write_bytes(b"[" * 10_000_000)
+        with pytest.raises(CassetteDecodeError) as caught:
+            Store(path).load()
+        told = str(caught.value)
+        assert told.startswith(f"{path}: ")
+        assert "it nests deeper than 64 levels" in told or "exceeded maximum nesting depth" in told
+        assert "restore it from version control, or record the cassette again" in told
 
     @pytest.mark.parametrize(
         "item",
@@ -331,10 +354,10 @@ class TestDamage:
         levels = "\n".join(f"b{n}: &b{n} [{', '.join([f'*b{n - 1}'] * 9)}]" for n in range(1, 12))
         bomb = f"b0: &b0 [x, x]\n{levels}\nb: &b *b11\n".replace("b: &b *b11", "b: &b [*b11, *b11]")
         path.write_text(f"{bomb}version: 1\ninteractions: [{item}]")
-        start = time.perf_counter()
+        start = time.process_time()
         with pytest.raises(CassetteDecodeError, match="interaction 1 cannot be read"):
             Store(path).load()
-        assert time.perf_counter() - start < 2
+        assert time.process_time() - start < 2
 
     def test_a_bomb_as_the_version(self, path):
         path.write_text("b: &b [[a]]\nversion: *b\ninteractions: []")
