@@ -1,4 +1,4 @@
-"""The README: each snippet runs, each table is complete, each sample is what the code prints."""
+"""The documents: each snippet runs, each table is complete, each sample is what the code prints."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_the_cassette_is_the_one_that_is_shown():
 
 def test_the_table_of_edge_cases_is_the_one_that_is_linked(capsys):
     assert main(["cases", "--markdown"]) == 0
-    table = (ROOT / "tests/edge-cases.md").read_text(encoding="utf-8")
+    table = (ROOT / "docs/edge-cases.md").read_text(encoding="utf-8")
     assert table.endswith(capsys.readouterr().out), "imgresponse cases --markdown, below the heading of the file"
     assert f"{len(EDGE_CASES)} cases" in README
 
@@ -129,7 +129,7 @@ def test_the_command_that_fuzzes_is_the_one_that_is_shown(written, pytester):
 
 
 def test_every_file_that_is_linked_exists():
-    for path in re.findall(r'src="([^"]+)"|`(tests/benchmarks/\S+)`|`(\.ci/run)`|\]\((tests/[^)]+)\)', README):
+    for path in re.findall(r'src="([^"]+)"|`(tests/benchmarks/\S+)`|`(\.ci/run)`|\]\(((?:docs|tests)/[^)]+)\)', README):
         assert (ROOT / "".join(path)).exists()
 
 
