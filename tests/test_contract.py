@@ -730,7 +730,12 @@ class TestLinesToPaste:
 
         with settings_of(derandomize=True):
             report = report_of(
-                parse, given=given, max_examples=1000, cases=["c2pa_cabx"], from_response=PLAIN, rejects_with=ParserError
+                parse,
+                given=given,
+                max_examples=1000,
+                cases=["c2pa_cabx"],
+                from_response=PLAIN,
+                rejects_with=ParserError,
             )
         [row] = [row for row in report.rows if row.outcome.kind == "raised"]
         assert row.trial.name == "generated"
