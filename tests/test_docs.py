@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 import sysconfig
 import tomllib
 from pathlib import Path
@@ -280,6 +284,46 @@ class TestLinks:
             for each in EVERY
             for name in re.findall(r'src="([^"]+)"', each.text)
         }
+
+
+class TestPackageIndex:
+    @pytest.fixture
+    def metadata(self, tmp_path):
+        """What a wheel would say of the project, had its repository this address."""
+
+        def built(repository: str) -> dict:
+            for name in ("README.md", "LICENSE", "hatch_build.py", "pytest_imgresponse/__init__.py"):
+                (tmp_path / name).parent.mkdir(exist_ok=True)
+                shutil.copy(ROOT / name, tmp_path / name)
+            settings, number = re.subn(
+                "^repository = .*$",
+                f'repository = "{repository}"',
+                (ROOT / "pyproject.toml").read_text(),
+                flags=re.MULTILINE,
+            )
+            assert number == 1, "one setting alone"
+            (tmp_path / "pyproject.toml").write_text(settings)
+            command = [sys.executable, "-m", "hatchling", "metadata"]
+            return json.loads(subprocess.run(command, cwd=tmp_path, check=True, capture_output=True).stdout)
+
+        return built
+
+    def test_links_and_pictures_lead_to_the_repository(self, metadata):
+        told = metadata("https://repository.invalid/owner/name/")
+        at, version = "https://repository.invalid/owner/name", f"v{pytest_imgresponse.__version__}"
+        shown, links = told["readme"]["text"], re.compile(r'(?<=\]\()[^)]+|(?<=src=")[^"]+')
+        for before, after in zip(links.findall(README.text), links.findall(shown), strict=True):
+            kind = "raw" if before.endswith(".png") else "blob"
+            assert after == (before if before.startswith("https://") else f"{at}/{kind}/{version}/{before}")
+        assert told["readme"]["content-type"] == "text/markdown"
+        assert told["urls"]["Source"] == at
+        for name in ("Documentation", "Changelog"):
+            assert (ROOT / told["urls"][name].removeprefix(f"{at}/blob/{version}/")).is_file()
+
+    def test_no_address_is_made_up(self, metadata):
+        told = metadata("")
+        assert told["readme"]["text"] == README.text
+        assert "urls" not in told
 
 
 def test_the_readme_can_be_read_in_one_go():
