@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,28 +11,69 @@ from pathlib import Path
 import pytest
 
 NEIGHBOURS = Path(os.environ.get("IMGRESPONSE_NEIGHBOURS") or "neighbours")
+README = Path(__file__).parents[1] / "README.md"
 THEIR_TEST = "@pytest.mark.vcr\ndef test_theirs(): ask('theirs')\n"
 THEIR_MODE = {"pytest-recording": "--record-mode", "pytest-vcr": "--vcr-record", "cassetter": "--record-mode"}
 
 
+@pytest.fixture
+def pytest_with(suite, api):
+    """Runs pytest with another recorder beside our plugin, and gives what it printed."""
+
+    def run(name, *arguments):
+        folder = NEIGHBOURS / name
+        if not folder.is_dir():
+            pytest.skip(f"{name} is not installed in {folder}; set IMGRESPONSE_NEIGHBOURS to a folder of such folders")
+        environment = {**os.environ, "PYTHONPATH": str(folder), "BASE": api.url}
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
+        done = subprocess.run(command, cwd=suite.root, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return run
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", THEIR_MODE)
-def test_beside(suite, api, name):
+def test_beside(suite, api, pytest_with, name):
     """Each records and replays its own test, with both plugins loaded."""
-    folder = NEIGHBOURS / name
-    if not folder.is_dir():
-        pytest.skip(f"{name} is not installed in {folder}; set IMGRESPONSE_NEIGHBOURS to a folder of such folders")
     suite.write("@pytest.mark.imgresponse\ndef test_ours(): ask('ours')\n" + THEIR_TEST)
-    environment = {**os.environ, "PYTHONPATH": str(folder), "BASE": api.url}
 
     def run(*arguments):
         before = len(api.requests)
-        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
-        done = subprocess.run(command, cwd=suite.root, env=environment, capture_output=True, text=True)
-        assert "2 passed" in done.stdout, done.stdout + done.stderr
-        assert name.replace("pytest-", "") in done.stdout.partition("plugins: ")[2].partition("\n")[0]
+        output = pytest_with(name, *arguments)
+        assert "2 passed" in output
+        assert name.replace("pytest-", "") in output.partition("plugins: ")[2].partition("\n")[0]
         return len(api.requests) - before
 
     assert run("--imgresponse-record=once", f"{THEIR_MODE[name]}=once") == 2
     assert "test_logo/test_ours.yaml" in suite.files()
     assert run() == 0
+
+
+@pytest.mark.parametrize(("column", "name"), [(1, "pytest-recording"), (2, "pytest-vcr")])
+def test_who_comes_from_it_finds_what_the_readme_says(suite, api, pytest_with, column, name):
+    """Their options, markers and fixtures are these, their cassette lies there, and replays when it is moved to ours."""
+    section = README.read_text(encoding="utf-8").partition("\n## Coming from ")[2].partition("\n## ")[0]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in section.splitlines() if line.startswith("|")]
+    told = {cells[0]: cells for cells in rows}
+    assert told[""][column] == name
+
+    place, ours = (told["cassette of `test_fox` in `tests/test_logo.py`"][n].strip("`") for n in (column, 3))
+    suite.write("@pytest.mark.vcr\ndef test_fox(): assert ask().json()['data'][0]['b64_json']\n")
+    pytest_with(name, told["record"][column].strip("`"))
+    assert len(api.requests) == 1
+    (suite.root / ours).parent.mkdir(parents=True)
+    (suite.root / place).rename(suite.root / ours)
+    test = suite.root / "tests/test_logo.py"
+    test.write_text(test.read_text().replace("pytest.mark.vcr", "pytest.mark.imgresponse"))
+    suite.run().outcomes(passed=1).sent(0)
+
+    theirs = "".join(cells[column] for cells in rows)
+    named = re.findall(r"`(--[\w-]+)|fixture `(\w+)`|`@pytest\.mark\.(\w+)", theirs)
+    source = "".join(path.read_text(encoding="utf-8") for path in (NEIGHBOURS / name).glob("pytest_*/*.py"))
+    source += "".join(path.read_text(encoding="utf-8") for path in (NEIGHBOURS / name).glob("pytest_*.py"))
+    assert len(named) > 6
+    for option, fixture, marker in named:
+        declared = rf"addoption\(\s*['\"]{option}['\"]|^def {fixture or '-'}\(|['\"]{marker or '-'}: "
+        assert re.search(declared, source, re.MULTILINE), (option, fixture, marker)
