@@ -12,6 +12,8 @@ import pytest
 
 NEIGHBOURS = Path(os.environ.get("IMGRESPONSE_NEIGHBOURS") or "neighbours")
 README = Path(__file__).parents[1] / "README.md"
+pytestmark = pytest.mark.slow
+
 THEIR_TEST = "@pytest.mark.vcr\ndef test_theirs(): ask('theirs')\n"
 THEIR_MODE = {"pytest-recording": "--record-mode", "pytest-vcr": "--vcr-record", "cassetter": "--record-mode"}
 
@@ -33,7 +35,6 @@ def pytest_with(suite, api):
     return run
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", THEIR_MODE)
 def test_beside(suite, api, pytest_with, name):
     """Each records and replays its own test, with both plugins loaded."""
