@@ -468,7 +468,7 @@ class TestFittingAnswer:
             {"size": "1344x768", "output_format": "jpeg", "background": "opaque", "stream": True},
         ],
     )
-    @pytest.mark.parametrize("route", ["generations", "edits"])
+    @pytest.mark.parametrize("route", ["generations", *slow("edits")])
     def test_for_a_model_that_is_not_known_it_is_what_was_asked_for_too(self, more, route):
         request = asking({"model": "flux-2", "prompt": "a fox", **more}, route)
         answer = default_response(request)

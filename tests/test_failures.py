@@ -118,6 +118,7 @@ class TestSaving:
                 ask()
         assert api.requests == ()
 
+    @pytest.mark.slow
     def test_a_disk_that_is_full(self, suite):
         """The limit on the size of a file stands for it: writing fails in the same place, with an OSError."""
         suite.write(
