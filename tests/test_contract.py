@@ -834,6 +834,7 @@ class TestGenerated:
         assert report.rows == []
         assert set(report.excepted) <= set(names)
 
+    @pytest.mark.slow
     def test_but_an_excepted_case_excuses_no_other_bug_that_the_same_line_raises(self):
         def refuse(why):
             raise Refused(why)

@@ -277,7 +277,7 @@ class TestGateway:
 
 
 class TestPrograms:
-    @pytest.mark.parametrize("program", [PROGRAMS[0], *slow(*PROGRAMS[1:])], ids=lambda program: program.__name__)
+    @pytest.mark.parametrize("program", slow(*PROGRAMS), ids=lambda program: program.__name__)
     def test_one_that_is_right_keeps_the_contract(self, program):
         report = check_parser(program, given="http", rejects_with=ParserError, pictures=pictures, max_examples=10)
         assert report.tried > 230

@@ -219,6 +219,7 @@ def test_a_recording_that_fails_is_shown(tmp_path: Path, stubs: Path, capsys: py
     assert "2. Replay" not in shown
 
 
+@pytest.mark.slow
 def test_a_replay_that_fails_is_shown(
     tmp_path: Path, stubs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
