@@ -18,7 +18,7 @@ import pytest
 import pytest_imgresponse
 from pytest_imgresponse import EDGE_CASES, FAULTS, check_parser, strategies
 from pytest_imgresponse._config import CONFIG_OPTIONS, MARKER_OPTIONS, MATCHERS, RECORD_MODES
-from pytest_imgresponse.api.answers import FAILURES
+from pytest_imgresponse.api.api_errors import FAILURES
 from pytest_imgresponse.checks import LEVELS, VERDICTS
 from pytest_imgresponse.cli import COMMANDS, main
 from pytest_imgresponse.errors import CassetteError, ImgResponseError
