@@ -24,6 +24,7 @@ from pytest_imgresponse.strategies.choices import Choice, kinds
 
 IMAGE = Upload("image", "image/png", make_picture("png", 64, 64))
 KEY = ("authorization", "Bearer sk-any")
+JSON_TYPE = ("content-type", "application/json")
 MODELS = ("dall-e-2", "dall-e-3", "gpt-image-1", "gpt-image-2", "gpt-image-2.5-sunburst")
 
 
@@ -142,6 +143,55 @@ def test_what_a_strategy_draws_has_the_fields_of_a_sample(strategy, asked):
     assert find(strategy, lambda response: in_order(fields_of(response)) == sample, settings=quick)
 
 
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (b'{"prompt": "x", "model": 5}', "Invalid type for 'model': expected one of 'dall-e-2', 'dall-e-3', "),
+        (b'{"prompt": "x", "model": "sdxl"}', "Invalid value: 'sdxl'. Supported values are: 'dall-e-2', "),
+        (b'{"prompt": "x", "model": "gpt-image-2", "size": "big"}', "Invalid size 'big'. Expected WIDTHxHEIGHT"),
+        (b'{"prompt": "x", "model": "gpt-image-2", "n": 11}', "Expected a value <= 10, but got 11 instead."),
+        (b'{"prompt": "x", "model": "gpt-image-2", "n": 0}', "Expected a value >= 1, but got 0 instead."),
+        (b'{"prompt": "x", "extra": null}', "Unknown parameter: 'extra'."),
+    ],
+)
+def test_a_rule_is_worded_as_the_api_does(asked, message):
+    request = HTTPRequest("POST", "https://api.openai.com/v1/images/generations", (JSON_TYPE, KEY), asked)
+    response = LocalEndpoint().handle(request)
+    assert response.status == 400
+    assert message in response.json()["error"]["message"]
+
+
+GIF = {"model": "gpt-image-2.5-sunburst", "output_format": "gif"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "broken"),
+    [
+        ({"model": 5, "n": 0}, [("type", "model")]),
+        ({"model": "sdxl", "n": 0}, [("choice", "model")]),
+        (
+            {"model": "gpt-image-2", "prompt": "", "size": "big", "n": 0},
+            [("empty", "prompt"), ("minimum", "n"), ("size", "size")],
+        ),
+        ({"model": "gpt-image-2", "size": "3840x1000"}, [("size", "size")] * 2),
+        ({**GIF, "frame_count": 1, "svg": {}}, [("minimum", "frame_count"), ("own format", "svg")]),
+    ],
+)
+def test_all_rules_that_are_broken_are_told_the_most_general_first(asked, broken):
+    """Without a model that is known no other rule can be."""
+    body = json.dumps({"prompt": "x", **asked}).encode()
+    request = HTTPRequest("POST", "https://a.example/images/generations", (JSON_TYPE,), body)
+    assert [(each.rule, each.parameter) for each in broken_rules(parameters_of(request))] == broken
+
+
+def test_of_a_form_an_object_that_no_model_takes_is_unknown():
+    body = b'--b\r\nContent-Disposition: form-data; name="seed[fox]"\r\n\r\n1\r\n--b--\r\n'
+    request = HTTPRequest(
+        "POST", "https://a.example/images/edits", {"content-type": "multipart/form-data; boundary=b"}, body
+    )
+    assert parameters_of(request).unknown == ("seed",)
+
+
 @pytest.mark.parametrize("asked", TAKEN, ids=lambda asked: f"{asked.operation} {json.dumps(asked.said)}")
 def test_a_request_that_was_written_is_read_as_what_it_was_written_of(asked):
     as_form = asked.request(as_form=True)
@@ -186,6 +236,11 @@ def test_every_family_answers_to_what_it_takes():
         asked = Parameters(model=model, prompt="a red fox")
         answer = sample_answer(asked)
         assert check(answer.http(seeded_headers(0, 1_780_000_000)), asked.request()) == []
+
+
+def test_a_size_that_was_seen_is_one_that_a_strategy_draws():
+    response = find(images_responses(model="gpt-image-2", size="1254x1254"), lambda drawn: True)
+    assert (response.size, response.data[0].open().size) == ("1254x1254", (1254, 1254))
 
 
 def test_a_strategy_refuses_in_words_of_its_own():

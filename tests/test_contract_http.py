@@ -475,6 +475,11 @@ class TestFittingAnswer:
         assert check(answer, request) == []
         assert answer == default_response(request)
 
+    def test_what_a_model_cannot_do_another_does(self):
+        request = asking({"model": "dall-e-3", "prompt": "a fox", "images": []}, "edits")
+        answer = default_response(request).json()
+        assert (answer["output_format"], len(answer["data"])) == ("png", 1)
+
     def test_what_no_model_takes_is_left_out(self):
         request = asking({"model": "flux-2", "prompt": "a fox", "n": 40, "size": "8000x8000", "output_format": "webp"})
         answer = default_response(request).json()

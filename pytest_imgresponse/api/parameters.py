@@ -149,11 +149,7 @@ def operation_of(url: str) -> Operation | None:
 def parameters_of(request: HTTPRequest) -> Parameters:
     """The parameters of a request. Raises `UnreadableBodyError`."""
     operation = operation_of(request.url)
-    try:
-        boundary = boundary_of(request.header("content-type"))
-    except UnicodeEncodeError as error:
-        raise UnreadableBodyError("the boundary is no text") from error
-    if boundary is not None:
+    if (boundary := boundary_of(request.header("content-type"))) is not None:
         return _of_form(operation, split_multipart(request.body, boundary))
     if request.content_type == _URL_ENCODED:
         form = _Form()
