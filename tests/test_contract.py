@@ -26,7 +26,7 @@ from pytest_imgresponse import (
     reproduce,
 )
 from pytest_imgresponse.api.samples import plain_responses
-from pytest_imgresponse.contract import reproduction
+from pytest_imgresponse.contract import paste_lines
 from tests.conftest import slow
 from tests.parsers import PLANTED, Parser, ParserError, StreamParser
 from tests.reports import happened, report_of, settings_of
@@ -708,7 +708,7 @@ class TestLinesToPaste:
 
     def test_they_import_public_names_alone(self):
         """All that they can import is what the module for it has, which explains each name."""
-        assert list(reproduction.NAMES) == reproduce.__all__
+        assert list(paste_lines.NAMES) == reproduce.__all__
         assert all(re.search(rf"`{name}\b", reproduce.__doc__) for name in reproduce.__all__)
 
     def test_what_the_preamble_cannot_import_it_names(self):

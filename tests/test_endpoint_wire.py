@@ -21,7 +21,7 @@ import zstandard
 
 from pytest_imgresponse.endpoint import LocalEndpoint
 from pytest_imgresponse.endpoint import server as wire
-from pytest_imgresponse.endpoint.delivery import Delivery
+from pytest_imgresponse.endpoint.framing import Delivery
 from pytest_imgresponse.errors import ConfigError
 from pytest_imgresponse.http import HTTPResponse
 

@@ -12,7 +12,7 @@ from pytest_imgresponse.api.samples import plain_responses
 from pytest_imgresponse.cli.templates import rendered
 from pytest_imgresponse.edge_cases import EDGE_CASES, EdgeCase
 from pytest_imgresponse.edge_cases.table import hint
-from pytest_imgresponse.endpoint.delivery import Delivery
+from pytest_imgresponse.endpoint.framing import Delivery
 from pytest_imgresponse.errors import ConfigError
 from pytest_imgresponse.faults import FAULTS, Fault
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse

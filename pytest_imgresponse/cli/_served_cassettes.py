@@ -15,7 +15,7 @@ from pytest_imgresponse.cassette.interaction import Interaction, Request
 from pytest_imgresponse.cassette.matching import Facets, facets_of, key_of, nearest
 from pytest_imgresponse.cassette.redaction import Redactor, shown_url
 from pytest_imgresponse.cassette.store import Store
-from pytest_imgresponse.endpoint.delivery import Delivery, deliverable, without
+from pytest_imgresponse.endpoint.framing import Delivery, deliverable, without
 from pytest_imgresponse.errors import CassetteDecodeError, CassetteMissingError, ConfigError, ImgResponseError
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 

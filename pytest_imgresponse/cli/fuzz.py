@@ -104,7 +104,7 @@ def _report(arguments: argparse.Namespace) -> Report:
     pictures = _imported(arguments.pictures, "--pictures: ") if arguments.pictures is not None else None
 
     from pytest_imgresponse.contract import parser as checked
-    from pytest_imgresponse.contract.reproduction import importing
+    from pytest_imgresponse.contract.paste_lines import importing
     from pytest_imgresponse.contract.run import run_contract
 
     caller = checked.caller_of(

@@ -29,7 +29,7 @@ from pytest_imgresponse import ConfigError
 
 if TYPE_CHECKING:
     from pytest_imgresponse import HTTPRequest
-    from pytest_imgresponse.endpoint.delivery import Delivery
+    from pytest_imgresponse.endpoint.framing import Delivery
     from pytest_imgresponse.endpoint.server import Server
 
     _Ask = Callable[[HTTPRequest], Delivery]

@@ -22,7 +22,7 @@ from vcr.cassette import Cassette
 from vcr.patch import CassettePatcherBuilder, ConnectionRemover
 
 from pytest_imgresponse.clients.aiohttp import following, read_as_live, with_bytes
-from pytest_imgresponse.clients.http_client import kept_while_sending
+from pytest_imgresponse.clients.force_reset import kept_while_sending
 from pytest_imgresponse.clients.retries import sleeping_when_live
 
 # Requests that never leave the process are not the image API's business, though vcrpy patches them too.

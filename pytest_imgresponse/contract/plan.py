@@ -14,7 +14,7 @@ from pytest_imgresponse.checks import check
 from pytest_imgresponse.checks.comparison import asked_by
 from pytest_imgresponse.contract.calling import Outcome, in_words
 from pytest_imgresponse.contract.default_response import default_response
-from pytest_imgresponse.contract.reproduction import packed
+from pytest_imgresponse.contract.paste_lines import packed
 from pytest_imgresponse.contract.trial import Given, Trial, inlined, pictures_of, served_by, trial_of, urls_of
 from pytest_imgresponse.edge_cases import EDGE_CASES, EdgeCase
 from pytest_imgresponse.errors import ConfigError

@@ -17,7 +17,7 @@ from pytest_imgresponse.api.api_errors import FAILURES, Failure
 from pytest_imgresponse.api.headers import request_id, response_headers
 from pytest_imgresponse.coercion import as_response
 from pytest_imgresponse.endpoint import routes
-from pytest_imgresponse.endpoint.delivery import Delivery, deliverable
+from pytest_imgresponse.endpoint.framing import Delivery, deliverable
 from pytest_imgresponse.endpoint.server import Server, encoder
 from pytest_imgresponse.errors import ConfigError
 from pytest_imgresponse.faults import FAULTS, Fault
