@@ -226,7 +226,7 @@ def _session_of(node: Any, use: _Use, given: object) -> Session:
         settings,
         run=Run(state.run_directory),
         remedy=f"pytest {node.nodeid!r} --imgresponse-record={{mode}}",
-        attributes=folder,
+        gitattributes=folder,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pytest_imgresponse.api.answers import event
+from pytest_imgresponse.api.sse import event
 from pytest_imgresponse.checks import check
 from pytest_imgresponse.checks import schema_level as level_schema
 from pytest_imgresponse.http import HTTPResponse

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_imgresponse.api.answers import event, pretty
+from pytest_imgresponse.api.answers import pretty
 from pytest_imgresponse.api.api_errors import failure
 from pytest_imgresponse.api.headers import response_headers
+from pytest_imgresponse.api.sse import event
 from pytest_imgresponse.checks import LEVELS, check
 from pytest_imgresponse.edge_cases import EDGE_CASES, EdgeCase
 from pytest_imgresponse.edge_cases.predicates import content_of

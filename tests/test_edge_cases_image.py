@@ -13,7 +13,7 @@ import pybase64
 import pytest
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
-from pytest_imgresponse.api.answers import event
+from pytest_imgresponse.api.sse import event
 from pytest_imgresponse.edge_cases import EDGE_CASES
 from pytest_imgresponse.edge_cases.mutators import swap_pictures
 from pytest_imgresponse.edge_cases.predicates import sized_picture

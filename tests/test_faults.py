@@ -24,8 +24,8 @@ from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
 
 from pytest_imgresponse import ConfigError, HTTPRequest, HTTPResponse, LocalEndpoint
-from pytest_imgresponse.endpoint.framing import Delivery
 from pytest_imgresponse.endpoint.fault_scripts import script_of, stored_brotli
+from pytest_imgresponse.endpoint.framing import Delivery
 from pytest_imgresponse.faults import FAULT_VERDICTS, FAULTS, Fault
 from pytest_imgresponse.strategies.wire_faults import wire_faults
 

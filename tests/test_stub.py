@@ -44,7 +44,7 @@ from pytest_imgresponse import (
     replay,
     stub,
 )
-from pytest_imgresponse.api.answers import event
+from pytest_imgresponse.api.sse import event
 from pytest_imgresponse.clients.retries import retried_at_once
 from pytest_imgresponse.images.make import make_picture
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from pytest_imgresponse.api import families
 from pytest_imgresponse.api.families import FAMILIES
 from pytest_imgresponse.api.parameters import Operation, Parameters
+from pytest_imgresponse.api.sse import event
 from pytest_imgresponse.http import HTTPResponse
 
 JSON_TYPE = "application/json"
@@ -195,9 +196,3 @@ def answer_to(
 def pretty(value: Any) -> bytes:
     """JSON as the gpt-image models send it: two spaces, no newline at the end (recorded)."""
     return json.dumps(value, indent=2).encode()
-
-
-def event(name: str, fields: Mapping[str, Any]) -> bytes:
-    """One server-sent event with its type inside too."""
-    data = json.dumps({"type": name, **fields}, separators=(",", ":"))
-    return f"event: {name}\ndata: {data}\n\n".encode()

@@ -9,7 +9,7 @@ from typing import Any
 
 from pytest_imgresponse.api.answers import pretty
 from pytest_imgresponse.api.parameters import Parameters
-from pytest_imgresponse.api.rules import SIZE_RULES, Broken, Rule
+from pytest_imgresponse.api.rules import SIZE_RULES, BrokenRule, Rule
 from pytest_imgresponse.errors import ConfigError
 
 
@@ -262,7 +262,7 @@ _OTHER_FORMAT = {
 }
 
 
-def rule_refusal(broken: Broken, asked: Parameters) -> Refused:
+def rule_refusal(broken: BrokenRule, asked: Parameters) -> Refused:
     """The 400 for a rule that a request breaks."""
     name, expected = broken.parameter, broken.expected
     if asked.operation == "variations" and name == "model":

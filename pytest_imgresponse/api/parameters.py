@@ -11,14 +11,14 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 from urllib.parse import parse_qsl, urlsplit
 
 from pytest_imgresponse.http import HTTPRequest, Part, boundary_of, join_multipart, split_multipart
 
 Operation = Literal["generations", "edits", "variations"]
 """The last step of an images route's path."""
-OPERATIONS: dict[str, Operation] = {"generations": "generations", "edits": "edits", "variations": "variations"}
+OPERATIONS: tuple[Operation, ...] = get_args(Operation)
 
 JSON = "application/json"
 FORM = "multipart/form-data"
@@ -59,8 +59,8 @@ class Parameters:
     """The parameters of a request, called as the API calls them. None is for what it does not say, or says as null.
 
     `operation` is None for a route that is none of the images API. `images` and `mask` are its uploads. `wrong` has
-    the values that are of another type than their parameter, `unknown` the names that no model knows; `is_form` says
-    that it came as a form.
+    the values that are of another type than their parameter, and under names such as `image[0]` those that are no
+    upload; `unknown` the names that no model knows; `is_form` says that it came as a form.
     """
 
     operation: Operation | None = "generations"
@@ -109,7 +109,9 @@ class Parameters:
     def request(self, *, as_form: bool | None = None) -> HTTPRequest:
         """A request to the official API that says this: JSON, or a multipart form, as variations have to be."""
         accepted = "text/event-stream" if self.stream else JSON
-        if self.operation == "variations" if as_form is None else as_form:
+        if as_form is None:
+            as_form = self.operation == "variations"
+        if as_form:
             content_type, body = f"{FORM}; boundary={_BOUNDARY.decode()}", join_multipart(self._parts(), _BOUNDARY)
         else:
             content_type, body = JSON, json.dumps(self._document()).encode()
@@ -133,8 +135,8 @@ class Parameters:
         return [*parts, *([_part("mask", self.mask.content, self.mask.mimetype)] if self.mask is not None else [])]
 
 
-NAMES = tuple(each.name for each in fields(Parameters))[1:-5]
-"""The parameters that are no uploads."""
+NAMES = tuple(each.name for each in fields(Parameters) if each.name in {*_TEXTS, *_NUMBERS, "stream", "svg"})
+"""The parameters that are no uploads, in the order of the class."""
 
 
 def operation_of(url: str) -> Operation | None:
@@ -143,7 +145,8 @@ def operation_of(url: str) -> Operation | None:
         path = urlsplit(url).path
     except ValueError:
         path = url.partition("?")[0]
-    return OPERATIONS.get(path.rstrip("/").rpartition("/")[2])
+    last = path.rstrip("/").rpartition("/")[2]
+    return next((operation for operation in OPERATIONS if operation == last), None)
 
 
 def parameters_of(request: HTTPRequest) -> Parameters:

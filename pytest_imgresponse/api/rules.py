@@ -1,7 +1,7 @@
 """Which parameters a family of models takes, alone and together: each rule once, worded by whoever applies it.
 
-`LocalEndpoint` words what is broken as the API's 400, the strategies as `InvalidArgument`; a sample of an answer leaves
-out what breaks a rule.
+`LocalEndpoint` words a broken rule as the API's 400 (`api_errors`), the strategies word it as `InvalidArgument`
+(`strategies.choices`), and the default answer to a client leaves out what breaks one (`contract.default_response`).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Rule = Literal[
     "too long",  # `value` characters; `expected` is the most
     "too many",  # `value` files; `expected` is the most
     "media type",  # of an upload; one of those `expected`
-    "other format",  # the value does not go with the output format, which is `expected`
+    "other format",  # the value does not go with the output format that was asked for, which is in `expected`
     "own format",  # the parameter goes with the output format `expected` alone
 ]
 """Which rule is broken."""
@@ -68,8 +68,8 @@ _RANGES = {
 # openai 3.54.0, `image_generate_params.py` and `image_edit_params.py`.
 
 
-class Broken(NamedTuple):
-    """A rule that parameters break: the parameter it is about, what was given, and what was expected."""
+class BrokenRule(NamedTuple):
+    """A rule that parameters break: its parameter, the value of that, and what the rule expects of it (see `Rule`)."""
 
     rule: Rule
     parameter: str
@@ -85,15 +85,15 @@ def models_for(parameters: Parameters) -> tuple[str, ...]:
     return tuple(able)
 
 
-def broken_rules(parameters: Parameters) -> Iterator[Broken]:
+def broken_rules(parameters: Parameters) -> Iterator[BrokenRule]:
     """The rules that parameters break, the most general first."""
     wrong = parameters.wrong
     able = models_for(parameters)
     if "model" in wrong:
-        yield Broken("type", "model", wrong["model"], able)
+        yield BrokenRule("type", "model", wrong["model"], able)
         return
     if (parameters.model or DEFAULT_MODEL) not in able:
-        yield Broken("choice", "model", parameters.model, able)
+        yield BrokenRule("choice", "model", parameters.model, able)
         return
     family = FAMILIES[parameters.model or DEFAULT_MODEL]
     yield from _of_names(parameters, family, wrong)
@@ -104,41 +104,41 @@ def broken_rules(parameters: Parameters) -> Iterator[Broken]:
     yield from _of_formats(parameters)
 
 
-def _of_names(parameters: Parameters, family: Family, wrong: Mapping[str, Any]) -> Iterator[Broken]:
+def _of_names(parameters: Parameters, family: Family, wrong: Mapping[str, Any]) -> Iterator[BrokenRule]:
     taken = family.takes(parameters.operation)
     for name in (*NAMES, *parameters.unknown):
         if name not in taken and (name in parameters.unknown or name in wrong or getattr(parameters, name) is not None):
-            yield Broken("unknown", name)
+            yield BrokenRule("unknown", name)
 
 
-def _of_prompt(parameters: Parameters, family: Family, wrong: Mapping[str, Any]) -> Iterator[Broken]:
+def _of_prompt(parameters: Parameters, family: Family, wrong: Mapping[str, Any]) -> Iterator[BrokenRule]:
     if "prompt" in wrong:
-        yield Broken("type", "prompt", wrong["prompt"], "a string")
+        yield BrokenRule("type", "prompt", wrong["prompt"], "a string")
     elif parameters.prompt is None:
-        yield Broken("missing", "prompt")
+        yield BrokenRule("missing", "prompt")
     elif not parameters.prompt:
-        yield Broken("empty", "prompt")
+        yield BrokenRule("empty", "prompt")
     elif len(parameters.prompt) > family.longest_prompt:
-        yield Broken("too long", "prompt", len(parameters.prompt), family.longest_prompt)
+        yield BrokenRule("too long", "prompt", len(parameters.prompt), family.longest_prompt)
 
 
-def _of_uploads(parameters: Parameters, family: Family, wrong: Mapping[str, Any]) -> Iterator[Broken]:
+def _of_uploads(parameters: Parameters, family: Family, wrong: Mapping[str, Any]) -> Iterator[BrokenRule]:
     uploads = (*parameters.images, *([parameters.mask] if parameters.mask else []))
     misplaced = [name for name in wrong if name.startswith(("image", "mask"))]
     if parameters.operation == "generations":
         for name in (*misplaced, *(upload.name for upload in uploads)):
-            yield Broken("unknown", name.partition("[")[0])
+            yield BrokenRule("unknown", name.partition("[")[0])
         return
     for name in misplaced:
-        yield Broken("type", name, wrong[name], _expected_upload(name, wrong[name], is_form=parameters.is_form))
+        yield BrokenRule("type", name, wrong[name], _expected_upload(name, wrong[name], is_form=parameters.is_form))
     if not parameters.images:
-        yield Broken("missing", "image" if parameters.is_form else "images")
+        yield BrokenRule("missing", "image" if parameters.is_form else "images")
     if len(parameters.images) > family.uploads:
-        yield Broken("too many", "image", len(parameters.images), family.uploads)
+        yield BrokenRule("too many", "image", len(parameters.images), family.uploads)
     for upload in uploads:
         allowed = ("image/png",) if upload is parameters.mask else family.mimetypes
         if upload.mimetype not in allowed:
-            yield Broken("media type", upload.name, upload.mimetype, allowed)
+            yield BrokenRule("media type", upload.name, upload.mimetype, allowed)
 
 
 def _expected_upload(name: str, value: object, *, is_form: bool) -> str:
@@ -149,37 +149,37 @@ def _expected_upload(name: str, value: object, *, is_form: bool) -> str:
     return "a data URL" if isinstance(value, dict) else "an object"
 
 
-def _of_values(parameters: Parameters, family: Family, wrong: Mapping[str, Any]) -> Iterator[Broken]:
+def _of_values(parameters: Parameters, family: Family, wrong: Mapping[str, Any]) -> Iterator[BrokenRule]:
     choices = {**_CHOICES, "quality": family.qualities, "output_format": family.formats}
     ranges = {"n": (1, family.most), **_RANGES}
     for name in NAMES:
         value = getattr(parameters, name)
         if name in wrong and name not in ("model", "prompt"):
-            yield Broken("type", name, wrong[name], choices.get(name) or _TYPES.get(name, "a string"))
+            yield BrokenRule("type", name, wrong[name], choices.get(name) or _TYPES.get(name, "a string"))
         elif value is None:
             continue
         elif name == "size":
             yield from _of_size(family, value)
         elif name in choices and value not in choices[name]:
-            yield Broken("choice", name, value, choices[name])
+            yield BrokenRule("choice", name, value, choices[name])
         elif name in ranges and value < ranges[name][0]:
-            yield Broken("minimum", name, value, ranges[name][0])
+            yield BrokenRule("minimum", name, value, ranges[name][0])
         elif name in ranges and value > ranges[name][1]:
-            yield Broken("maximum", name, value, ranges[name][1])
+            yield BrokenRule("maximum", name, value, ranges[name][1])
 
 
 _TYPES = {**dict.fromkeys(("n", *_RANGES), "an integer"), "stream": "a boolean", "svg": "an object"}
 
 
-def _of_size(family: Family, size: str) -> Iterator[Broken]:
+def _of_size(family: Family, size: str) -> Iterator[BrokenRule]:
     if family.sizes:
         if size not in family.sizes:
-            yield Broken("choice", "size", size, family.sizes)
+            yield BrokenRule("choice", "size", size, family.sizes)
         return
     if size == "auto":
         return
     if re.fullmatch(r"[1-9][0-9]{0,4}x[1-9][0-9]{0,4}", size) is None:
-        yield Broken("size", "size", size, "form")
+        yield BrokenRule("size", "size", size, "form")
         return
     width, height = map(int, size.split("x"))
     for is_broken, rule in (
@@ -190,10 +190,10 @@ def _of_size(family: Family, size: str) -> Iterator[Broken]:
         (width * height > MOST_PIXELS, "most"),
     ):
         if is_broken:
-            yield Broken("size", "size", size, rule)
+            yield BrokenRule("size", "size", size, rule)
 
 
-def _of_formats(parameters: Parameters) -> Iterator[Broken]:
+def _of_formats(parameters: Parameters) -> Iterator[BrokenRule]:
     """Values that are right alone and wrong together (openai 3.54.0, `image_generate_params.py`)."""
     made = parameters.output_format or "png"
     streams = parameters.stream or (parameters.partial_images or 0) > 0
@@ -205,14 +205,17 @@ def _of_formats(parameters: Parameters) -> Iterator[Broken]:
         ((parameters.n or 1) > 1 and made == "svg", "n"),
     ):
         if is_broken:
-            yield Broken("other format", name, getattr(parameters, name), made)
+            yield BrokenRule("other format", name, getattr(parameters, name), made)
     for names, own in ((("frame_count", "frame_duration_ms"), "gif"), (("svg",), "svg")):
         if made != own and (given := [name for name in names if getattr(parameters, name) is not None]):
-            yield Broken("own format", given[0], getattr(parameters, given[0]), own)
+            yield BrokenRule("own format", given[0], getattr(parameters, given[0]), own)
 
 
 def settled(parameters: Parameters) -> Parameters:
-    """The parameters with what the API chooses where they do not say, or say `auto`. They break no rule."""
+    """The parameters with what the API chooses where they do not say, or say `auto`.
+
+    For parameters that break no rule. What comes out is no request: it has values for what a model does not take too.
+    """
     model = parameters.model or DEFAULT_MODEL
     family = FAMILIES[model]
     legacy = family.legacy

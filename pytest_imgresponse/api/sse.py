@@ -1,9 +1,10 @@
-"""Server-sent events, read as the standard says (WHATWG HTML, section 9.2.6)."""
+"""Server-sent events: read as the standard says (WHATWG HTML, section 9.2.6), and written as the API writes them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 
 class ServerSentEvent(NamedTuple):
@@ -36,3 +37,9 @@ def events_of(body: bytes) -> Iterator[ServerSentEvent]:
             data.append(value)
     if data:
         yield ServerSentEvent(name, "\n".join(data), ended=False)
+
+
+def event(name: str, fields: Mapping[str, Any]) -> bytes:
+    """One server-sent event with its type inside too."""
+    data = json.dumps({"type": name, **fields}, separators=(",", ":"))
+    return f"event: {name}\ndata: {data}\n\n".encode()

@@ -39,7 +39,8 @@ def merge(
 
     The place of the n-th answer to a request is that of the n-th on the disk, be it older or another worker's;
     where there is none, it comes behind, in the order of asking. `key_of` gives the key of an interaction on the
-    disk, equal to that of the tickets that match it. Of `held_back`, what the disk does not hold comes behind it.
+    disk, equal to that of the tickets that match it. What of `held_back` is not on
+    the disk comes after what is.
     """
     result = _without_moved(disk, [ticket for ticket in tickets if ticket.recorded is not None])
     held = {interaction.digest for interaction in result}
@@ -61,14 +62,14 @@ def merge(
 
 
 def _without_moved(disk: Sequence[Interaction], recorded: Sequence[Ticket]) -> list[Interaction]:
-    """The disk without what was saved before the answer to an earlier request came: it takes its place anew."""
+    """The disk without answers that this session saved before one to an earlier request; they are merged in anew."""
     late = next((number for number, ticket in enumerate(recorded) if not ticket.saved), len(recorded))
     moved = {t.recorded.digest for t in recorded[late:] if t.saved and t.recorded is not None}
     return [interaction for interaction in disk if interaction.digest not in moved]
 
 
 def still_held_back(old: Iterable[Interaction], digests: set[str], tickets: Iterable[Ticket]) -> list[Interaction]:
-    """The old successes, of these digests, that an error did not replace and that nothing has replaced since."""
+    """The old successes that were held back, by their digests, and that nothing has replaced since."""
     replaced = {t.replaces.digest for t in tickets if t.recorded is not None and t.replaces is not None}
     return [interaction for interaction in old if interaction.digest in digests - replaced]
 

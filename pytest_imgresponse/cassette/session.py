@@ -31,7 +31,9 @@ from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 class Session:
     """An open cassette. Thread-safe. Raises `CassetteDecodeError` for one that cannot be trusted.
 
-    `remedy` is the way to record, as the user would type it: `{mode}` stands for the record mode.
+    `run` knows which cassettes the run has made or started afresh. `remedy` is the way to record, as the user would type
+    it: `{mode}` stands for the record mode. `gitattributes` is the folder that gets a `.gitattributes`: by default that
+    of the cassette.
     """
 
     def __init__(
@@ -41,7 +43,7 @@ class Session:
         *,
         run: Run = PROCESS,
         remedy: str = 'replay(…, record="{mode}")',
-        attributes: Path | None = None,
+        gitattributes: Path | None = None,
     ) -> None:
         self.path = path = path.absolute()  # a test may change the directory
         self.name = str(path)
@@ -55,7 +57,7 @@ class Session:
         self._lock = RLock()
         self._redactor = Redactor(settings.redact_names, settings.redact_values, settings.before_save)
         old = self.loaded if self.existed else None
-        self._saver = Saver(store, settings, self._redactor, run, attributes or path.parent, old)
+        self._saver = Saver(store, settings, self._redactor, run, gitattributes or path.parent, old)
         self._facets = [facets_of(self._redactor.request(i.request), settings.match_on) for i in self.loaded]
         self._left: dict[str, deque[Interaction]] = defaultdict(deque)
         for interaction, facets in zip(self.loaded, self._facets, strict=True):
@@ -137,9 +139,9 @@ class Session:
         return answer
 
     def record(self, ticket: Ticket, response: HTTPResponse) -> None:
-        """Keep a complete answer: it is on the disk when this returns.
+        """Keep a complete answer: it is on the disk when this returns, or else `save_error` says why.
 
-        What goes wrong there is kept in `save_error`: the test gets its answer all the same.
+        The test gets its answer in either case.
         """
         assert ticket.clean is not None
         answer = remove_encoding(response)
@@ -153,7 +155,9 @@ class Session:
                 unsaved = Interaction(ticket.clean, rules.response(sent, ticket.asked))
                 self._saver.put_elsewhere(unsaved, self.tickets, error)
                 return
-            if ticket.replaces is None:  # it is another try of a request that broke off
+            # A request that broke off was to replace a recorded answer. The client's next try finds that answer taken,
+            # so it takes over what the broken one was to replace.
+            if ticket.replaces is None:
                 broken = (t for t in self.tickets if t.key == ticket.key and t.replaces and t.exchange is None)
                 if (first := next(broken, None)) is not None:
                     ticket.replaces, first.replaces = first.replaces, None
@@ -165,7 +169,7 @@ class Session:
             self._saver.save(self.tickets)
 
     def redirected(self, request: HTTPRequest) -> Ticket:
-        """The ticket of a request that was sent already, as a step of a redirection."""
+        """The ticket of a request that was sent already, as a step of a redirection: one that waits for it, or a new one."""
         clean = self._redactor.request(Request.of(request))
         ticket = Ticket(request, self._key_of(clean), clean)
         with self._lock:

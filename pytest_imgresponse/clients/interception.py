@@ -1,8 +1,8 @@
-"""Where clients meet the open sessions: one cassette of vcrpy, which asks the innermost player.
+"""Where clients meet the open players: one cassette of vcrpy, which asks the innermost player.
 
 vcrpy patches the clients and asks its cassette whether it has an answer, plays it, or has it recorded. Ours keeps
-nothing: it hands each question to the innermost open session, that of a cassette or of a stub. Of vcrpy only public
-names are used.
+nothing: it hands each question to the innermost open player, the session of a cassette or of a stub. What
+is replaced in the clients is listed in `patches`.
 """
 
 from __future__ import annotations
@@ -66,7 +66,9 @@ class Player(Protocol[TicketT]):
 
 @dataclass(frozen=True)
 class _Open:
-    session: Player[Any]
+    """A player while it is open, and where it was opened."""
+
+    player: Player[Any]
     thread: str
     thread_id: int | None
     task: asyncio.Task[Any] | None
@@ -74,12 +76,12 @@ class _Open:
 
 
 _NEEDLESS = ("requests",)  # vcrpy patches for it what it patches for urllib3 right after
-# The innermost session that was opened in this context.
+# The innermost player that was opened in this context.
 _WITHIN: ContextVar[Player[Any] | None] = ContextVar("_WITHIN", default=None)
 
 
-class _Sessions:
-    """The open sessions of this process, the innermost last, and the patches that serve them."""
+class _Players:
+    """The open players of this process, the innermost last, and the patches that serve them."""
 
     def __init__(self) -> None:
         self._lock = RLock()
@@ -88,42 +90,42 @@ class _Sessions:
 
     def innermost(self) -> Player[Any] | None:
         with self._lock:
-            return self._open[-1].session if self._open else None
+            return self._open[-1].player if self._open else None
 
-    def enter(self, session: Player[Any]) -> None:
+    def enter(self, player: Player[Any]) -> None:
         thread, task = current_thread(), _current_task()
         with self._lock:
             if self._open:
-                self._require_same(session, thread, task)
+                self._require_same(player, thread, task)
             else:
                 self._patches.set()
-            self._open.append(_Open(session, thread.name, thread.ident, task, _WITHIN.get()))
-        _WITHIN.set(session)
+            self._open.append(_Open(player, thread.name, thread.ident, task, _WITHIN.get()))
+        _WITHIN.set(player)
 
-    def _require_same(self, session: Player[Any], thread: Thread, task: asyncio.Task[Any] | None) -> None:
+    def _require_same(self, player: Player[Any], thread: Thread, task: asyncio.Task[Any] | None) -> None:
         """Raises `CassetteInUseError` where another thread or task holds the answers, unless from within its block.
 
         A task that is over, as that of a fixture's set-up is, holds none any more.
         """
         other = self._open[-1]
-        if _WITHIN.get() is other.session:
+        if _WITHIN.get() is other.player:
             return
-        one = f"{session.name} cannot be opened on"
+        one = f"{player.name} cannot be opened on"
         active = "and one cassette or stub is active per process at a time, for all its"
         if other.thread_id != thread.ident:
             raise CassetteInUseError(
-                f"{one} thread {thread.name!r}: {other.session.name} is open on thread {other.thread!r}, {active} "
+                f"{one} thread {thread.name!r}: {other.player.name} is open on thread {other.thread!r}, {active} "
                 f"threads; close that one first, or let both threads use it"
             )
         if other.task not in (None, task) and not other.task.done():
             raise CassetteInUseError(
-                f"{one} task {task.get_name() if task else None!r}: {other.session.name} is open on task "
+                f"{one} task {task.get_name() if task else None!r}: {other.player.name} is open on task "
                 f"{other.task.get_name()!r}, {active} tasks; close that one first, or open one for all tasks"
             )
 
-    def leave(self, session: Player[Any]) -> None:
+    def leave(self, player: Player[Any]) -> None:
         with self._lock:
-            own = next(entry for entry in self._open if entry.session is session)
+            own = next(entry for entry in self._open if entry.player is player)
             self._open.remove(own)
             if not self._open:
                 self._patches.restore()
@@ -138,13 +140,13 @@ def _current_task() -> asyncio.Task[Any] | None:
 
 
 @contextmanager
-def opened(session: Player[Any]) -> Iterator[None]:
-    """The session answers the clients of this process. Raises `CassetteInUseError`."""
-    _SESSIONS.enter(session)
+def opened(player: Player[Any]) -> Iterator[None]:
+    """The player answers the clients of this process. Raises `CassetteInUseError`."""
+    _PLAYERS.enter(player)
     try:
         yield
     finally:
-        _SESSIONS.leave(session)
+        _PLAYERS.leave(player)
 
 
 class _SessionCassette(Cassette):  # type: ignore[misc]
@@ -174,8 +176,8 @@ class _SessionCassette(Cassette):  # type: ignore[misc]
             return True
         LAST.replayed = False  # until it is
         if request not in self._asked:
-            session = _answering(request.host)
-            self._asked[request] = None if session is None else (session, session.ask(from_vcr_request(request)))
+            player = _answering(request.host)
+            self._asked[request] = None if player is None else (player, player.ask(from_vcr_request(request)))
         known = self._asked[request]
         return known is not None and known[1].played is not None
 
@@ -183,10 +185,10 @@ class _SessionCassette(Cassette):  # type: ignore[misc]
         """The answer that was set aside."""
         known = self._asked.pop(request)
         assert known is not None
-        session, ticket = known
+        player, ticket = known
         self._answered.add(request)
         LAST.replayed = True
-        answer = session.play(ticket)
+        answer = player.play(ticket)
         count_redirection(request.method, request.uri, answer)
         return to_vcr_response(retried_at_once(answer))
 
@@ -195,32 +197,32 @@ class _SessionCassette(Cassette):  # type: ignore[misc]
         if request in self._asked:
             known = self._asked.pop(request)
         else:  # a step of a redirection that aiohttp followed: for each of them vcrpy makes a request anew
-            session = _answering(request.host)
-            known = None if session is None else (session, session.redirected(from_vcr_request(request)))
+            player = _answering(request.host)
+            known = None if player is None else (player, player.redirected(from_vcr_request(request)))
         self._answered.add(request)
         if known is None or known[1] is None:
             return
         if "string" not in response["body"] and response["status"]["code"] not in range(300, 400):
             return  # aiohttp could not read it to its end; of redirections it keeps no bodies
-        session, ticket = known
-        session.record(ticket, from_vcr_response(response))
+        player, ticket = known
+        player.record(ticket, from_vcr_response(response))
 
     def find_requests_with_most_matches(self, request: VcrRequest) -> list[tuple[VcrRequest, list[Any], list[Any]]]:
         """The recorded steps of a redirection to this URL; vcrpy asks for them on behalf of aiohttp."""
-        session = _SESSIONS.innermost()
-        steps = session.recorded_for(request.uri) if session is not None else []
+        player = _PLAYERS.innermost()
+        steps = player.recorded_for(request.uri) if player is not None else []
         found = [VcrRequest(s.method, request.uri, s.body or None, dict(s.headers)) for s in steps]
         return [(each, [], []) for each in found or [request]]
 
 
 def _answering(host: str | None) -> Player[Any] | None:
-    """The innermost session; None where none is open, and where requests to the host pass by."""
-    session = _SESSIONS.innermost()
-    return None if session is None or session.ignores(host) else session
+    """The innermost player; None where none is open, and where requests to the host pass by."""
+    player = _PLAYERS.innermost()
+    return None if player is None or player.ignores(host) else player
 
 
 def _passes(host: str | None) -> bool:
     return _answering(host) is None
 
 
-_SESSIONS = _Sessions()
+_PLAYERS = _Players()

@@ -6,7 +6,7 @@ where a client was imported since, or where someone else has patched one of the 
 patches call what they find.
 
 They are not left in place between tests: vcrpy's connections of `http.client` read a whole answer before they
-hand on a byte.
+hand on a byte, and a test without a cassette that reads a live stream would wait for its end.
 """
 
 from __future__ import annotations
@@ -91,6 +91,7 @@ class Patches:
             vars(remover).update(copy.deepcopy(as_made))
 
     def _list(self) -> None:
+        """Find out what vcrpy replaces: its patchers are entered, what they have set is read, and they are left."""
         values: dict[tuple[Any, str], Any] = {}
         removers = []
         with ExitStack() as stack:

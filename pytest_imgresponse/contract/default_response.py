@@ -22,8 +22,8 @@ _WISHES = ("stream", "partial_images", "response_format", "output_format", "back
 def default_response(request: HTTPRequest) -> HTTPResponse:
     """What the API would answer to a request.
 
-    To one that it would refuse it is the answer to what another model takes of it: a gateway has models and
-    parameters that the API does not know.
+    A gateway has models and parameters that the API does not know. Of a request that the API would refuse, this is the
+    answer to what can be kept of it, by its own model or, where that is not known, by another.
     """
     try:
         asked = parameters_of(request)

@@ -11,8 +11,8 @@ from typing import Any
 
 from pytest_imgresponse._config import Layer, settings_from
 from pytest_imgresponse.contract.calling import Caller, Pictures
-from pytest_imgresponse.contract.report import Report
 from pytest_imgresponse.contract.paste_lines import defining, holding
+from pytest_imgresponse.contract.report import Report
 from pytest_imgresponse.contract.run import run_contract
 from pytest_imgresponse.contract.trial import GIVEN, Given, trial_of
 from pytest_imgresponse.edge_cases import EDGE_CASES, EdgeCase

@@ -14,9 +14,9 @@ from hypothesis.strategies import SearchStrategy
 from pytest_imgresponse.checks import VERDICTS
 from pytest_imgresponse.contract.calling import Caller, Outcome, cause_of, excuse_of, failure_of, in_words
 from pytest_imgresponse.contract.isolation import IsolatedCaller
+from pytest_imgresponse.contract.paste_lines import line_of, preamble_of
 from pytest_imgresponse.contract.plan import Base, Call, Untried, bases_of, trials_of
 from pytest_imgresponse.contract.report import Report, Row
-from pytest_imgresponse.contract.paste_lines import line_of, preamble_of
 from pytest_imgresponse.contract.trial import Given, Trial, trial_of
 from pytest_imgresponse.edge_cases import EDGE_CASES, EdgeCase
 from pytest_imgresponse.errors import ConfigError

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_imgresponse.api.answers import event
+from pytest_imgresponse.api.sse import event
 from pytest_imgresponse.checks.comparison import asked_by
 from pytest_imgresponse.edge_cases.mutators import (
     map_pictures,

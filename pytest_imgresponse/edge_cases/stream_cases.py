@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 import pybase64
 from PIL import Image
 
-from pytest_imgresponse.api.answers import event
 from pytest_imgresponse.api.blob_store import picture_url
+from pytest_imgresponse.api.sse import event
 from pytest_imgresponse.edge_cases.json_cases import CHARACTERS
 from pytest_imgresponse.edge_cases.mutators import mutate_events, redrawn, with_body
 from pytest_imgresponse.edge_cases.predicates import content_of, decoded, object_of, outline_of, stream

@@ -7,7 +7,17 @@ import zlib
 from collections.abc import Callable, Iterator
 from itertools import chain, pairwise
 
-from pytest_imgresponse.endpoint.framing import LAST_CHUNK, Coding, Delivery, Script, chunk, chunks, head, plain, without
+from pytest_imgresponse.endpoint.framing import (
+    LAST_CHUNK,
+    Coding,
+    Delivery,
+    Script,
+    chunk,
+    chunks,
+    head,
+    plain,
+    without,
+)
 from pytest_imgresponse.faults import FAULTS, Fault
 from pytest_imgresponse.http import HTTPResponse
 

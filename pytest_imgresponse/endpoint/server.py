@@ -22,8 +22,8 @@ from typing import Any
 
 from pytest_imgresponse.api import api_errors
 from pytest_imgresponse.api.headers import request_id, response_headers
-from pytest_imgresponse.endpoint.framing import Coding, Delivery, Encode, Script
 from pytest_imgresponse.endpoint.fault_scripts import script_of
+from pytest_imgresponse.endpoint.framing import Coding, Delivery, Encode, Script
 from pytest_imgresponse.errors import ConfigError
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 

@@ -25,7 +25,7 @@ from pytest_imgresponse.api.families import (
 )
 from pytest_imgresponse.api.headers import seeded_headers
 from pytest_imgresponse.api.parameters import Parameters, Upload
-from pytest_imgresponse.api.rules import Broken, broken_rules, settled
+from pytest_imgresponse.api.rules import BrokenRule, broken_rules, settled
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 from pytest_imgresponse.images import OUTPUT_FORMATS
 from pytest_imgresponse.strategies.picture_files import edges_of, payload_of, picture_of, require_one_of
@@ -65,8 +65,8 @@ _MODELS = ("dall-e-2", "dall-e-3", "gpt-image-1", "gpt-image-2", "gpt-image-2.5-
 class Choice(NamedTuple):
     """All that an answer depends on. As it stands by default it is a plain answer.
 
-    `asked` is what the answer is one to. What the answer tells of its pictures is that too, but that `auto` names the
-    fields of a stream in which it tells `auto`, as some do when that was asked for.
+    `asked` are the parameters of its request. The answer repeats them, but for the fields named in `auto`, which both
+    give as `auto`: some streams do when that was asked for.
     """
 
     asked: Parameters = Parameters(model="dall-e-2", response_format="b64_json")
@@ -217,7 +217,8 @@ def _contradiction(model: str, asked: Parameters) -> str | None:
     """Why no answer of this model satisfies the arguments; None where one does."""
     family = FAMILIES[model]
     request = replace(asked, model=model, prompt=PROMPT)
-    # What every answer of a model is, nobody can ask it for: the retired ones take no format, the others send base64.
+    # An argument may name what every answer of a model is, though no request can: the retired models take no
+    # `output_format` and send PNG, the others take no `response_format` and send base64.
     if family.legacy and request.output_format == "png":
         request = replace(request, output_format=None)
     if not family.legacy and request.response_format == "b64_json":
@@ -230,8 +231,8 @@ def _contradiction(model: str, asked: Parameters) -> str | None:
     return None if broken is None else _in_words(broken, family)
 
 
-def _in_words(broken: Broken, family: Family) -> str:
-    """A rule that arguments break, as what a model's answers are."""
+def _in_words(broken: BrokenRule, family: Family) -> str:
+    """The rule in words that follow the name of a model: "answers with png alone"."""
     name, value = broken.parameter, broken.value
     if name == "n":
         most = "one svg" if broken.rule == "other format" else f"{family.most} image{'s' * (family.most > 1)}"
@@ -293,7 +294,8 @@ def counts(model: str, n: int | None) -> st.SearchStrategy[int]:
     return st.sampled_from([*[1] * most, *[2] * most, *range(1, most + 1)])
 
 
-# Where there is nothing to choose, as much is drawn: the fewer draws, the plainer it is to the shrinker.
+# "opaque" stands there twice, so that where there is nothing to choose a draw is made all the same: to Hypothesis the
+# answer of fewest draws is the plainest, and that should be one of dall-e-2.
 _OPAQUE = st.sampled_from(("opaque", "opaque"))
 _EITHER = st.sampled_from(BACKGROUNDS)
 
