@@ -1,4 +1,4 @@
-"""What a terminal gets: nothing that it would obey."""
+"""Text for a terminal, without the control characters that a terminal would act on."""
 
 from __future__ import annotations
 

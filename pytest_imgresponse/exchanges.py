@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from pytest_imgresponse.api.parameters import OPERATIONS
 from pytest_imgresponse.errors import ResponseError
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from pytest_imgresponse.api.sse import ServerSentEvent
     from pytest_imgresponse.models import ImagesResponse, StreamEvent
 
-ROUTES = ("/images/generations", "/images/edits", "/images/variations")
+ROUTES = tuple(f"/images/{operation}" for operation in OPERATIONS)
 
 
 def is_images_route(url: str) -> bool:

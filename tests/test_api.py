@@ -11,12 +11,18 @@ from hypothesis import Phase, find, settings
 from hypothesis.errors import InvalidArgument
 
 from pytest_imgresponse import HTTPRequest, LocalEndpoint, check
-from pytest_imgresponse.api.api_errors import rule_refusal
 from pytest_imgresponse.api.families import FAMILIES
 from pytest_imgresponse.api.headers import seeded_headers
-from pytest_imgresponse.api.parameters import Parameters, UnreadableBodyError, Upload, operation_of, parameters_of
+from pytest_imgresponse.api.parameters import (
+    OPERATIONS,
+    Parameters,
+    UnreadableBodyError,
+    Upload,
+    operation_of,
+    parameters_of,
+)
 from pytest_imgresponse.api.rules import broken_rules, settled
-from pytest_imgresponse.api.samples import sample_answer
+from pytest_imgresponse.api.samples import sample_answer, sample_response
 from pytest_imgresponse.api.sse import events_of
 from pytest_imgresponse.images.make import make_picture
 from pytest_imgresponse.strategies import http_responses, images_responses, stream_responses
@@ -38,10 +44,10 @@ def requests_of_all_kinds():
         ("gif", None),
         ("svg", None),
     ]
-    ways = [(1, None), (2, None), (1, True), (2, True)]
-    routes = ("generations", "edits", "variations")
-    for model, (made, background), size, (n, stream), operation in product(
-        MODELS, looks, (None, "1024x1024", "256x256", "1040x1024"), ways, routes
+    ways = [(1, None, None), (2, None, None), (1, True, None), (2, True, 1)]
+    sizes = (None, "1024x1024", "256x256", "1040x1024")
+    for model, (made, background), size, (n, stream, partials), operation, sent in product(
+        MODELS, looks, sizes, ways, OPERATIONS, (None, "url")
     ):
         yield Parameters(
             operation=operation,
@@ -52,6 +58,8 @@ def requests_of_all_kinds():
             output_format=made,
             background=background,
             stream=stream,
+            partial_images=partials,
+            response_format=sent,
             safety_identifier="user-fox" if model.startswith("gpt") and operation != "variations" else None,
             images=() if operation == "generations" else (IMAGE,),
         )
@@ -59,8 +67,8 @@ def requests_of_all_kinds():
 
 REQUESTS = list(requests_of_all_kinds())
 TAKEN = [asked for asked in REQUESTS if next(broken_rules(asked), None) is None]
-# Large pictures take their time to be drawn; the fields do not depend on the size.
-DRAWN = [asked for asked in TAKEN if asked.size in (None, "256x256") and asked.output_format != "gif"]
+# The fields do not depend on the size, and a picture takes its time to be drawn.
+DRAWN = [asked for asked in TAKEN if asked.size is None or (asked.size == "256x256" and asked.model == "dall-e-2")]
 
 
 def fields_of(response):
@@ -90,15 +98,14 @@ def replace_headers(request: HTTPRequest, headers) -> HTTPRequest:
     return HTTPRequest(request.method, request.url, headers, request.body)
 
 
-def test_what_is_refused_is_refused_by_the_endpoint_in_the_words_of_the_rule():
+def test_what_is_refused_is_refused_by_the_endpoint_and_as_a_sample_alike():
     api = LocalEndpoint()
     refused = [asked for asked in REQUESTS if asked not in TAKEN]
-    assert len(refused) > 500
-    assert len(TAKEN) > 150
+    assert len(refused) > 1000
+    assert len(TAKEN) > 200
     for asked in refused:
-        response = api.handle(ask(asked))
-        expected = rule_refusal(next(broken_rules(parameters_of(asked.request()))), asked)
-        assert (response.status, response.json()["error"]) == (400, expected.error), asked
+        response, sample = api.handle(ask(asked)), sample_response(parameters_of(asked.request()))
+        assert (response.status, response.json()) == (sample.status, sample.json()) == (400, sample.json()), asked
 
 
 def test_what_is_refused_is_an_invalid_argument_of_the_strategies():
@@ -117,8 +124,7 @@ def test_what_is_refused_is_an_invalid_argument_of_the_strategies():
 @pytest.mark.parametrize("asked", DRAWN, ids=lambda asked: json.dumps(asked.said))
 def test_the_endpoint_a_strategy_and_a_sample_tell_the_same_fields(asked):
     endpoint = LocalEndpoint().handle(ask(asked))
-    answer = sample_answer(asked, size=(64, 64))
-    sample = answer.http(seeded_headers(0, 1, content_type=answer.content_type))
+    sample = sample_response(asked, size=(64, 64))
     assert in_order(fields_of(endpoint)) == in_order(fields_of(sample))
     assert endpoint.header("content-type") == sample.header("content-type")
     if asked.operation == "variations":  # they answer as generations do
@@ -152,6 +158,21 @@ def test_what_a_strategy_draws_has_the_fields_of_a_sample(strategy, asked):
         (b'{"prompt": "x", "model": "gpt-image-2", "n": 11}', "Expected a value <= 10, but got 11 instead."),
         (b'{"prompt": "x", "model": "gpt-image-2", "n": 0}', "Expected a value >= 1, but got 0 instead."),
         (b'{"prompt": "x", "extra": null}', "Unknown parameter: 'extra'."),
+        (b'{"prompt": "x", "style": null}', "Unknown parameter: 'style'."),
+        (b'{"prompt": "x", "background": "opaque"}', "Unknown parameter: 'background'."),
+        (b'{"prompt": "x", "model": "dall-e-3", "n": 2}', "Expected a value <= 1, but got 2 instead."),
+        (
+            b'{"prompt": "x", "model": "gpt-image-2", "output_format": "jpeg", "background": "transparent"}',
+            "Transparent background is not supported for JPEG output format",
+        ),
+        (
+            b'{"prompt": "x", "model": "gpt-image-2.5-flare", "output_format": "svg", "stream": true}',
+            "Streaming is not supported for SVG output format",
+        ),
+        (
+            b'{"prompt": "x", "model": "gpt-image-2.5-flare", "output_format": "svg", "n": 2}',
+            "SVG output format requires n=1",
+        ),
     ],
 )
 def test_a_rule_is_worded_as_the_api_does(asked, message):
@@ -182,6 +203,36 @@ def test_all_rules_that_are_broken_are_told_the_most_general_first(asked, broken
     body = json.dumps({"prompt": "x", **asked}).encode()
     request = HTTPRequest("POST", "https://a.example/images/generations", (JSON_TYPE,), body)
     assert [(each.rule, each.parameter) for each in broken_rules(parameters_of(request))] == broken
+
+
+@pytest.mark.parametrize(
+    ("name", "rule"), [("n[0]", "type"), ("prompt[x]", "type"), ("size[0]", "type"), ("stream[a]", "type")]
+)
+def test_of_a_form_an_object_in_the_place_of_a_value_is_refused(name, rule):
+    asked = Parameters(operation="edits", model="gpt-image-1", prompt="x", images=(IMAGE,)).request(as_form=True)
+    field = f'--imgresponse-boundary\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n5\r\n'.encode()
+    request = HTTPRequest("POST", asked.url, (*asked.headers, KEY), field + asked.body)
+    response = LocalEndpoint().handle(request)
+    assert (response.status, response.json()["error"]["code"]) == (400, "invalid_type")
+
+
+@pytest.mark.parametrize("content_type", ["multipart/form-data", "multipart/form-data; boundary="])
+def test_a_form_without_a_boundary_is_refused(content_type):
+    headers = (("content-type", content_type), KEY)
+    request = HTTPRequest("POST", "https://api.openai.com/v1/images/generations", headers, b'{"prompt": "x"}')
+    error = LocalEndpoint().handle(request).json()["error"]
+    assert error["message"] == "Could not parse multipart form"
+
+
+def test_an_empty_user_is_no_safety_identifier():
+    answer = sample_answer(Parameters(model="gpt-image-2", prompt="x", user=""), size=(64, 64))
+    assert answer.safety_identifier is None
+
+
+def test_partial_pictures_are_made_for_a_stream_alone():
+    asked = Parameters(model="gpt-image-2", prompt="x", partial_images=3)
+    assert sample_answer(asked, size=(64, 64)).partials == ()
+    assert [len(each) for each in sample_answer(replace(asked, stream=True), size=(64, 64)).partials] == [3]
 
 
 def test_of_a_form_an_object_that_no_model_takes_is_unknown():

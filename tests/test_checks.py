@@ -1,4 +1,4 @@
-"""The judge: plain answers, and what is odd or wrong about the envelope of others."""
+"""The judge: plain answers, and what is unusual or wrong about the envelope of others."""
 
 from __future__ import annotations
 

@@ -173,21 +173,29 @@ def test_a_form_is_read() -> None:
     assert asked_for(found) == (2, True, None, "image_edit", "x")
 
 
-def test_of_a_form_the_plain_fields_are_read() -> None:
+def test_a_form_that_no_client_sends_is_not_compared() -> None:
     assert asked_for(form(("image", "…"), ("n", "2"), head=f"X-Fox: {'x' * 2000}\r\n")) == NOTHING
     many = form(("image", "…"), *((f"image[{n}]", "1") for n in range(200)), ("n", "2"))
-    assert asked_for(many) == (1, False, None, "image_edit", None)
+    assert asked_for(many) == NOTHING
+
+
+@pytest.mark.parametrize("body", [{"prompt": None, "n": 2}, {"images": [], "n": 2}, {"image": "a", "n": 2}])
+def test_a_body_is_of_the_images_api_by_its_names(body: dict[str, object]) -> None:
+    asked = HTTPRequest("POST", URL, JSON_TYPE, json.dumps(body).encode())
+    assert asked_for(asked) == (2, False, None, "image_edit", None)
 
 
 @pytest.mark.parametrize(
-    ("n", "compared"), [("two", None), (0, None), (True, None), (1.5, None), ("100", None), (100, None), (None, 1)]
+    ("n", "compared"),
+    [("two", None), (0, None), (True, None), (1.5, None), ("100", None), ("2", 2), (100, 100), (None, None)],
 )
 def test_a_number_that_makes_no_sense_is_not_compared(n: object, compared: int | None) -> None:
     assert asked_for(request(n=n)) == (compared, False, None, "image_generation", None)
 
 
 @pytest.mark.parametrize(
-    ("value", "stream"), [(True, True), (False, False), (None, False), ("true", None), (1, None), ([], None)]
+    ("value", "stream"),
+    [(True, True), (False, False), (None, False), ("true", True), ("no", None), (1, False), ([], False)],
 )
 def test_a_stream_is_asked_for_by_true(value: object, stream: bool | None) -> None:
     assert asked_by(request(stream=value)).stream is stream

@@ -21,6 +21,8 @@ import urllib3
 import vcr
 
 from pytest_imgresponse import replay, stub
+from pytest_imgresponse.clients.interception import _PLAYERS
+from pytest_imgresponse.clients.patches import _CLIENTS
 
 ANSWER = {"created": 1, "data": []}
 
@@ -243,3 +245,14 @@ class TestWhileOneThreadSends:
             real("api.example")
         with stub(ANSWER):
             assert type(http.client.HTTPSConnection("api.example").real_connection) is real
+
+
+def test_every_module_in_which_vcrpy_patches_something_is_watched():
+    """One that is imported anew, or for the first time, has to be patched too: it must be on the list."""
+    with stub(ANSWER):
+        patched = {getattr(patch.owner, "__module__", patch.owner.__name__) for patch in _PLAYERS._patches._patches}
+    others = {name for name in patched if not name.startswith("vcr.")}
+    assert {"urllib3.connectionpool", "aiohttp.client", "http.client"} <= others
+    watched = {sys.modules[name] for name in _CLIENTS if name in sys.modules}
+    roots = {module.__name__.partition(".")[0] for module in watched}
+    assert {name.partition(".")[0] for name in others} <= roots

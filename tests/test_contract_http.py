@@ -323,7 +323,7 @@ class TestPrograms:
             fetching, "revised_prompt_nul", "extra_id_and_model", pictures=keep, rejects_with=ParserError
         )
         assert seen == []  # what is behind a url is not compared
-        with stub(default_response(asking({"model": "dall-e-3", "prompt": "a fox"}))):
+        with stub(default_response(request_of({"model": "dall-e-3", "prompt": "a fox"}))):
             [picture] = fetching()
         assert Image.open(io.BytesIO(picture)).size == (1024, 1024)
 
@@ -414,15 +414,15 @@ def test_a_host_to_ignore_that_is_none_is_refused():
         check_parser(over_httpx, given="http", ignore_hosts="a")
 
 
-# -- the answer that fits ---------------------------------------------------------------------------------------------
+# -- the default answer ------------------------------------------------------------------------------------------------
 
 
-def asking(order, route="generations", headers=(("content-type", "application/json"),)):
+def request_of(order, route="generations", headers=(("content-type", "application/json"),)):
     body = order if isinstance(order, bytes) else json.dumps(order).encode()
     return HTTPRequest("POST", f"https://gateway.example/openai/v1/images/{route}?api-version=1", headers, body)
 
 
-class TestFittingAnswer:
+class TestDefaultResponse:
     @pytest.mark.parametrize(
         "order",
         [
@@ -438,7 +438,7 @@ class TestFittingAnswer:
         ],
     )
     def test_it_is_what_was_asked_for_and_the_same_each_time(self, order):
-        request = asking(order)
+        request = request_of(order)
         answer = default_response(request)
         assert check(answer, request) == []
         assert answer == default_response(request)
@@ -452,7 +452,7 @@ class TestFittingAnswer:
             b'--b\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\nContent-Type: image/png\r\n\r\n'
         )
         form += base64.b64decode(picture) + b"\r\n--b--\r\n"
-        request = asking(form, "edits", {"content-type": "multipart/form-data; boundary=b"})
+        request = request_of(form, "edits", {"content-type": "multipart/form-data; boundary=b"})
         answer = default_response(request)
         assert (answer.content_type, b"image_edit.completed" in answer.body) == ("text/event-stream", True)
         assert check(answer, request) == []
@@ -470,24 +470,26 @@ class TestFittingAnswer:
     )
     @pytest.mark.parametrize("route", ["generations", *slow("edits")])
     def test_for_a_model_that_is_not_known_it_is_what_was_asked_for_too(self, more, route):
-        request = asking({"model": "flux-2", "prompt": "a fox", **more}, route)
+        request = request_of({"model": "flux-2", "prompt": "a fox", **more}, route)
         answer = default_response(request)
         assert check(answer, request) == []
         assert answer == default_response(request)
 
     def test_what_a_model_cannot_do_another_does(self):
-        request = asking({"model": "dall-e-3", "prompt": "a fox", "images": []}, "edits")
+        request = request_of({"model": "dall-e-3", "prompt": "a fox", "images": []}, "edits")
         answer = default_response(request).json()
         assert (answer["output_format"], len(answer["data"])) == ("png", 1)
 
     def test_what_no_model_takes_is_left_out(self):
-        request = asking({"model": "flux-2", "prompt": "a fox", "n": 40, "size": "8000x8000", "output_format": "webp"})
+        request = request_of(
+            {"model": "flux-2", "prompt": "a fox", "n": 40, "size": "8000x8000", "output_format": "webp"}
+        )
         answer = default_response(request).json()
         assert (answer["size"], answer["output_format"], len(answer["data"])) == ("1024x1024", "webp", 1)
 
     def test_and_what_is_no_order_at_all_gets_one_picture(self):
-        assert check(default_response(asking(b"\xff"))) == []
-        assert len(pictures_of(default_response(asking(b"\xff")))) == 1
+        assert check(default_response(request_of(b"\xff"))) == []
+        assert len(pictures_of(default_response(request_of(b"\xff")))) == 1
 
 
 # -- the official client ----------------------------------------------------------------------------------------------

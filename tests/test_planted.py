@@ -10,7 +10,7 @@ from pytest_imgresponse.strategies import edge_cases, images_responses
 from pytest_imgresponse.strategies.mutated import Mutation
 from pytest_imgresponse.strategies.originals import mutate
 from tests.benchmarks.planted import (
-    FITTING,
+    STRATEGIES,
     WITHIN,
     answer_in,
     changed,
@@ -34,7 +34,7 @@ SHRUNK = {
 
 
 def test_there_are_25_and_each_has_its_strategy():
-    assert set(FITTING) == set(PLANTED)
+    assert set(STRATEGIES) == set(PLANTED)
     assert len(PLANTED) >= 25
     assert all(bug.__doc__ for bug in PLANTED)
 
@@ -80,7 +80,7 @@ def test_a_planted_bug_is_found_whatever_the_seed(bug):
 
 @pytest.mark.parametrize("seed", range(1, 4))
 @pytest.mark.parametrize(
-    "bug", [bug for bug in PLANTED if FITTING[bug].around is not None], ids=lambda bug: bug.__name__
+    "bug", [bug for bug in PLANTED if STRATEGIES[bug].around is not None], ids=lambda bug: bug.__name__
 )
 def test_a_variant_shows_the_bug_alone_whatever_the_seed(bug, seed):
     found = search(bug, seed=seed)

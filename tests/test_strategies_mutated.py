@@ -29,9 +29,9 @@ GPT = Choice(Parameters(model="gpt-image-1"))
 APART = Tokens(told_apart=True)
 FULL = [
     full(GPT),
-    full(GPT.asking(output_format="webp", size="1536x1024")._replace(tokens=APART)),
-    full(GPT.asking(output_format="jpeg", size="1024x1536")),
-    full(GPT.asking(background="transparent")),
+    full(GPT.with_parameters(output_format="webp", size="1536x1024")._replace(tokens=APART)),
+    full(GPT.with_parameters(output_format="jpeg", size="1024x1536")),
+    full(GPT.with_parameters(background="transparent")),
 ]
 
 

@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 
 from pytest_imgresponse.api import families
 from pytest_imgresponse.api.families import FAMILIES
-from pytest_imgresponse.api.parameters import Operation, Parameters
+from pytest_imgresponse.api.parameters import JSON, Operation, Parameters
 from pytest_imgresponse.api.sse import event
 from pytest_imgresponse.http import HTTPResponse
 
-JSON_TYPE = "application/json"
+JSON_TYPE = JSON
 STREAM_TYPE = "text/event-stream; charset=utf-8"
-_EVENTS: dict[Operation, str] = {"generations": "image_generation", "edits": "image_edit"}
+EVENT_NAMES: dict[Operation, str] = {"generations": "image_generation", "edits": "image_edit"}
+"""What the names of its events begin with (openai 3.54.0, `image_gen_*_event.py`, `image_edit_*_event.py`)."""
 
 
 class Tokens(NamedTuple):
@@ -139,7 +140,7 @@ def _identifier(answer: Answer) -> dict[str, str]:
 
 def events(answer: Answer) -> Iterator[tuple[str, dict[str, Any]]]:
     """The events of an answer as a stream, each with its name: of each picture the partial ones, then the whole."""
-    name = _EVENTS[answer.operation]
+    name = EVENT_NAMES[answer.operation]
     described = {
         "created_at": answer.created,
         "size": answer.size,
@@ -172,7 +173,8 @@ def answer_to(
     one = families.output_tokens(FAMILIES[model], quality, *asked.edges)
     svg = None
     if asked.output_format == "svg":
-        written = len(pictures[0]) // 4 * 3 // 4  # a token for four bytes, as of the prompt
+        size = len(pictures[0]) // 4 * 3 - pictures[0][-2:].count("=")
+        written = size // 4  # a token for four bytes, as of the prompt
         svg = SvgTokens(text + image, written, model=str((asked.svg or {}).get("model") or "gpt-5"))
     return Answer(
         model=model,

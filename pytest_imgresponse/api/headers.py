@@ -7,7 +7,7 @@ from email.utils import formatdate
 from random import Random, SystemRandom
 
 ORGANIZATION = "local-imgresponse"
-"""Whose answers are made here, where nothing else is said."""
+"""The organization whose answers are made here, where no other is named."""
 _PROJECT = "proj_local0123456789ABCDEFGHIJ"
 _SYSTEM = SystemRandom()
 

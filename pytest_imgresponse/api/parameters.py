@@ -26,8 +26,8 @@ _URL_ENCODED = "application/x-www-form-urlencoded"
 _API = "https://api.openai.com/v1/images/"
 _BOUNDARY = b"imgresponse-boundary"
 
-# A form from a stranger may hold anything: what no client sends is passed over, so that reading takes no longer than
-# the body is long. The API takes 16 images and some 20 fields.
+# A form from a stranger may hold anything: one that no client sends is not read, so that reading takes no longer than
+# the body is long. The API takes 16 images and some 20 fields; a file name has 255 bytes, three times that in escapes.
 _MOST_PARTS, _LONGEST_HEAD = 100, 1024
 
 _TEXTS = frozenset(
@@ -60,7 +60,8 @@ class Parameters:
 
     `operation` is None for a route that is none of the images API. `images` and `mask` are its uploads. `wrong` has
     the values that are of another type than their parameter, and under names such as `image[0]` those that are no
-    upload; `unknown` the names that no model knows; `is_form` says that it came as a form.
+    upload; `null` has the names of what it says as null, `unknown` the names that no model knows; `is_form` says
+    that it came as a form.
     """
 
     operation: Operation | None = "generations"
@@ -87,6 +88,7 @@ class Parameters:
     images: tuple[Upload, ...] = ()
     mask: Upload | None = None
     wrong: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    null: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     is_form: bool = False
 
@@ -152,8 +154,9 @@ def operation_of(url: str) -> Operation | None:
 def parameters_of(request: HTTPRequest) -> Parameters:
     """The parameters of a request. Raises `UnreadableBodyError`."""
     operation = operation_of(request.url)
-    if (boundary := boundary_of(request.header("content-type"))) is not None:
-        return _of_form(operation, split_multipart(request.body, boundary))
+    if request.content_type.startswith("multipart/"):
+        boundary = boundary_of(request.header("content-type"))
+        return _of_form(operation, split_multipart(request.body, boundary) if boundary else None)
     if request.content_type == _URL_ENCODED:
         form = _Form()
         for name, text in parse_qsl(request.body.decode("latin-1"), keep_blank_values=True)[:_MOST_PARTS]:
@@ -171,16 +174,20 @@ def parameters_of(request: HTTPRequest) -> Parameters:
 def _of_document(operation: Operation | None, document: dict[str, Any]) -> Parameters:
     found: dict[str, Any] = {}
     wrong: dict[str, Any] = {}
+    null: list[str] = []
     unknown: list[str] = []
     for name, value in document.items():
-        if operation == "edits" and name in ("images", "mask"):
+        if operation == "edits" and name in ("images", "mask") and value:
             _take_references(name, value, found, wrong)
+        elif operation == "edits" and name in ("images", "mask"):
+            null.append(name)
         elif name not in NAMES:
             unknown.append(name)
-        elif value is not None:
-            right = _is_right(name, value)
-            (found if right else wrong)[name] = value
-    return Parameters(operation=operation, wrong=wrong, unknown=tuple(unknown), **found)
+        elif value is None:
+            null.append(name)
+        else:
+            (found if _is_right(name, value) else wrong)[name] = value
+    return Parameters(operation=operation, wrong=wrong, null=tuple(null), unknown=tuple(unknown), **found)
 
 
 def _is_right(name: str, value: object) -> bool:
@@ -193,12 +200,12 @@ def _is_right(name: str, value: object) -> bool:
 
 def _take_references(name: str, value: object, found: dict[str, Any], wrong: dict[str, Any]) -> None:
     """The images of an edit in JSON: `{"image_url": "data:…"}`. What a URL or a file id leads to is not read."""
-    if name == "mask" and value is not None:
+    if name == "mask":
         found["mask"] = _referred_to(name, value, wrong)
     elif isinstance(value, list):
         uploads = [_referred_to(f"images[{place}]", each, wrong) for place, each in enumerate(value)]
         found["images"] = tuple(upload for upload in uploads if upload is not None)
-    elif value:
+    else:
         wrong[name] = value
 
 
@@ -220,15 +227,13 @@ def _reference(upload: Upload) -> dict[str, str]:
 
 def _of_form(operation: Operation | None, parts: list[Part] | None) -> Parameters:
     """The parameters of a multipart form."""
-    if parts is None:
-        raise UnreadableBodyError("the body is no multipart form")
+    if parts is None or len(parts) > _MOST_PARTS or any(len(part.head) > _LONGEST_HEAD for part in parts):
+        raise UnreadableBodyError("the body is no multipart form that a client would send")
     form = _Form()
     images: list[Upload] = []
     masks: list[Upload] = []
-    for part in parts[:_MOST_PARTS]:
-        name = part.parameter("name") if len(part.head) <= _LONGEST_HEAD else None
-        if name is None:
-            continue
+    for part in parts:
+        name = part.parameter("name") or ""
         if _IMAGE_FIELD.fullmatch(name):
             form.take_file(f"image[{len(images)}]", part, images)
         elif name == "mask":
@@ -271,8 +276,10 @@ class _Form:
             self._wrong[name] = text
 
     def _take_nested(self, name: str, key: str, text: str) -> None:
-        if name != "svg":
+        if name not in NAMES:
             self._unknown.append(name)
+        elif name != "svg":
+            self._wrong[name] = {key: text}
         elif name not in self._wrong:
             self._found.setdefault(name, {})[key] = text
 

@@ -59,13 +59,13 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "complexity": ("low", "medium", "high"),
     "response_format": tuple(reversed(RESPONSE_FORMATS)),
 }
-_RANGES = {
+RANGES = {
     "output_compression": (0, 100),
     "partial_images": (0, 3),
     "frame_count": (2, 16),
     "frame_duration_ms": (1, 655_350),
 }
-# openai 3.54.0, `image_generate_params.py` and `image_edit_params.py`.
+"""The least and the most of numbers (openai 3.54.0, `image_generate_params.py` and `image_edit_params.py`)."""
 
 
 class BrokenRule(NamedTuple):
@@ -107,7 +107,8 @@ def broken_rules(parameters: Parameters) -> Iterator[BrokenRule]:
 def _of_names(parameters: Parameters, family: Family, wrong: Mapping[str, Any]) -> Iterator[BrokenRule]:
     taken = family.takes(parameters.operation)
     for name in (*NAMES, *parameters.unknown):
-        if name not in taken and (name in parameters.unknown or name in wrong or getattr(parameters, name) is not None):
+        given = name in (*parameters.unknown, *parameters.null, *wrong) or getattr(parameters, name) is not None
+        if name not in taken and given:
             yield BrokenRule("unknown", name)
 
 
@@ -125,7 +126,7 @@ def _of_prompt(parameters: Parameters, family: Family, wrong: Mapping[str, Any])
 def _of_uploads(parameters: Parameters, family: Family, wrong: Mapping[str, Any]) -> Iterator[BrokenRule]:
     uploads = (*parameters.images, *([parameters.mask] if parameters.mask else []))
     misplaced = [name for name in wrong if name.startswith(("image", "mask"))]
-    if parameters.operation == "generations":
+    if parameters.operation not in ("edits", "variations"):
         for name in (*misplaced, *(upload.name for upload in uploads)):
             yield BrokenRule("unknown", name.partition("[")[0])
         return
@@ -151,7 +152,7 @@ def _expected_upload(name: str, value: object, *, is_form: bool) -> str:
 
 def _of_values(parameters: Parameters, family: Family, wrong: Mapping[str, Any]) -> Iterator[BrokenRule]:
     choices = {**_CHOICES, "quality": family.qualities, "output_format": family.formats}
-    ranges = {"n": (1, family.most), **_RANGES}
+    ranges = {"n": (1, family.most), **RANGES}
     for name in NAMES:
         value = getattr(parameters, name)
         if name in wrong and name not in ("model", "prompt"):
@@ -168,7 +169,7 @@ def _of_values(parameters: Parameters, family: Family, wrong: Mapping[str, Any])
             yield BrokenRule("maximum", name, value, ranges[name][1])
 
 
-_TYPES = {**dict.fromkeys(("n", *_RANGES), "an integer"), "stream": "a boolean", "svg": "an object"}
+_TYPES = {**dict.fromkeys(("n", *RANGES), "an integer"), "stream": "a boolean", "svg": "an object"}
 
 
 def _of_size(family: Family, size: str) -> Iterator[BrokenRule]:
@@ -237,5 +238,5 @@ def settled(parameters: Parameters) -> Parameters:
         response_format=(parameters.response_format or "url") if legacy else "b64_json",
         stream=bool(parameters.stream),
         partial_images=parameters.partial_images or 0,
-        safety_identifier=parameters.safety_identifier or parameters.user,
+        safety_identifier=parameters.safety_identifier or parameters.user or None,
     )

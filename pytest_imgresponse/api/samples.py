@@ -14,10 +14,10 @@ from typing import cast
 import pybase64
 
 from pytest_imgresponse.api import api_errors, blob_store
-from pytest_imgresponse.api.answers import Answer, answer_to
+from pytest_imgresponse.api.answers import JSON_TYPE, Answer, answer_to
 from pytest_imgresponse.api.headers import seeded_headers
 from pytest_imgresponse.api.parameters import Parameters
-from pytest_imgresponse.api.rules import settled
+from pytest_imgresponse.api.rules import broken_rules, settled
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 from pytest_imgresponse.images import OutputFormat
 from pytest_imgresponse.images.make import make_picture
@@ -25,7 +25,7 @@ from pytest_imgresponse.images.make import make_picture
 CREATED = 1_780_000_000
 """When all of them were made, in Unix seconds: in May 2026."""
 PROMPT = "a red fox"
-"""What they show."""
+"""What every request asks for."""
 
 
 def sample_answer(
@@ -48,9 +48,10 @@ def sample_answer(
         pictures = [blob_store.picture_url(next(colours), CREATED) for _ in range(wanted.n or 1)]
         return answer_to(wanted, pictures, created=CREATED, uploads=uploads)
     n = range(wanted.n or 1)
-    partials = [[_payload(wanted, next(colours)) for _ in range(wanted.partial_images or 0)] for _ in n]
+    steps = range((wanted.partial_images or 0) if wanted.stream else 0)
+    partials = [[_payload(wanted, next(colours)) for _ in steps] for _ in n]
     pictures = [_payload(wanted, next(colours)) for _ in n]
-    return answer_to(wanted, pictures, created=CREATED, partials=partials, uploads=uploads)
+    return answer_to(wanted, pictures, created=CREATED, partials=partials if steps else (), uploads=uploads)
 
 
 def _payload(wanted: Parameters, seed: int) -> str:
@@ -78,20 +79,31 @@ def _plain() -> tuple[tuple[HTTPRequest, HTTPResponse], ...]:
     padded = next(seed for seed in count() if sample_answer(square, seeds=[seed]).pictures[0].endswith("="))
     stream = replace(low, stream=True, partial_images=2)
     return (
-        (low.request(), _http(sample_answer(low, size=(64, 64)))),
-        (webps.request(), _http(sample_answer(webps, size=(96, 64)))),
-        (linked.request(), _http(sample_answer(linked))),
-        (square.request(), _http(sample_answer(square, seeds=[padded]))),
+        (low.request(), sample_response(low, size=(64, 64))),
+        (webps.request(), sample_response(webps, size=(96, 64))),
+        (linked.request(), sample_response(linked)),
+        (square.request(), sample_response(square, seeds=[padded])),
         (gpt.request(), _error()),
-        (stream.request(), _http(sample_answer(stream, size=(64, 64)))),
+        (stream.request(), sample_response(stream, size=(64, 64))),
     )
 
 
-def _http(answer: Answer) -> HTTPResponse:
-    return answer.http(seeded_headers(0, CREATED, content_type=answer.content_type, ms=8000))
+def sample_response(
+    asked: Parameters, *, size: tuple[int, int] | None = None, seeds: Iterable[int] | None = None
+) -> HTTPResponse:
+    """`sample_answer` as HTTP; for parameters that break a rule, the API's refusal."""
+    if (broken := next(broken_rules(asked), None)) is not None:
+        refused = api_errors.rule_refusal(broken, asked)
+        return HTTPResponse(refused.status, _headers(JSON_TYPE), refused.body)
+    answer = sample_answer(asked, size=size, seeds=seeds)
+    return answer.http(_headers(answer.content_type))
+
+
+def _headers(content_type: str) -> list[tuple[str, str]]:
+    return seeded_headers(0, CREATED, content_type=content_type, ms=8000)
 
 
 def _error() -> HTTPResponse:
-    headers = seeded_headers(0, CREATED, ms=8000)
+    headers = _headers(JSON_TYPE)
     refused = api_errors.FAILURES["moderation_blocked"].refusal({"request_id": dict(headers)["x-request-id"]})
     return HTTPResponse(refused.status, [*headers, *refused.headers], refused.body)

@@ -31,9 +31,9 @@ from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 class Session:
     """An open cassette. Thread-safe. Raises `CassetteDecodeError` for one that cannot be trusted.
 
-    `run` knows which cassettes the run has made or started afresh. `remedy` is the way to record, as the user would type
-    it: `{mode}` stands for the record mode. `gitattributes` is the folder that gets a `.gitattributes`: by default that
-    of the cassette.
+    `run` knows which cassettes the run has made or started afresh. `remedy` is the way to record, as the user would
+    type it: `{mode}` stands for the record mode. `gitattributes` is the folder that gets a `.gitattributes`, by default
+    that of the cassette.
     """
 
     def __init__(
@@ -169,7 +169,7 @@ class Session:
             self._saver.save(self.tickets)
 
     def redirected(self, request: HTTPRequest) -> Ticket:
-        """The ticket of a request that was sent already, as a step of a redirection: one that waits for it, or a new one."""
+        """The ticket of a request that was sent already, as a step of a redirection: one that waits, or a new one."""
         clean = self._redactor.request(Request.of(request))
         ticket = Ticket(request, self._key_of(clean), clean)
         with self._lock:

@@ -13,8 +13,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pytest_imgresponse.api.answers import EVENT_NAMES
 from pytest_imgresponse.api.families import BACKGROUNDS, RESPONSE_FORMATS
-from pytest_imgresponse.api.parameters import Operation, Parameters, UnreadableBodyError, parameters_of
+from pytest_imgresponse.api.parameters import Parameters, UnreadableBodyError, parameters_of
 from pytest_imgresponse.checks.finding import Finding, Level, shown
 from pytest_imgresponse.checks.http_level import Kind
 from pytest_imgresponse.checks.schema_level import images_of
@@ -31,9 +32,6 @@ _COMPARED = {
 }
 """What a value is that can be compared; `auto` is for the server to choose."""
 _DESCRIBED = ("size", "output_format", "quality", "background")
-_EVENTS: dict[Operation, str] = {"generations": "image_generation", "edits": "image_edit"}
-_MOST = 99
-"""Pictures that a request can sensibly ask for; beyond it the number is no number of pictures."""
 _LONGEST_MODEL = 1024
 
 
@@ -48,28 +46,36 @@ class Comparison:
     @property
     def n(self) -> int | None:
         """How many images were asked for: one where the request does not say; None where that cannot be known."""
-        if self.asked is None or "n" in self.asked.wrong:
-            return None
-        n = 1 if self.asked.n is None else self.asked.n
-        return n if 1 <= n <= _MOST else None
+        return self._number("n", least=1, default=1)
 
     @property
     def partial_images(self) -> int | None:
         """How many partial pictures of each were asked for."""
-        partials = self.asked.partial_images if self.asked is not None else None
-        return partials if partials is not None and 0 <= partials <= _MOST else None
+        return self._number("partial_images", least=0, default=None)
+
+    def _number(self, name: str, *, least: int, default: int | None) -> int | None:
+        """A number that makes sense; some clients send it as a text, which some servers take."""
+        if self.asked is None or name in self.asked.null:
+            return None
+        value = self.asked.wrong.get(name, getattr(self.asked, name))
+        if value is None:
+            return default
+        if isinstance(value, str) and re.fullmatch("[0-9]{1,2}", value):
+            value = int(value)
+        return value if isinstance(value, int) and not isinstance(value, bool) and value >= least else None
 
     @property
     def route(self) -> str | None:
         """What the events of its answer are called: `image_generation` or `image_edit`."""
-        return _EVENTS.get(self.asked.operation or "variations") if self.asked is not None else None
+        return EVENT_NAMES.get(self.asked.operation or "variations") if self.asked is not None else None
 
     @property
     def stream(self) -> bool | None:
         """Whether events were asked for: not where the request does not say; None where that cannot be known."""
-        if self.asked is None or "stream" in self.asked.wrong:
+        if self.asked is None:
             return None
-        return bool(self.asked.stream)
+        value = self.asked.wrong.get("stream", self.asked.stream)
+        return {"true": True, "false": False}.get(value) if isinstance(value, str) else value is True
 
     @property
     def model(self) -> str | None:
@@ -157,12 +163,12 @@ def asked_by(request: HTTPRequest | None) -> Comparison:
         asked = parameters_of(request)
     except UnreadableBodyError:
         return Comparison()
-    if asked.prompt is None and "prompt" not in asked.wrong and not _has_images(asked):
+    if not _is_of_images(asked):
         return Comparison()
     return Comparison(asked, names_deployment="/deployments/" in request.url.partition("?")[0])
 
 
-def _has_images(asked: Parameters) -> bool:
-    """Whether pictures came with it, in whatever form servers take them."""
-    names = (*asked.unknown, *asked.wrong)
-    return bool(asked.images) or any(name.startswith("image") for name in names)
+def _is_of_images(asked: Parameters) -> bool:
+    """Whether a body asks for pictures: by a prompt, or by pictures in whatever form servers take them."""
+    named = {*asked.said, *asked.null, *asked.unknown, *(name.partition("[")[0] for name in asked.wrong)}
+    return bool(asked.images) or not named.isdisjoint({"prompt", "image", "image[]", "images"})

@@ -8,6 +8,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from pytest_imgresponse.api import api_errors
 from pytest_imgresponse.api.answers import pretty
+from pytest_imgresponse.api.parameters import UnreadableBodyError, parameters_of
 from pytest_imgresponse.api.samples import plain_responses
 from pytest_imgresponse.cli.templates import rendered
 from pytest_imgresponse.edge_cases import EDGE_CASES, EdgeCase
@@ -42,8 +43,8 @@ def answer_by_path(request: HTTPRequest) -> Delivery:
             return _error(400, str(error))
     if name in EDGE_CASES:
         return _error(400, f"the edge case {name!r} has no parameters; got {options!r}")
-    near = hint(name, [*EDGE_CASES, *FAULTS])
-    return _error(404, f"no edge case or wire fault is called {name!r} (all are listed at /){near}")
+    similar = hint(name, [*EDGE_CASES, *FAULTS])
+    return _error(404, f"no edge case or wire fault is called {name!r} (all are listed at /){similar}")
 
 
 def _mutated(case: EdgeCase, request: HTTPRequest) -> Delivery:
@@ -60,10 +61,9 @@ def _plain(request: HTTPRequest) -> HTTPResponse:
 
 def _streams(request: HTTPRequest) -> bool:
     try:
-        asked = request.json()
-    except (ValueError, RecursionError):
+        return bool(parameters_of(request).stream)
+    except UnreadableBodyError:
         return False
-    return isinstance(asked, dict) and asked.get("stream") is True
 
 
 def _parameters(options: str) -> dict[str, Any]:
@@ -97,8 +97,8 @@ def _listed(request: HTTPRequest, origin: str) -> Delivery:
     return Delivery(HTTPResponse(200, {"content-type": "application/json"}, pretty(lists)))
 
 
-def _facts(subject: object, *names: str) -> dict[str, Any]:
-    return {name: getattr(subject, name) for name in names}
+def _facts(row: object, *names: str) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in names}
 
 
 def _error(status: int, message: str) -> Delivery:

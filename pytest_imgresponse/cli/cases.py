@@ -1,4 +1,4 @@
-"""List the edge cases: every way in which an answer can be odd or wrong, and where it was seen.
+"""List the edge cases: every way in which an answer can be unusual or wrong, and where it was seen.
 
 With --show NAME it prints the answer that a case makes of a plain one.
 """

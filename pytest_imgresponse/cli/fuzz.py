@@ -190,8 +190,10 @@ def _named(name: str, option: str) -> Any:
         raise ConfigError(f"{option}{name!r} cannot be imported from {Path.cwd()}: {told}") from error
     for part in path.split("."):
         if not hasattr(found, part):
-            near = " or ".join(get_close_matches(part, dir(found)))
-            raise ConfigError(f"{option}{name!r}: {module} has no {path}{f'; did you mean {near}?' if near else ''}")
+            similar = " or ".join(get_close_matches(part, dir(found)))
+            raise ConfigError(
+                f"{option}{name!r}: {module} has no {path}{f'; did you mean {similar}?' if similar else ''}"
+            )
         found = getattr(found, part)
     return found
 
@@ -233,9 +235,9 @@ def _recorded(path: Path) -> HTTPResponse:
 
 
 def _require_writable(path: Path) -> None:
-    """Leaves nothing behind: what was tried may yet turn out to be wrong, and an old page stays until there is a new.
+    """Raises `ConfigError` where no page can be written to this path.
 
-    Raises `ConfigError`.
+    It leaves no file behind, and an old page as it is: the arguments that are judged after it may be wrong.
     """
     existed = path.exists()
     with _writing(path, "a"):

@@ -154,7 +154,7 @@ class _SessionCassette(Cassette):  # type: ignore[misc]
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        # By request, as long as vcrpy holds it: of one that breaks off it says nothing. None for one that passes by.
+        # By request; None for one that passes by. Weak, since vcrpy does not tell when a request has broken off.
         self._asked: WeakKeyDictionary[VcrRequest, tuple[Player[Any], Any] | None] = WeakKeyDictionary()
         self._answered: WeakSet[VcrRequest] = WeakSet()
 
@@ -172,7 +172,7 @@ class _SessionCassette(Cassette):  # type: ignore[misc]
 
         vcrpy asks twice where it connects on its own, so what was found at first is kept.
         """
-        if request in self._answered:  # its connection opens again; it need not, before the next request
+        if request in self._answered:  # vcrpy asks once more whether it has to connect
             return True
         LAST.replayed = False  # until it is
         if request not in self._asked:

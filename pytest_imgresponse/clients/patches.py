@@ -50,7 +50,7 @@ Passes = Callable[[str | None], bool]
 
 
 class _Patch(NamedTuple):
-    """An attribute, what stands there while no session is open (`_ABSENT` where it is inherited), and what else."""
+    """An attribute: what it is while no session is open (`_ABSENT` where it is inherited), and while one is."""
 
     owner: Any
     name: str
@@ -100,7 +100,7 @@ class Patches:
                 if isinstance(patcher, ConnectionRemover):
                     removers.append((patcher, copy.deepcopy(vars(patcher))))
                 else:
-                    owner, name = patcher.target, patcher.attribute
+                    owner, name = patcher.target, patcher.attribute  # undocumented names of `unittest.mock`
                     values[owner, name] = vars(owner)[name]
         for owner, name, value in _our_own():
             values[owner, name] = value

@@ -16,7 +16,7 @@ _STAND_INS = {"url": "dall-e-2"}
 """Models that answer for one that the API does not know, by the response format asked for."""
 _STAND_IN = "gpt-image-2"
 _WISHES = ("stream", "partial_images", "response_format", "output_format", "background", "quality", "size", "n")
-"""What of a request to a model that is not known is kept, where the stand-in takes it."""
+"""The parameters of a refused request that are kept, each where the model takes it beside those before it."""
 
 
 def default_response(request: HTTPRequest) -> HTTPResponse:

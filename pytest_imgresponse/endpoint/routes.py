@@ -124,9 +124,12 @@ def _serve(request: HTTPRequest, desk: Desk, facts: dict[str, Any]) -> Answer:
     """The answer to a request that has a route and a key. Raises `Refused`."""
     asked = _read(request)
     facts["model"] = asked.model or DEFAULT_MODEL
+    broken = next(broken_rules(asked), None)
+    if broken is not None and broken.rule == "type" and broken.parameter.startswith(("image", "mask")):
+        raise api_errors.rule_refusal(broken, asked)  # the body cannot be read, as one that is no form
     if queued := desk.next_failure():
         raise queued.refusal(facts)
-    if (broken := next(broken_rules(asked), None)) is not None:
+    if broken is not None:
         raise api_errors.rule_refusal(broken, asked)
     wanted = settled(asked)
     if re.search(r"\bunsafe\b", wanted.prompt or "", re.IGNORECASE):

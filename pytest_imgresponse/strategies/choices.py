@@ -26,15 +26,13 @@ from pytest_imgresponse.api.families import (
 from pytest_imgresponse.api.headers import seeded_headers
 from pytest_imgresponse.api.parameters import Parameters, Upload
 from pytest_imgresponse.api.rules import BrokenRule, broken_rules, settled
+from pytest_imgresponse.api.samples import PROMPT
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 from pytest_imgresponse.images import OUTPUT_FORMATS
 from pytest_imgresponse.strategies.picture_files import edges_of, payload_of, picture_of, require_one_of
 
 FIRST_DAY = 1_700_000_000
 """The earliest time that is drawn, in Unix seconds: in November 2023."""
-
-PROMPT = "a red fox"
-"""What every request asks for."""
 
 SEEN_SIZE = "1254x1254"
 """What gpt-image-2 answered to 1024x1024 (recorded: maruel/genai, gpt-image-2)."""
@@ -78,7 +76,7 @@ class Choice(NamedTuple):
     reasoning: int = 0
     auto: tuple[str, ...] = ()
 
-    def asking(self, **parameters: Any) -> Choice:
+    def with_parameters(self, **parameters: Any) -> Choice:
         """The same with other parameters."""
         return self._replace(asked=replace(self.asked, **parameters))
 
@@ -116,7 +114,8 @@ class Choice(NamedTuple):
         asked = replace(settled(self.asked), quality=self.asked.quality or "low", size=self.size)
         pictures = [self._picture(self.seed + number) for number in range(asked.n or 1)]
         partials = [self._picture(self.seed + 1 + number) for number in range(asked.partial_images or 0)]
-        answer = answer_to(asked, pictures, created=self.created, partials=[partials] if partials else ())
+        of_each = [partials] * len(pictures) if partials else ()
+        answer = answer_to(asked, pictures, created=self.created, partials=of_each)
         svg = answer.svg_tokens
         auto: dict[str, Any] = dict.fromkeys(self.auto, "auto")
         return replace(
@@ -196,7 +195,7 @@ def _kinds_of(model: str, asked: Parameters) -> list[Choice]:
     plain = Choice(replace(asked, model=model))
     if family.legacy:
         sent = (asked.response_format,) if asked.response_format else RESPONSE_FORMATS
-        return [plain.asking(response_format=each) for each in sent] * 2
+        return [plain.with_parameters(response_format=each) for each in sent] * 2
     formats = [
         name
         for name in ((asked.output_format,) if asked.output_format else family.formats)
@@ -208,8 +207,11 @@ def _kinds_of(model: str, asked: Parameters) -> list[Choice]:
     bare = zip(formats, qualities, strict=False) if family.sizes and not described else ()
     looks = [(made, quality) for made in formats for quality in qualities]
     return [
-        *(plain.asking(output_format=made, quality=quality)._replace(describes=False) for made, quality in bare),
-        *(plain.asking(output_format=made, quality=quality) for made, quality in looks),
+        *(
+            plain.with_parameters(output_format=made, quality=quality)._replace(describes=False)
+            for made, quality in bare
+        ),
+        *(plain.with_parameters(output_format=made, quality=quality) for made, quality in looks),
     ]
 
 

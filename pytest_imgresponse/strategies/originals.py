@@ -54,11 +54,11 @@ def _of_choice(choice: Choice, variation: Variation) -> Exchange:
     asked, family = choice.asked, choice.family
     varied = choice._replace(created=variation.created, seed=variation.seed)
     if asked.stream:
-        varied = varied.asking(partial_images=min((asked.partial_images or 0) + variation.more, 3))
+        varied = varied.with_parameters(partial_images=min((asked.partial_images or 0) + variation.more, 3))
         drawn = choice.drawn_tokens
     else:
         n = 1 if asked.output_format == "svg" else min((asked.n or 1) + variation.more, family.most)
-        varied = varied.asking(n=n)
+        varied = varied.with_parameters(n=n)
         drawn = 1 if family.legacy else n * choice.drawn_tokens
     tokens = choice.tokens._replace(text=variation.text_tokens, drawn=drawn)
     varied = varied._replace(tokens=tokens)
@@ -74,35 +74,35 @@ _DALL_E = Choice().asked
 _GPT = Choice(Parameters(model="gpt-image-1"))
 _NEWEST = Choice(Parameters(model="gpt-image-2.5-sunburst"))
 _APART = Tokens(told_apart=True)
-_STREAM = _GPT.asking(stream=True)
+_STREAM = _GPT.with_parameters(stream=True)
 
 Form = Literal["answer", "stream", "error"]
 _FULL = 4
 """Answers of one image with all that gpt-image-1 tells: no missing field hides what a case hits, no second image."""
-# In each form the one first that says most.
+# In each form, the answer with the most fields comes first.
 _BASES: dict[Form, tuple[Base, ...]] = {
     "answer": (
         partial(_of_choice, _GPT),
-        partial(_of_choice, _GPT.asking(output_format="webp", size="1536x1024")._replace(tokens=_APART)),
-        partial(_of_choice, _GPT.asking(output_format="jpeg", size="1024x1536")),
-        partial(_of_choice, _GPT.asking(background="transparent")),
-        partial(_of_choice, _GPT.asking(n=2)._replace(tokens=_APART)),
+        partial(_of_choice, _GPT.with_parameters(output_format="webp", size="1536x1024")._replace(tokens=_APART)),
+        partial(_of_choice, _GPT.with_parameters(output_format="jpeg", size="1024x1536")),
+        partial(_of_choice, _GPT.with_parameters(background="transparent")),
+        partial(_of_choice, _GPT.with_parameters(n=2)._replace(tokens=_APART)),
         partial(_of_choice, Choice()),
         partial(_of_choice, Choice(replace(_DALL_E, model="dall-e-3"))),
         partial(_of_choice, Choice(replace(_DALL_E, response_format="url"))),
         partial(
             _of_choice,
-            _NEWEST.asking(size="1536x864", quality="max", safety_identifier="user-5f3c9a1b7d2e"),
+            _NEWEST.with_parameters(size="1536x864", quality="max", safety_identifier="user-5f3c9a1b7d2e"),
         ),
-        partial(_of_choice, _NEWEST.asking(output_format="gif")),
-        partial(_of_choice, _NEWEST.asking(output_format="svg")),
+        partial(_of_choice, _NEWEST.with_parameters(output_format="gif")),
+        partial(_of_choice, _NEWEST.with_parameters(output_format="svg")),
     ),
     "stream": (
         partial(_of_choice, _STREAM),
-        partial(_of_choice, _STREAM.asking(partial_images=1)),
+        partial(_of_choice, _STREAM.with_parameters(partial_images=1)),
         partial(
             _of_choice,
-            _STREAM.asking(output_format="webp", size="1536x1024", operation="edits", partial_images=2),
+            _STREAM.with_parameters(output_format="webp", size="1536x1024", operation="edits", partial_images=2),
         ),
     ),
     "error": tuple(partial(_error, name) for name in NAMES),

@@ -95,10 +95,10 @@ def draw_choice(draw: st.DrawFn, asked: Parameters = _ANYTHING) -> Choice:
     background, seed, created = draw(backgrounds(kind)), draw(seeds), draw(times)
     choice = kind._replace(seed=seed, created=created)
     if kind.family.legacy:
-        choice = choice.asking(n=n, size=size)
+        choice = choice.with_parameters(n=n, size=size)
         return choice._replace(revised_prompt=draw(_prompts)) if model == "dall-e-3" else choice
     identifier = None if kind.family.sizes else draw(_identifiers)
-    choice = choice.asking(n=n, size=size, background=background, safety_identifier=identifier)
+    choice = choice.with_parameters(n=n, size=size, background=background, safety_identifier=identifier)
     by_table = n * choice.drawn_tokens if kind.family.sizes else None
     return choice._replace(tokens=draw(_tokens(by_table)), reasoning=draw(_reasoning) if made == "svg" else 0)
 

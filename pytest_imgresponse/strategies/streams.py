@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pytest_imgresponse.api import parameters
 from pytest_imgresponse.api.parameters import Parameters
+from pytest_imgresponse.api.rules import RANGES
 from pytest_imgresponse.http import HTTPResponse
 from pytest_imgresponse.images import OutputFormat
 from pytest_imgresponse.strategies.choices import Choice, arguments, require_integer
@@ -18,8 +19,7 @@ from pytest_imgresponse.strategies.responses import draw_choice, entropies
 
 Operation = Literal["generation", "edit"]
 OPERATIONS: tuple[Operation, ...] = get_args(Operation)
-MOST_PARTIALS = 3
-"""What `partial_images` can be at the most (openai 3.54, `image_generate_params.py`)."""
+MOST_PARTIALS = RANGES["partial_images"][1]
 
 _operations = st.sampled_from(OPERATIONS)
 _partials = st.sampled_from(range(MOST_PARTIALS + 1))
@@ -72,7 +72,7 @@ def draw_stream(draw: st.DrawFn, asked: Parameters, operation: Operation | None 
     choice = draw_choice(draw, asked)
     route = _ROUTES[draw(_operations) if operation is None else operation]
     partials = draw(_partials) if asked.partial_images is None else asked.partial_images
-    return choice.asking(operation=route, partial_images=partials)._replace(auto=draw(_autos(able)))
+    return choice.with_parameters(operation=route, partial_images=partials)._replace(auto=draw(_autos(able)))
 
 
 @lru_cache(maxsize=8)

@@ -151,13 +151,13 @@ class _StubSession:
         return ticket.played
 
     def record(self, ticket: _Ticket, response: HTTPResponse) -> None:
-        """Nothing: each ticket has an answer, and nothing is sent."""
+        """Not called: each ticket has an answer, and nothing is sent."""
 
     def redirected(self, request: HTTPRequest) -> _Ticket | None:
-        """None: what was sent before the stub was opened is not its own."""
+        """Not recorded: a stub keeps nothing."""
 
     def recorded_for(self, url: str) -> list[HTTPRequest]:
-        """None: it answers whatever request a client that follows a redirection makes."""
+        """An empty list: a stub answers any request that a client makes when it follows a redirection."""
         return []
 
     def _answer_to(self, request: HTTPRequest) -> HTTPResponse:

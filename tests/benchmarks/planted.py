@@ -55,14 +55,14 @@ def _mutated(level: str) -> Fit:
     return Fit(f'edge_cases(levels=["{level}"])', edge_cases(levels=[level]))
 
 
-def _near(words: str, response: HTTPResponse) -> Fit:
+def _variants_of(words: str, response: HTTPResponse) -> Fit:
     return Fit(f"variants({words})", variants(response), response)
 
 
 _ANSWERS = Fit("http_responses()", http_responses())
 _STREAMS = Fit("stream_responses()", stream_responses())
 
-FITTING: dict[type[Parser], Fit] = {
+STRATEGIES: dict[type[Parser], Fit] = {
     parsers.FirstItemUnlooked: _mutated("json"),
     parsers.OnlyTheFirst: _ANSWERS,
     parsers.NoValidation: _mutated("base64"),
@@ -77,11 +77,11 @@ FITTING: dict[type[Parser], Fit] = {
     parsers.ColoursAssumed: _ANSWERS,
     parsers.UsageAssumed: _ANSWERS,
     parsers.UsageDetailsAssumed: _mutated("schema"),
-    parsers.TokensCutToIntegers: _near("full", _FULL),
-    parsers.NegativeTokens: _near("full", _FULL),
+    parsers.TokensCutToIntegers: _variants_of("full", _FULL),
+    parsers.NegativeTokens: _variants_of("full", _FULL),
     parsers.CreatedAsFloat: _mutated("schema"),
     parsers.CreatedAsText: _mutated("schema"),
-    parsers.CreatedAssumed: _near("plain", _PLAIN),
+    parsers.CreatedAssumed: _variants_of("plain", _PLAIN),
     parsers.ErrorOverlooked: _mutated("schema"),
     parsers.RawJSONError: _mutated("http"),
     parsers.StrictUTF8: _mutated("json"),
@@ -165,7 +165,7 @@ class Found(NamedTuple):
 
 def search(bug: type[Parser], *, seed: int = 0, shrink: bool = True) -> Found:
     """Find a bug and shrink what shows it. Raises `hypothesis.errors.NoSuchExample`."""
-    fit, tried, first = FITTING[bug], 0, 0
+    fit, tried, first = STRATEGIES[bug], 0, 0
 
     def condition(drawn: Drawn) -> bool:
         nonlocal tried, first
