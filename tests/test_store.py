@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -69,7 +70,8 @@ def test_what_is_saved_is_loaded(path):
 def test_the_yaml_is_readable_and_small(path):
     save(Store(path), interaction(*map(picture, range(10)), prompt="a \U0001f98a\nin two lines"))
     text = path.read_text(encoding="utf-8")
-    assert text.startswith("version: 1\ninteractions:\n- request:\n    method: POST\n")
+    assert text.startswith("interactions:\n- request:\n    method: POST\n")
+    assert text.endswith("\nversion: 1\n")
     assert "body: |-\n      {" in text
     assert '        "created": 1,\n' in text
     assert len(text) < 2048 + 300 * 10
@@ -505,3 +507,36 @@ def test_what_did_not_change_is_not_parsed_again(path, monkeypatch):
     save(store, interaction(picture(1)))
     monkeypatch.setattr(document, "parse", lambda *a: pytest.fail("parsed again"))
     assert len(store.load()) == 1
+
+
+def test_a_cassette_that_was_cut_anywhere_is_refused(path):
+    """Its last line is the version: without it the last body may be half of one."""
+    Store(path).save([interaction(picture(1)), interaction(picture(2))])
+    whole = path.read_bytes()
+    for end in range(0, len(whole) - 1, 3):
+        path.write_bytes(whole[:end])
+        with pytest.raises(CassetteDecodeError, match=re.escape(str(path))):
+            Store(path).load()
+    path.write_bytes(whole[:-1])  # its line end alone is missing
+    assert len(Store(path).load()) == 2
+
+
+def test_a_cassette_with_its_version_first_loads(path):
+    """As this package wrote it before."""
+    store = Store(path)
+    store.save([interaction(picture(1))])
+    text = path.read_text(encoding="utf-8").removesuffix("version: 1\n")
+    path.write_text(f"version: 1\n{text}", encoding="utf-8")
+    assert Store(path).load() == store.load()
+
+
+@pytest.mark.parametrize("part", ["request", "response"])
+def test_bodies_of_another_serializer_are_not_read_as_empty(path, part):
+    """pydantic-ai keeps JSON bodies under `parsed_body`; read as empty they would be lost when it is saved."""
+    bodies = {"request": "body: x", "response": "body: {string: x}"} | {part: "parsed_body: {prompt: a cat}"}
+    path.write_text(
+        f"interactions:\n- request: {{method: POST, uri: 'http://a/', headers: {{}}, {bodies['request']}}}\n"
+        f"  response: {{status: {{code: 200}}, headers: {{}}, {bodies['response']}}}\nversion: 1\n"
+    )
+    with pytest.raises(CassetteDecodeError, match=f"its {part} has 'parsed_body' in the place of `body`"):
+        Store(path).load()

@@ -1,6 +1,7 @@
 """A cassette's YAML: interactions to text, and text to interactions. No disk here.
 
-The layout is vcrpy's (`version: 1`, `interactions`), so vcrpy's own loader reads it.
+The layout is vcrpy's (`interactions`, then `version: 1`), so vcrpy's own loader reads it. The version comes last: a
+file without it was cut off.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from pytest_imgresponse.errors import CassetteDecodeError
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 
 WAY_OUT = "restore it from version control, or record the cassette again (--imgresponse-record=rewrite)"
-HEADER = "version: 1\ninteractions:"
+HEADER, END = "interactions:", "version: 1\n"
 Resolve = Callable[[str, str], File]
 
 # What a literal block gives back unchanged: no tab or carriage return, no mark that YAML takes for a line
@@ -91,7 +92,7 @@ def _block(text: str, indent: int) -> str:
 
 def join(items: Sequence[str]) -> str:
     """A cassette's text from those of its interactions."""
-    return f"{HEADER}\n{''.join(items)}" if items else f"{HEADER} []\n"
+    return f"{HEADER}\n{''.join(items)}{END}" if items else f"{HEADER} []\n{END}"
 
 
 def parse(text: str, where: str, resolve: Resolve) -> list[Interaction]:
@@ -112,7 +113,9 @@ def parse(text: str, where: str, resolve: Resolve) -> list[Interaction]:
         raise CassetteDecodeError(
             f"{where}: this is {kind}: expected a mapping with `version: 1` and a list `interactions`; {WAY_OUT}"
         )
-    if (version := data.get("version", "1")) != "1":
+    if "version" not in data:
+        raise CassetteDecodeError(f"{where}: it was cut off: its last line is not `version: 1`; {WAY_OUT}")
+    if (version := data["version"]) != "1":
         got = repr(version) if isinstance(version, str) else f"a {type(version).__name__}"
         raise CassetteDecodeError(f"{where}: expected `version: 1`, as vcrpy writes it; got {got}; {WAY_OUT}")
     interactions = []
@@ -136,9 +139,17 @@ def _interaction(item: Mapping[str, Any], resolve: Resolve) -> Interaction:
     return Interaction(_request(item["request"], resolve), _response(item["response"], resolve))
 
 
+def _refuse_other_bodies(data: Mapping[str, Any], part: str) -> None:
+    """Raises `ValueError` for a body under another name: read as empty, it would be lost when the cassette is saved."""
+    for name in data:
+        if "body" in name and name != "body":
+            raise ValueError(f"its {part} has {name!r} in the place of `body`: another serializer wrote it")
+
+
 def _request(data: Mapping[str, Any], resolve: Resolve) -> Request:
     method, url, headers = _text(data["method"]).upper(), _text(data["uri"]), _pairs(data.get("headers"))
     urlsplit(url)  # raises ValueError for one that is none
+    _refuse_other_bodies(data, "request")
     body = data.get("body")
     if isinstance(body, str):
         return Request(method, url, headers, Body.stored(body, resolve))
@@ -147,6 +158,7 @@ def _request(data: Mapping[str, Any], resolve: Resolve) -> Request:
 
 def _response(data: Mapping[str, Any], resolve: Resolve) -> Response:
     headers = _pairs(data["headers"])
+    _refuse_other_bodies(data, "response")
     if "status_code" in data:  # vcrpy before 8.2 wrote httpx's answers so
         status, reason, body = _status(data["status_code"]), "", data.get("content")
     else:
