@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
+import tempfile
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -154,6 +156,20 @@ class TestSaving:
         with replay(place / "fox"):
             assert [ask("one").status_code, ask("two").status_code] == [200, 200]
         assert len(api.requests) == 2
+
+    def test_each_answer_is_put_elsewhere_once_and_in_one_folder(self, tmp_path, ask, monkeypatch):
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.mkdir()
+        monkeypatch.setattr(tempfile, "tempdir", str(elsewhere))
+        folder = tmp_path / "cassettes"
+        with pytest.raises(CassetteSaveError, match="4 answer"), replay(folder / "fox", record="once"):
+            ask("0")
+            shutil.rmtree(folder)
+            folder.touch()
+            for number in range(1, 4):
+                ask(str(number))
+        (place,) = elsewhere.iterdir()
+        assert sorted(path.name for path in place.glob("*.png")) == [f"fox-{number}.png" for number in range(1, 5)]
 
     def test_a_cassette_that_is_damaged_meanwhile_is_left_alone(self, path, ask):
         with pytest.raises(

@@ -80,6 +80,7 @@ class Saver:
         self._existed = old is not None
         self._held_back: set[str] = set()
         self._unsaved: list[Interaction] = []
+        self._elsewhere: Store | None = None
         self._known: dict[str, tuple[Interaction, str]] = {}
         self._probed = False
 
@@ -159,11 +160,12 @@ class Saver:
         answers = [ticket.recorded for ticket in tickets if ticket.recorded is not None] + self._unsaved
         problem = f"{path}: {len(answers)} answer(s) could not be saved: {cause}"
         try:
-            place = Path(tempfile.mkdtemp(prefix="imgresponse-")) / path.name
-            Store(place).save(answers)
+            if self._elsewhere is None:
+                self._elsewhere = Store(Path(tempfile.mkdtemp(prefix="imgresponse-")) / path.name)
+            self._elsewhere.save(answers)
         except OSError as second:
             return CassetteSaveError(f"{problem}; nor elsewhere: {second}. Make room and record again")
         return CassetteSaveError(
-            f"{problem}. They are kept as a cassette in {place.parent}: mend the cause, then move it to "
+            f"{problem}. They are kept as a cassette in {self._elsewhere.path.parent}: mend the cause, then move it to "
             f"{path.parent}, or record again"
         )
