@@ -274,20 +274,46 @@ def test_a_reason_is_redacted():
     assert Redactor().response(response, Request.of(HTTPRequest("GET", "http://a/"))).reason == "bad key sk-redacted"
 
 
-def test_an_id_that_a_later_url_holds_still_matches(server, tmp_path):
+@pytest.mark.parametrize(("name", "job"), [("session_id", "PLANTED-7f3a0b12"), ("request_id", "7f3a0b12-PLANTED")])
+def test_an_id_that_a_later_url_holds_still_matches(server, tmp_path, name, job):
     """As queues do it: the answer gives an id, and the program asks for it by its path."""
-    job = "PLANTED-7f3a0b12"
-    Echo.answers = [(200, {}, json.dumps({"request_id": job}).encode()), (200, {}, b'{"status": "done"}')]
+    Echo.answers = [(200, {}, json.dumps({name: job}).encode()), (200, {}, b'{"status": "done"}')]
 
     def run():
-        name = httpx.post(f"{server}/queue").json()["request_id"]
-        return httpx.get(f"{server}/queue/requests/{name}/status").json()
+        found = httpx.post(f"{server}/queue").json()[name]
+        return httpx.get(f"{server}/queue/requests/{found}/status").json()
 
     with replay(tmp_path / "it", record="once"):
         recorded = run()
-    assert b"PLANTED" not in saved(tmp_path)
+    assert (b"PLANTED" in saved(tmp_path)) is (name == "request_id")
     with replay(tmp_path / "it"):
         assert run() == recorded
+
+
+def test_two_jobs_keep_their_own_answers_in_whatever_order_they_are_asked_for(server, tmp_path):
+    """Their ids stay, also where a header has them."""
+    jobs = ["red-0f1e2d3c-8000", "blue-9a8b7c6d-8000"]
+    queued = [(200, {"x-fal-request-id": job}, json.dumps({"request_id": job}).encode()) for job in jobs]
+    done = [(200, {}, json.dumps({"done": job}).encode()) for job in jobs]
+
+    def run(order):
+        names = [httpx.post(f"{server}/queue", json={"n": n}).json()["request_id"] for n in range(2)]
+        return {names[n]: httpx.get(f"{server}/requests/{names[n]}").json()["done"] for n in order}
+
+    Echo.answers = [*queued, *done]
+    with replay(tmp_path / "it", record="once"):
+        assert run([0, 1]) == dict(zip(jobs, jobs, strict=True))
+    with replay(tmp_path / "it"):
+        assert run([1, 0]) == dict(zip(jobs, jobs, strict=True))
+
+
+def test_the_request_id_of_openai_is_redacted_in_messages(server, tmp_path):
+    identity = "req_PLANTED0123456789abcdef"
+    body = {"error": {"message": f"include the request ID {identity} in your message, {identity}"}}
+    Echo.answers = [(500, {"x-request-id": identity}, json.dumps(body).encode())]
+    with replay(tmp_path / "it", record="once"):
+        httpx.post(f"{server}/v1/images/generations", json={})
+    assert b"PLANTED" not in saved(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ _KEY_NAMES = (
 )
 _ID_NAMES = (
     r"user(?:[-_]?(?:id|name))?|[\w-]*e[-_]?mail|org(?:ani[sz]ation)?(?:[-_]?id)?|project(?:[-_]?id)?"
-    r"|(?:x[-_])?request[-_]?id|account(?:[-_]?id)?|tenant(?:[-_]?id)?|customer[-_]?id|session(?:[-_]?id)?"
+    r"|account(?:[-_]?id)?|tenant(?:[-_]?id)?|customer[-_]?id|session(?:[-_]?id)?"
     r"|safety[-_]?identifier|openai-(?:organization|project)"
 )
 _NUMBERED = r"(?:user|org(?:ani[sz]ation)?|project|account|tenant|customer|session)[-_]?id"
@@ -92,7 +92,7 @@ _PORT = _Rule(
 
 _SECRET_HEADER = re.compile(
     r"(?i)auth|key|token|secret|cookie|password|credential|signature|session|organi[sz]ation|project"
-    r"|request-id|account|tenant|cf-ray"
+    r"|account|tenant|cf-ray"
 )
 
 
@@ -289,7 +289,11 @@ def _secrets_of(headers: Pairs, url: str) -> list[str]:
     values: set[str] = set()
     for name, value in headers:
         name = name.lower()
-        if not _SECRET_HEADER.search(name) or (KEPT_IN_RESPONSE.fullmatch(name) and name != "x-request-id"):
+        # OpenAI's id of a request leads to an account. That of a job at a queue is no secret, and a program with several
+        # jobs tells them apart by it.
+        if name == "x-request-id" and value.startswith("req_"):
+            values.add(value)
+        if not _SECRET_HEADER.search(name) or KEPT_IN_RESPONSE.fullmatch(name):
             continue
         if "cookie" in name:  # RFC 6265: pairs in the one, a pair and attributes in the other
             pairs = value.split(";")[:1] if name == "set-cookie" else value.split(";")
