@@ -352,10 +352,9 @@ class TestDamage:
         ],
     )
     def test_what_a_stranger_put_in_the_place_of_a_text(self, path, item):
-        """The alias stands for more characters than there is memory; it is never printed or joined."""
-        levels = "\n".join(f"b{n}: &b{n} [{', '.join([f'*b{n - 1}'] * 9)}]" for n in range(1, 12))
-        bomb = f"b0: &b0 [x, x]\n{levels}\nb: &b *b11\n".replace("b: &b *b11", "b: &b [*b11, *b11]")
-        path.write_text(f"{bomb}version: 1\ninteractions: [{item}]")
+        """The alias stands for as many values as aliases may; it is never printed or joined."""
+        levels = "\n".join(f"b{n}: &b{n} [{', '.join([f'*b{n - 1}'] * 9)}]" for n in range(1, 5))
+        path.write_text(f"b0: &b0 [x, x]\n{levels}\nb: &b [*b4, *b4]\nversion: 1\ninteractions: [{item}]")
         start = time.process_time()
         with pytest.raises(CassetteDecodeError, match="interaction 1 cannot be read"):
             Store(path).load()
@@ -539,4 +538,48 @@ def test_bodies_of_another_serializer_are_not_read_as_empty(path, part):
         f"  response: {{status: {{code: 200}}, headers: {{}}, {bodies['response']}}}\nversion: 1\n"
     )
     with pytest.raises(CassetteDecodeError, match=f"its {part} has 'parsed_body' in the place of `body`"):
+        Store(path).load()
+
+
+REQUEST = "- request: {method: GET, uri: 'http://a/', headers: {}, body: null}\n"
+ANSWER = "  response: {status: {code: 200}, headers: %s, body: {string: %s}}\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x: &a " + "A" * 100_000 + "\ninteractions:\n" + REQUEST + ANSWER % ("{}", "[" + "*a, " * 90 + "]"),
+        "x: &l [" + "a, " * 600 + "]\ninteractions:\n" + REQUEST
+        + ANSWER % ("{" + ", ".join(f"h{n}: *l" for n in range(600)) + "}", "x"),
+        "b0: &b0 [x, x]\n" + "".join(f"b{n}: &b{n} [{', '.join([f'*b{n - 1}'] * 9)}]\n" for n in range(1, 12))
+        + "interactions: []\n",
+        "x: &i\n" + REQUEST.replace("- ", "  ", 1) + ANSWER % ("{}", "x") + "interactions: [" + "*i, " * 50_000 + "]\n",
+    ],
+    ids=["chunks", "headers", "levels", "interactions"],
+)  # fmt: skip
+def test_aliases_that_stand_for_too_much_are_refused(path, text):
+    path.write_text(f"{text}version: 1\n")
+    began = time.process_time()
+    with pytest.raises(CassetteDecodeError, match="its aliases stand for more than 262144 characters and values"):
+        Store(path).load()
+    assert time.process_time() - began < 5
+
+
+def test_aliases_for_what_two_interactions_share_are_read(path):
+    shared = REQUEST.replace("headers: {}", "headers: &h {accept: [application/json]}")
+    other = REQUEST.replace("headers: {}", "headers: *h")
+    path.write_text(f"interactions:\n{shared}{ANSWER % ('{}', 'x')}{other}{ANSWER % ('{}', 'x')}version: 1\n")
+    first, second = Store(path).load()
+    assert first == second
+
+
+def test_a_file_of_any_length_is_not_read(path):
+    """A sparse file takes no room on the disk, and all the memory there is."""
+    Store(path).save([interaction(picture(1))])
+    (kept,) = Store(path).load()
+    os.truncate(path.with_name("fox-1.png"), 2**40)
+    with pytest.raises(CassetteDecodeError, match=r"fox.yaml: fox-1.png: a file of 1099511627776 bytes is too large"):
+        kept.response.http()
+    os.truncate(path, 2**40)
+    with pytest.raises(CassetteDecodeError, match=r"fox.yaml: a file of 1099511627776 bytes is too large"):
         Store(path).load()

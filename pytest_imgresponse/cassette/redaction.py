@@ -289,8 +289,8 @@ def _secrets_of(headers: Pairs, url: str) -> list[str]:
     values: set[str] = set()
     for name, value in headers:
         name = name.lower()
-        # OpenAI's id of a request leads to an account. That of a job at a queue is no secret, and a program with several
-        # jobs tells them apart by it.
+        # OpenAI's id of a request leads to an account. The id of a job at a queue is no secret, and a program that has
+        # several jobs tells them apart by it.
         if name == "x-request-id" and value.startswith("req_"):
             values.add(value)
         if not _SECRET_HEADER.search(name) or KEPT_IN_RESPONSE.fullmatch(name):

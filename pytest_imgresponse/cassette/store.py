@@ -37,6 +37,8 @@ _GITATTRIBUTES = """\
 *.svg binary
 *.bin binary
 """
+LARGEST_FILE = 256 * 2**20
+"""Bytes of a cassette or a picture that are read at the most: a sparse file can have any length."""
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
 
@@ -66,6 +68,8 @@ class Store:
             facts = os.fstat(file.fileno())
             if _identity(facts) == self._seen:
                 return list(self._interactions)
+            if facts.st_size > LARGEST_FILE:
+                raise CassetteDecodeError(f"{self.path}: {_too_large(facts.st_size)}")
             data = file.read()
         if data.startswith(_LFS_POINTER):
             raise CassetteDecodeError(f"{self.path}: this is a Git LFS pointer, not a cassette; run `git lfs pull`")
@@ -219,11 +223,14 @@ class Store:
     def _regular_bytes(self, path: Path) -> bytes | None:
         """The bytes of a regular file; None where there is none. A link is refused: it may lead anywhere."""
         try:
-            mode = path.lstat().st_mode
-            if stat.S_ISREG(mode):
+            facts = path.lstat()
+            mode = facts.st_mode
+            if stat.S_ISREG(mode) and facts.st_size <= LARGEST_FILE:
                 return path.read_bytes()
         except OSError:
             return None
+        if stat.S_ISREG(mode):
+            raise CassetteDecodeError(f"{self.path}: {path.name}: {_too_large(facts.st_size)}")
         if stat.S_ISLNK(mode):
             raise CassetteDecodeError(
                 f"{self.path}: {path.name} is a symbolic link; a picture must be a file; {document.WAY_OUT}"
@@ -241,6 +248,10 @@ class Store:
             f"{self.path}: the picture {path.name} has changed since it was recorded{kind}: expected SHA-256 "
             f"{digest}, got {sha256(data).hexdigest()} ({len(data)} bytes); {document.WAY_OUT}"
         )
+
+
+def _too_large(size: int) -> str:
+    return f"a file of {size} bytes is too large to be read: {LARGEST_FILE} are the most; {document.WAY_OUT}"
 
 
 def _identity(facts: os.stat_result) -> tuple[int, ...]:

@@ -14,6 +14,9 @@ import yaml
 
 DEEPEST = 64
 """Levels of nesting; a cassette has nine."""
+MOST_BY_ALIAS = 2**18
+"""Characters and values that aliases may stand for, all together: a few lines of them could stand for gigabytes. vcrpy
+writes aliases for what two requests share, such as headers."""
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _YAML, _PYTHON = "tag:yaml.org,2002:", "tag:yaml.org,2002:python/"
@@ -42,7 +45,10 @@ def tree_of(text: str) -> Any:
 
 class _Builder:
     def __init__(self) -> None:
-        self.anchors: dict[str, Any] = {}
+        self.anchors: dict[str, tuple[Any, int]] = {}  # the value, and how much it is
+        self.amount = 0  # of what was read: a value is one, and a text as much again as its characters
+        self.by_alias = 0
+        self.begun: list[int] = []  # the amount where each open container began
         self.open: list[tuple[Any, str | None, str | None]] = []
         self.keys: list[Any] = []
         self.documents = 0
@@ -52,40 +58,53 @@ class _Builder:
         for event in events:
             kind = type(event)
             if kind is yaml.ScalarEvent:
-                self._add(_scalar(event), event.anchor)
+                amount = 1 + len(event.value)
+                self.amount += amount
+                self._add(_scalar(event), event.anchor, amount)
             elif kind in (yaml.MappingStartEvent, yaml.SequenceStartEvent):
                 self._start({} if kind is yaml.MappingStartEvent else [], event)
             elif kind in (yaml.MappingEndEvent, yaml.SequenceEndEvent):
                 self._end()
             elif kind is yaml.AliasEvent:
-                if event.anchor not in self.anchors:
-                    raise ValueError(f"the alias *{event.anchor} stands for nothing that is complete")
-                self._add(self.anchors[event.anchor], None)
+                self._add_alias(event.anchor)
             elif kind is yaml.DocumentStartEvent:
                 self.documents += 1
                 if self.documents > 1:
                     raise ValueError("it holds more than one document")
         return self.root
 
+    def _add_alias(self, anchor: str) -> None:
+        if anchor not in self.anchors:
+            raise ValueError(f"the alias *{anchor} stands for nothing that is complete")
+        value, amount = self.anchors[anchor]
+        self.amount += amount
+        self.by_alias += amount
+        if self.by_alias > MOST_BY_ALIAS:
+            raise ValueError(f"its aliases stand for more than {MOST_BY_ALIAS} characters and values")
+        self._add(value, None)
+
     def _start(self, container: Any, event: Any) -> None:
         if event.tag not in (_MAPPINGS if isinstance(container, dict) else _LISTS):
             raise ValueError(f"the tag {event.tag!r} would construct an object")
         if len(self.open) == DEEPEST:
             raise ValueError(f"it nests deeper than {DEEPEST} levels")
+        self.begun.append(self.amount)
+        self.amount += 1
         self.open.append((container, event.anchor, event.tag))
         self.keys.append(_NO_KEY)
 
     def _end(self) -> None:
         container, anchor, tag = self.open.pop()
         self.keys.pop()
+        began = self.begun.pop()
         if tag in _WRAPPED:
             inside = container.get(_WRAPPED[tag])
             container = inside[0] if isinstance(inside, list) and inside else None
-        self._add(container, anchor)
+        self._add(container, anchor, self.amount - began)
 
-    def _add(self, value: Any, anchor: str | None) -> None:
+    def _add(self, value: Any, anchor: str | None, amount: int = 0) -> None:
         if anchor is not None:
-            self.anchors[anchor] = value
+            self.anchors[anchor] = value, amount
         if not self.open:
             self.root = value
             return
