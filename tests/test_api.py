@@ -134,6 +134,20 @@ def test_the_endpoint_a_strategy_and_a_sample_tell_the_same_fields(asked):
     assert in_order(fields_of(chosen._replace(tokens=tokens).http())) == in_order(fields_of(sample))
 
 
+DESCRIBED = ["size", "quality", "background", "output_format"]
+
+
+@pytest.mark.parametrize("model", ["gpt-image-1", "gpt-image-2"])
+def test_the_fields_of_a_stream_are_those_of_recordings(model):
+    """Models from gpt-image-2 on repeat the safety identifier (openai 3.54.0, `image_gen_completed_event.py`)."""
+    asked = Parameters(model=model, prompt="x", quality="low", stream=True, partial_images=1, safety_identifier="fox")
+    partial, completed = (json.loads(event.data) for event in events_of(LocalEndpoint().handle(ask(asked)).body))
+    assert list(partial) == ["type", "b64_json", "created_at", *DESCRIBED, "partial_image_index"]
+    identifier = ["safety_identifier"] if model == "gpt-image-2" else []
+    assert list(completed) == ["type", "b64_json", "created_at", *DESCRIBED, *identifier, "usage"]
+    assert completed.get("safety_identifier") == ("fox" if identifier else None)
+
+
 @pytest.mark.parametrize(
     ("strategy", "asked"),
     [
