@@ -13,8 +13,9 @@ from PIL import Image
 
 from pytest_imgresponse.cassette.interaction import BOUNDARY, Request
 from pytest_imgresponse.cassette.payloads import MARK, Body, File
-from pytest_imgresponse.http import HTTPRequest, boundary_of, join_multipart, split_multipart
+from pytest_imgresponse.http import HTTPRequest, Part, boundary_of, join_multipart, split_multipart
 from pytest_imgresponse.images import suffix_of
+from pytest_imgresponse.images.make import make_picture
 
 
 def picture(format: str) -> bytes:
@@ -256,3 +257,43 @@ def test_parts_know_their_names():
 )
 def test_suffixes(data, suffix):
     assert suffix_of(data) == suffix
+
+
+OTHER_MARKS = ["imgresponse:v2:", "imgrespons:v1:", "imgresponse:v1", "IMGRESPONSE:V1:", ""]
+
+
+class TestOtherMarks:
+    """A reference of a later version, or a damaged one, is no payload to hand to a client."""
+
+    @pytest.mark.parametrize("mark", OTHER_MARKS)
+    @pytest.mark.parametrize("text", ['{"data": [{"b64_json": "%s"}]}', "%s", "a %s b"])
+    def test_it_is_refused_when_it_is_loaded(self, mark, text):
+        reference = f"{mark}fox-1.png#{'a' * 64}"
+        with pytest.raises(ValueError, match="is no reference of this version: its mark is another, or damaged"):
+            Body.stored(text % reference, lambda name, digest: pytest.fail("no file"))
+
+    @pytest.mark.parametrize("mark", [*OTHER_MARKS, "imgresponse:v1:", "imgresponse:v1:#"])
+    @pytest.mark.parametrize("text", ['{"data": [{"b64_json": "%s"}]}', "%s", "a %s b"])
+    def test_a_body_in_which_a_server_says_one_comes_back_byte_for_byte(self, mark, text):
+        content = (text % f"{mark}fox-1.png#{'a' * 64}").encode()
+        body = Body.of(content)
+        files = dict(body.files)
+        stored = body.renamed(lambda file: f"fox-1{file.suffix}")
+        assert Body.stored(stored, lambda name, digest: files[digest]).content() == content
+
+    @pytest.mark.parametrize("text", ["%s ", "%s\n", " %s", "\t%s\n"])
+    def test_white_space_beside_a_reference_that_is_a_whole_body_is_refused(self, text):
+        reference = f"imgresponse:v1:fox-1.png#{'a' * 64}"
+        with pytest.raises(ValueError, match="white space stands beside the reference"):
+            Body.stored(text % reference, lambda name, digest: pytest.fail("no file"))
+
+    def test_beside_a_picture_in_a_form_it_stays_a_part_of_its_own(self):
+        picture = make_picture("png", 64, 64)
+        said = f"imgresponse:v2:fox-1.png#{'a' * 64}".encode()
+        parts = [
+            Part(b'Content-Disposition: form-data; name="image"', picture),
+            Part(b'Content-Disposition: form-data; name="a"', said),
+        ]
+        body = Body.of(join_multipart(parts, b"b"), "multipart/form-data; boundary=b")
+        assert sorted(file.suffix for file in body.files.values()) == [".bin", ".png"]
+        assert body.content("multipart/form-data; boundary=b") == join_multipart(parts, b"b")

@@ -32,6 +32,10 @@ _PIECE = 3 * 2**16
 """Bytes that are encoded at once: a multiple of three, so that only the last piece ends in padding."""
 _ESCAPED_MARK = MARK + "#"
 """What `MARK` in a body is saved as: a file name cannot begin with this sign, so it is no reference."""
+_DIGEST = re.compile("#[0-9a-f]{64}")
+_FILE_NAME = re.compile(r"[^#\s\"\\/:]+-\d+\.(?:png|jpg|webp|gif|svg|bin)$")
+_SUFFIXES = (".png", ".jpg", ".webp", ".gif", ".svg", ".bin")
+_LONGEST_NAME = 255
 # PHP escapes the slash, .NET the plus sign.
 _ESCAPES = {"#slash": ("/", "\\/"), "#plus": ("+", "\\u002B")}
 _ESCAPES_WITHIN = 10_000
@@ -86,6 +90,8 @@ class Body:
 
         Raises `ValueError` for a reference that is malformed or of a later version.
         """
+        if (stripped := text.strip()) != text and REFERENCE.fullmatch(stripped):
+            raise ValueError(f"white space stands beside the reference {stripped!r}")
         files: dict[str, File] = {}
         pieces: list[str] = []
         position = 0
@@ -105,6 +111,8 @@ class Body:
             pieces.append(file.reference + (found["more"] or ""))
             position = found.end()
         pieces.append(text[position:])
+        if (other := _like_a_reference(text)) is not None:
+            raise ValueError(f"{other!r} is no reference of this version: its mark is another, or damaged")
         return cls(_take_payloads("".join(pieces), files), files)
 
     def content(self, content_type: str | None = None) -> bytes:
@@ -192,14 +200,31 @@ def _end(content: bytes, boundary: bytes) -> bytes:
     return content[content.rindex(b"--" + boundary) + 2 + len(boundary) :]
 
 
+def _like_a_reference(text: str) -> str | None:
+    """The first file name with a hash, as in a reference, that has another mark before it than ours."""
+    for digest in _DIGEST.finditer(text):
+        before = text[max(0, digest.start() - _LONGEST_NAME - len(MARK) - 1) : digest.start()]
+        name = _FILE_NAME.search(before) if before.endswith(_SUFFIXES) else None
+        if name is not None and not before[: name.start()].endswith((MARK, _ESCAPED_MARK)):
+            return before[max(0, name.start() - len(MARK)) :] + digest[0]
+    return None
+
+
 def _text_of(content: bytes, files: dict[str, File]) -> str:
     """The text of a body or a part; what is a picture or no UTF-8 becomes one reference."""
     suffix = suffix_of(content)
     if suffix is None:
         try:
-            return _take_payloads(content.decode(), files, lambda rest: rest.replace(MARK, _ESCAPED_MARK))
+            text = content.decode()
         except UnicodeDecodeError:
             suffix = ".bin"
+        else:
+            found: dict[str, File] = {}
+            escaped = _take_payloads(text, found, lambda rest: rest.replace(MARK, _ESCAPED_MARK))
+            if _like_a_reference(escaped) is None:
+                files |= found
+                return escaped
+            suffix = ".bin"  # so that what a server says is never refused when it is loaded
     file = File.of(content, suffix)
     files[file.sha256] = file
     return file.reference
