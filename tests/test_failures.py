@@ -73,6 +73,13 @@ def test_a_miss_that_differs_in_much_is_cut(path, recorded, ask):
         ask(**many)
 
 
+@pytest.mark.parametrize("name", ["fox.yaml.gz", "fox.json"])
+def test_a_recording_in_another_form_is_named_before_one_pays_again(path, ask, name):
+    path.with_name(name).touch()
+    with replay(path), pytest.raises(CassetteMissingError, match=f"Beside it is {name}, which is not read"):
+        ask()
+
+
 @pytest.mark.parametrize("mode", ["none", "once", "new_episodes", "all"])
 @pytest.mark.parametrize("content", [b"", b"version: 1\ninteractions: [", b"\x00\xff", b"a: b"])
 def test_a_damaged_cassette_is_never_an_empty_one(path, recorded, mode, content):

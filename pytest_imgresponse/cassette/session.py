@@ -27,6 +27,9 @@ from pytest_imgresponse.errors import (
 from pytest_imgresponse.exchanges import Exchange
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 
+_OTHERS = (".yaml.gz", ".json", ".json.gz")
+"""How the names of cassettes of other serializers end: vcrpy's JSON, langchain's gzip."""
+
 
 class Session:
     """An open cassette. Thread-safe. Raises `CassetteDecodeError` for one that cannot be trusted.
@@ -195,8 +198,11 @@ class Session:
             f"{self.settings.record!r})."
         )
         if not self.existed:
+            names = _names_in(self.path.parent)
+            beside = next((name for end in _OTHERS if (name := f"{self.path.stem}{end}") in names), None)
+            other = f" Beside it is {beside}, which is not read: it has to be YAML." if beside else ""
             return CassetteMissingError(
-                f"{head}\nThere is no cassette {self.path}.\nTo record it: {self._remedy.format(mode='once')}"
+                f"{head}\nThere is no cassette {self.path}.{other}\nTo record it: {self._remedy.format(mode='once')}"
             )
         return UnrecordedRequestError(
             f"{head}\n{self._nearest(request, key)}\n"
@@ -213,6 +219,10 @@ class Session:
             return f"Cassette {self.path} holds no interaction."
         differs = nearest(self._facets, facets_of(request, self.settings.match_on))
         return f"Cassette {self.path} holds {len(self._facets)} interaction(s); {differs}"
+
+
+def _names_in(folder: Path) -> set[str]:
+    return {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
 
 
 def _pictures_of(body: Body, answer: HTTPResponse) -> list[bytes]:
