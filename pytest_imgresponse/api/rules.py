@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
@@ -87,34 +87,33 @@ def models_for(parameters: Parameters) -> tuple[str, ...]:
 
 def broken_rules(parameters: Parameters) -> Iterator[BrokenRule]:
     """The rules that parameters break, the most general first."""
-    wrong = parameters.wrong
     able = models_for(parameters)
-    if "model" in wrong:
-        yield BrokenRule("type", "model", wrong["model"], able)
+    if "model" in parameters.wrong:
+        yield BrokenRule("type", "model", parameters.wrong["model"], able)
         return
     if (parameters.model or DEFAULT_MODEL) not in able:
         yield BrokenRule("choice", "model", parameters.model, able)
         return
     family = FAMILIES[parameters.model or DEFAULT_MODEL]
-    yield from _of_names(parameters, family, wrong)
+    yield from _of_names(parameters, family)
     if parameters.operation != "variations":
-        yield from _of_prompt(parameters, family, wrong)
-    yield from _of_uploads(parameters, family, wrong)
-    yield from _of_values(parameters, family, wrong)
+        yield from _of_prompt(parameters, family)
+    yield from _of_uploads(parameters, family)
+    yield from _of_values(parameters, family)
     yield from _of_formats(parameters)
 
 
-def _of_names(parameters: Parameters, family: Family, wrong: Mapping[str, Any]) -> Iterator[BrokenRule]:
+def _of_names(parameters: Parameters, family: Family) -> Iterator[BrokenRule]:
     taken = family.takes(parameters.operation)
     for name in (*NAMES, *parameters.unknown):
-        given = name in (*parameters.unknown, *parameters.null, *wrong) or getattr(parameters, name) is not None
-        if name not in taken and given:
+        named = name in (*parameters.unknown, *parameters.null, *parameters.wrong)
+        if name not in taken and (named or getattr(parameters, name) is not None):
             yield BrokenRule("unknown", name)
 
 
-def _of_prompt(parameters: Parameters, family: Family, wrong: Mapping[str, Any]) -> Iterator[BrokenRule]:
-    if "prompt" in wrong:
-        yield BrokenRule("type", "prompt", wrong["prompt"], "a string")
+def _of_prompt(parameters: Parameters, family: Family) -> Iterator[BrokenRule]:
+    if "prompt" in parameters.wrong:
+        yield BrokenRule("type", "prompt", parameters.wrong["prompt"], "a string")
     elif parameters.prompt is None:
         yield BrokenRule("missing", "prompt")
     elif not parameters.prompt:
@@ -123,15 +122,16 @@ def _of_prompt(parameters: Parameters, family: Family, wrong: Mapping[str, Any])
         yield BrokenRule("too long", "prompt", len(parameters.prompt), family.longest_prompt)
 
 
-def _of_uploads(parameters: Parameters, family: Family, wrong: Mapping[str, Any]) -> Iterator[BrokenRule]:
+def _of_uploads(parameters: Parameters, family: Family) -> Iterator[BrokenRule]:
     uploads = (*parameters.images, *([parameters.mask] if parameters.mask else []))
-    misplaced = [name for name in wrong if name.startswith(("image", "mask"))]
+    misplaced = [name for name in parameters.wrong if name.startswith(("image", "mask"))]
     if parameters.operation not in ("edits", "variations"):
         for name in (*misplaced, *(upload.name for upload in uploads)):
             yield BrokenRule("unknown", name.partition("[")[0])
         return
     for name in misplaced:
-        yield BrokenRule("type", name, wrong[name], _expected_upload(name, wrong[name], is_form=parameters.is_form))
+        value = parameters.wrong[name]
+        yield BrokenRule("type", name, value, _expected_upload(name, value, is_form=parameters.is_form))
     if not parameters.images:
         yield BrokenRule("missing", "image" if parameters.is_form else "images")
     if len(parameters.images) > family.uploads:
@@ -150,13 +150,13 @@ def _expected_upload(name: str, value: object, *, is_form: bool) -> str:
     return "a data URL" if isinstance(value, dict) else "an object"
 
 
-def _of_values(parameters: Parameters, family: Family, wrong: Mapping[str, Any]) -> Iterator[BrokenRule]:
+def _of_values(parameters: Parameters, family: Family) -> Iterator[BrokenRule]:
     choices = {**_CHOICES, "quality": family.qualities, "output_format": family.formats}
     ranges = {"n": (1, family.most), **RANGES}
     for name in NAMES:
         value = getattr(parameters, name)
-        if name in wrong and name not in ("model", "prompt"):
-            yield BrokenRule("type", name, wrong[name], choices.get(name) or _TYPES.get(name, "a string"))
+        if name in parameters.wrong and name not in ("model", "prompt"):
+            yield BrokenRule("type", name, parameters.wrong[name], choices.get(name) or _TYPES.get(name, "a string"))
         elif value is None:
             continue
         elif name == "size":

@@ -198,8 +198,8 @@ class Session:
             f"{self.settings.record!r})."
         )
         if not self.existed:
-            names = _names_in(self.path.parent)
-            beside = next((name for end in _OTHERS if (name := f"{self.path.stem}{end}") in names), None)
+            others = (self.path.with_name(f"{self.path.stem}{end}") for end in _OTHERS)
+            beside = next((path.name for path in others if path.exists()), None)
             other = f" Beside it is {beside}, which is not read: it has to be YAML." if beside else ""
             return CassetteMissingError(
                 f"{head}\nThere is no cassette {self.path}.{other}\nTo record it: {self._remedy.format(mode='once')}"
@@ -219,10 +219,6 @@ class Session:
             return f"Cassette {self.path} holds no interaction."
         differs = nearest(self._facets, facets_of(request, self.settings.match_on))
         return f"Cassette {self.path} holds {len(self._facets)} interaction(s); {differs}"
-
-
-def _names_in(folder: Path) -> set[str]:
-    return {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
 
 
 def _pictures_of(body: Body, answer: HTTPResponse) -> list[bytes]:
