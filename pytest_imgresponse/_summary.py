@@ -28,9 +28,14 @@ class Tally:
     failed: list[str] = field(default_factory=list)
     not_kept: list[str] = field(default_factory=list)
     missed: list[str] = field(default_factory=list)
+    unseen: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    loopback: int = 0
+    unanswered: list[str] = field(default_factory=list)
+    served: list[str] = field(default_factory=list)
     shared: dict[str, dict[str, list[str]]] = field(default_factory=dict)
 
-    def add(self, session: Session, test: str, *, passed: bool, shared: bool) -> None:
+    def add(self, session: Session, test: str, *, passed: bool, shared: bool, unseen: bool) -> None:
         """Count one test's use of its cassette. Unplayed interactions count where it passed."""
         cassette = str(session.path)
         for ticket in session.answered:
@@ -42,6 +47,9 @@ class Tally:
             elif ticket.played is not None:
                 self.replayed += 1
         self.not_kept += [f"{i.response.status} for {cassette} ({test})" for i in session.not_kept]
+        self.unanswered += [f"{asked} ({test})" for asked in session.unanswered]
+        self.served += [f"{outer} asked {inner} ({test})" for outer, inner in session.served]
+        self.unseen += [test] if unseen else []
         if not passed:
             return
         self.missed += [f"{test}: {str(miss).splitlines()[0]}" for miss in session.misses]
@@ -71,11 +79,16 @@ class Tally:
         self.recorded += other.recorded
         self.output_tokens += other.output_tokens
         self.replayed += other.replayed
+        self.loopback += other.loopback
         self.unplayed.update(other.unplayed)
         for mine, theirs in (
             (self.failed, other.failed),
             (self.not_kept, other.not_kept),
             (self.missed, other.missed),
+            (self.unseen, other.unseen),
+            (self.refused, other.refused),
+            (self.unanswered, other.unanswered),
+            (self.served, other.served),
         ):
             mine += theirs
         for cassette, entry in other.shared.items():
@@ -110,14 +123,29 @@ class Tally:
             counts.append(f"{sum(self.unplayed.values())} unplayed")
         if counts:
             yield ", ".join(counts)
+        if self.loopback:
+            yield f"{_counted(self.loopback, 'request')} to the loopback passed outside of the cassettes"
+        if self.unanswered:
+            yield (
+                f"{_counted(len(self.unanswered), 'request')} got no answer and will not replay (failures are for "
+                f"LocalEndpoint.fail and stub)"
+            )
         unplayed = [f"{n} in {cassette}" for cassette, n in sorted(self.unplayed.items())]
         for title, entries in (
             ("recorded an error, which will replay as it is", self.failed),
             ("did not keep an error, since the cassette holds a success", self.not_kept),
             ("unplayed", unplayed),
             ("passed although a request had no recorded answer", self.missed),
+            ("saw no request", self.unseen),
+            ("refused", self.refused),
+            ("no answer", self.unanswered),
+            ("recorded a server of the tests' own, which replay does not run; see ignore_hosts", self.served),
         ):
             for entry in entries[:_SHOWN]:
                 yield f"{title}: {entry}".replace(f"{root}{os.sep}", "")
             if len(entries) > _SHOWN:
                 yield f"{title}: … and {len(entries) - _SHOWN} more"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

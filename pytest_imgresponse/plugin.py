@@ -11,8 +11,8 @@ import shutil
 import tempfile
 import uuid
 from collections import defaultdict
-from collections.abc import Generator, Iterator
-from contextlib import ExitStack
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ from pytest_imgresponse._summary import Tally
 from pytest_imgresponse.errors import CassetteInUseError, ConfigError, ImgResponseError, UnplayedError
 
 if TYPE_CHECKING:
+    from pytest_imgresponse._guard import Guard
     from pytest_imgresponse.cassette.recorder import ImgResponse
     from pytest_imgresponse.cassette.session import Session
     from pytest_imgresponse.endpoint import LocalEndpoint
@@ -44,6 +45,8 @@ class _State:
 
     run_directory: Path
     tally: Tally = field(default_factory=Tally)
+    guard: Guard | None = None
+    """Of the tests with a cassette; None where there is none."""
     # The tests and the named cassettes that claim a file, and the tests that share one.
     claims: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     users: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -57,6 +60,8 @@ class _Use:
     named: bool
     options: dict[str, Any]
     error: ConfigError | None = None
+    own: bool = False
+    """Whether the test has the marker itself, or names the fixture."""
     passed: bool = False
 
 
@@ -77,7 +82,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "ignore_hosts=None): answer image requests from a cassette, or record them.",
     )
     try:
-        settings_from([_ini_layer(config, "record"), _ini_layer(config, "images")])
+        settings_from(_ini_layers(config))
         config.getini("imgresponse_block_network")
     except (ConfigError, ValueError) as error:
         raise pytest.UsageError(str(error)) from error
@@ -117,7 +122,8 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     # Of a file outside of the root directory pytest does not say the path.
     nodeid = f"{item.path.name}{item.nodeid}" if item.nodeid.startswith("::") else item.nodeid
     relative = cassette_of_test(nodeid) if name is None else name
-    use = item.stash[_USE] = _Use(_cassette_dir(item.config) / str(relative), name is not None, options, error)
+    own = _is_its_own(item)
+    use = item.stash[_USE] = _Use(_cassette_dir(item.config) / str(relative), name is not None, options, error, own)
     state = item.config.stash[_STATE]
     claim = f"the name {relative}" if use.named else nodeid if nodeid is item.nodeid else f"{item.path}{item.nodeid}"
     state.claims[str(use.cassette).casefold()].add(claim)
@@ -125,13 +131,45 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         state.users[str(use.cassette)].add(item.nodeid)
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Have the tests with a cassette guarded, by a plugin that is there for them alone."""
+    tests = [item for item in session.items if _USE in item.stash] if session.config.stash[_STATE].claims else []
+    if not tests:
+        return
+    from pytest_imgresponse._guard import Guard
+
+    config, state = session.config, session.config.stash[_STATE]
+    state.guard = Guard(state.tally, block=_blocks(config))
+    config.pluginmanager.register(state.guard, "imgresponse guard")
+    for item in tests:
+        layers = [_marker_layer(item.nodeid, item.stash[_USE].options), *_ini_layers(config)]
+        wider = [each for found in _definitions(item).values() for each in found if each.scope != "function"]
+        state.guard.watch(item, settings_from(layers).ignore_hosts, wider)
+
+
 def _early(item: pytest.Item, names: list[str]) -> list[str]:
     """The fixtures of a test with ours before the other function fixtures: they may make a client."""
     others = [name for name in names if name != FIXTURE]
-    # Without it ours is the very first: an error here would end the whole run.
-    definitions = getattr(getattr(item, FIXTURE_INFO, None), "name2fixturedefs", {})
+    definitions = _definitions(item)
     wider = [name for name in others if name in definitions and definitions[name][-1].scope != "function"]
     return [*wider, FIXTURE, *(name for name in others if name not in wider)]
+
+
+def _definitions(item: pytest.Item) -> dict[str, Sequence[pytest.FixtureDef[Any]]]:
+    """The fixtures of a test; without the private name none: an error here would end the whole run."""
+    return getattr(getattr(item, FIXTURE_INFO, None), "name2fixturedefs", {})
+
+
+def _is_its_own(item: pytest.Item) -> bool:
+    """Whether a test has the marker itself, not from its class or module, or names the fixture."""
+    named = [*getattr(getattr(item, FIXTURE_INFO, None), "argnames", ())]
+    for mark in item.own_markers:
+        named += [FIXTURE] if mark.name == MARKER else mark.args if mark.name == "usefixtures" else []
+    return FIXTURE in named
+
+
+def _blocks(config: pytest.Config) -> bool:
+    return bool(config.getoption("--imgresponse-block-network") or config.getini("imgresponse_block_network"))
 
 
 def _marked(markers: list[pytest.Mark], nodeid: str) -> tuple[Any, dict[str, Any]]:
@@ -156,9 +194,12 @@ def _marker_layer(nodeid: str, options: dict[str, Any]) -> Layer:
     return Layer(f"the marker of {nodeid}", options, MARKER_OPTIONS, pins=True)
 
 
-def _ini_layer(config: pytest.Config, name: str) -> Layer:
+def _ini_layers(config: pytest.Config) -> list[Layer]:
     where = config.inipath.name if config.inipath is not None else "no file"
-    return Layer(f"ini `imgresponse_{name}` in {where}", {name: config.getini(f"imgresponse_{name}")})
+    return [
+        Layer(f"ini `imgresponse_{name}` in {where}", {name: config.getini(f"imgresponse_{name}")})
+        for name in ("record", "images", "ignore_hosts")
+    ]
 
 
 def _cassette_dir(config: pytest.Config) -> Path:
@@ -175,19 +216,20 @@ def imgresponse_config() -> dict[str, Any]:
 def imgresponse(request: pytest.FixtureRequest, imgresponse_config: object) -> Iterator[ImgResponse]:
     """Image requests of this test are answered from its cassette, or recorded into it."""
     from pytest_imgresponse.cassette.recorder import open_session
+    from pytest_imgresponse.clients.interception import asked
 
     config, use = request.config, _use_of(request.node)
     try:
         session = _session_of(request.node, use, imgresponse_config)
     except ImgResponseError as error:  # its own traceback says nothing to a user
         pytest.fail(f"{type(error).__name__}: {error}", pytrace=False)
-    block = config.getoption("--imgresponse-block-network") or config.getini("imgresponse_block_network")
+    guard, before = config.stash[_STATE].guard, asked()
     with ExitStack() as stack:
-        stack.callback(_judge, config, session, use, request.node.nodeid)
-        if block and not session.recording:
-            from pytest_imgresponse._network import blocked_network
+        stack.callback(lambda: _judge(config, session, use, request.node.nodeid, seen=asked() > before))
+        if guard is None or not guard.spare(request.node, session.settings.ignore_hosts):
+            from pytest_imgresponse._guard import blocked
 
-            stack.enter_context(blocked_network(use.cassette))
+            stack.enter_context(blocked() if _blocks(config) else nullcontext())
         yield stack.enter_context(open_session(session))
 
 
@@ -215,8 +257,7 @@ def _session_of(node: Any, use: _Use, given: object) -> Session:
             Layer("the command line", {"record": command_line} if command_line else {}),
             _marker_layer(node.nodeid, use.options),
             Layer("the fixture imgresponse_config", _mapping(given)),
-            _ini_layer(config, "record"),
-            _ini_layer(config, "images"),
+            *_ini_layers(config),
         ]
     )
     folder = _cassette_dir(config)
@@ -260,22 +301,31 @@ def _mapping(value: object) -> dict[str, Any]:
     return value
 
 
-def _judge(config: pytest.Config, session: Session, use: _Use, nodeid: str) -> None:
+def _judge(config: pytest.Config, session: Session, use: _Use, nodeid: str, *, seen: bool) -> None:
     """Count what the test did; under `--imgresponse-strict` refuse what it left behind though it passed."""
-    config.stash[_STATE].tally.add(session, nodeid, passed=use.passed, shared=use.named)
+    unseen = use.passed and use.own and not seen and not session.settings.allow_unplayed
+    config.stash[_STATE].tally.add(session, nodeid, passed=use.passed, shared=use.named, unseen=unseen)
     if not use.passed or not config.getoption("--imgresponse-strict"):
         return
     if session.misses:
         pytest.fail(f"{type(session.misses[0]).__name__}: {session.misses[0]}", pytrace=False)
     unplayed = [] if use.named or session.settings.allow_unplayed else session.unplayed
+    problems = []
+    if unseen:
+        problems.append(
+            f"{nodeid} saw no request, though it has the marker or names the fixture. What another process or a client "
+            f"that vcrpy does not know asks is not seen, and is sent; where there is nothing to ask, leave the marker "
+            f"out."
+        )
     if unplayed:
         asked = "\n".join(f"  {i.request.method} {i.request.url}" for i in unplayed[:10])
-        problem = UnplayedError(
+        problems.append(
             f"{len(unplayed)} of {len(session.loaded)} interactions of {use.cassette} were not played:\n{asked}\n"
-            f"Record it afresh (--imgresponse-record=rewrite), or allow it: "
-            f"@pytest.mark.imgresponse(allow_unplayed=True)"
+            f"Record it afresh (--imgresponse-record=rewrite)."
         )
-        pytest.fail(f"{type(problem).__name__}: {problem}", pytrace=False)
+    if problems:
+        told = "\n".join([*problems, "Or allow it: @pytest.mark.imgresponse(allow_unplayed=True)"])
+        pytest.fail(f"{UnplayedError.__name__}: {told}", pytrace=False)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -317,7 +367,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         return
     judged = {} if _narrowed(session.config) else state.tally.judge_shared(state.users)
     state.tally.unplayed.update(judged)
-    if judged and session.config.getoption("--imgresponse-strict") and session.exitstatus == pytest.ExitCode.OK:
+    if (
+        (judged or state.tally.refused)
+        and session.config.getoption("--imgresponse-strict")
+        and session.exitstatus == pytest.ExitCode.OK
+    ):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 

@@ -16,7 +16,7 @@ from pytest_imgresponse.cassette.redaction import Redactor
 from pytest_imgresponse.cassette.store import Store
 from pytest_imgresponse.errors import CassetteDecodeError, CassetteSaveError
 
-Deed = Literal["made", "rewritten"]
+Deed = Literal["made", "rewritten", "unanswered"]
 
 
 class Run:
@@ -31,12 +31,12 @@ class Run:
         self._noted: set[str] = set()
 
     def has(self, what: Deed, cassette: Path) -> bool:
-        """Whether this run has made the cassette, or has started it afresh."""
+        """Whether this run has made the cassette, has started it afresh, or got no answer to one of its requests."""
         note = _note(what, cassette)
         return note in self._noted or (self._directory is not None and (self._directory / note).exists())
 
     def note(self, what: Deed, cassette: Path) -> None:
-        """Note that it has. Called under the cassette's lock."""
+        """Note that it has. The former two are noted under the cassette's lock."""
         note = _note(what, cassette)
         self._noted.add(note)
         if self._directory is not None:

@@ -6,14 +6,15 @@ from collections import defaultdict, deque
 from functools import partial
 from pathlib import Path
 from threading import RLock
+from urllib.parse import urlsplit
 
 from pytest_imgresponse._config import Settings
 from pytest_imgresponse.cassette.encodings import remove_encoding
 from pytest_imgresponse.cassette.interaction import Interaction, Request, Response
-from pytest_imgresponse.cassette.matching import facets_of, key_of, nearest, passes_by
+from pytest_imgresponse.cassette.matching import facets_of, is_loopback, key_of, nearest, passes_by
 from pytest_imgresponse.cassette.merging import Ticket, failed
 from pytest_imgresponse.cassette.payloads import Body
-from pytest_imgresponse.cassette.redaction import Redactor
+from pytest_imgresponse.cassette.redaction import Redactor, shown_url
 from pytest_imgresponse.cassette.saving import PROCESS, Run, Saver
 from pytest_imgresponse.cassette.store import Store
 from pytest_imgresponse.errors import (
@@ -53,10 +54,13 @@ class Session:
         self.settings = settings
         self.tickets: list[Ticket] = []
         self.misses: list[CassetteError] = []
+        self.served: list[tuple[str, str]] = []
+        """Requests that a server of this process answers, each with one that the server asked meanwhile."""
         store = Store(path)
         self.existed = store.exists()
         self.loaded = self._load(store) if self.existed else []
         self._remedy = remedy
+        self._run = run
         self._lock = RLock()
         self._redactor = Redactor(settings.redact_names, settings.redact_values, settings.before_save)
         old = self.loaded if self.existed else None
@@ -94,6 +98,13 @@ class Session:
             return [ticket for ticket in self.tickets if ticket.exchange is not None]
 
     @property
+    def unanswered(self) -> list[str]:
+        """The requests that were sent and got no answer: they failed, or were given up."""
+        with self._lock:
+            left = [ticket.clean for ticket in self.tickets if ticket.exchange is None and ticket.played is None]
+        return [f"{request.method} {request.url}" for request in left if request is not None]
+
+    @property
     def not_kept(self) -> list[Interaction]:
         """The errors that were not recorded, since they would have replaced a success."""
         return self._saver.not_kept
@@ -107,7 +118,7 @@ class Session:
     def _anew(self) -> bool:
         return self.settings.record in ("all", "rewrite")
 
-    def ignores(self, host: str | None) -> bool:
+    def ignores(self, host: str | None, method: str) -> bool:
         """Whether requests to a host pass by: `ignore_hosts` holds names and patterns such as `*.local`."""
         return passes_by(host, self.settings.ignore_hosts)
 
@@ -189,6 +200,16 @@ class Session:
             left = [interaction.request for queue in self._left.values() for interaction in queue]
         return [request.http() for request in left if self._redactor.request(request).url == wanted]
 
+    def asked_within(self, outer: Ticket, inner: Ticket) -> None:
+        """Note a request that a server of this process asked while a client's request to the loopback was waiting."""
+        if is_loopback(urlsplit(outer.asked.url).hostname):
+            self.served.append((_told(outer), _told(inner)))
+
+    def close(self) -> None:
+        """Note for the run what got no answer."""
+        if self.unanswered:
+            self._run.note("unanswered", self.path)
+
     def _key_of(self, clean: Request) -> str:
         return key_of(facets_of(clean, self.settings.match_on))
 
@@ -197,6 +218,11 @@ class Session:
             f"no answer for {request.method} {request.url}, and nothing was sent (record mode "
             f"{self.settings.record!r})."
         )
+        if self._run.has("unanswered", self.path):
+            head += (
+                "\nIn this run a request got no answer while it was recorded. Failures are not recorded: they are for "
+                "LocalEndpoint.fail and stub."
+            )
         if not self.existed:
             others = (self.path.with_name(f"{self.path.stem}{end}") for end in _OTHERS)
             beside = next((path.name for path in others if path.exists()), None)
@@ -219,6 +245,10 @@ class Session:
             return f"Cassette {self.path} holds no interaction."
         differs = nearest(self._facets, facets_of(request, self.settings.match_on))
         return f"Cassette {self.path} holds {len(self._facets)} interaction(s); {differs}"
+
+
+def _told(ticket: Ticket) -> str:
+    return f"{ticket.asked.method} {shown_url(ticket.asked.url)}"
 
 
 def _pictures_of(body: Body, answer: HTTPResponse) -> list[bytes]:

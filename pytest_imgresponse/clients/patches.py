@@ -23,7 +23,9 @@ from vcr.patch import CassettePatcherBuilder, ConnectionRemover
 
 from pytest_imgresponse.clients.aiohttp import following, read_as_live, with_bytes
 from pytest_imgresponse.clients.force_reset import kept_while_sending
+from pytest_imgresponse.clients.respx import answers
 from pytest_imgresponse.clients.retries import sleeping_when_live
+from pytest_imgresponse.clients.serving import marking_servers
 
 # Requests that never leave the process are not the image API's business, though vcrpy patches them too.
 _IN_PROCESS = (
@@ -41,12 +43,12 @@ URL, which the second adds."""
 _CLIENTS = (
     "aiohttp", "aiohttp.client", "botocore.awsrequest", "http.client", "httplib2", "httpx", "httpx2",
     "httpx_curl_cffi", "pyreqwest.compatibility.httpx", "tornado.curl_httpclient", "tornado.simple_httpclient",
-    "urllib3", "urllib3.connection", "urllib3.connectionpool", "urllib3.contrib.socks",
+    "urllib3", "urllib3.connection", "urllib3.connectionpool", "urllib3.contrib.socks", "uvloop",
 )  # fmt: skip
 """The modules whose attributes are replaced."""
 _ABSENT = object()
 
-Passes = Callable[[str | None], bool]
+Passes = Callable[[str | None, str], bool]
 
 
 class _Patch(NamedTuple):
@@ -59,7 +61,7 @@ class _Patch(NamedTuple):
 
 
 class Patches:
-    """What makes the HTTP clients of this process ask a cassette of vcrpy. `passes` says which hosts are spared."""
+    """What makes the HTTP clients of this process ask a cassette of vcrpy. `passes` says which requests are spared."""
 
     def __init__(self, cassette: Cassette, passes: Passes) -> None:
         self._cassette = cassette
@@ -75,6 +77,12 @@ class Patches:
             self._list()
         for owner, name, _, value in self._patches:
             setattr(owner, name, value)
+
+    def renew(self) -> None:
+        """Replace them anew where someone else has patched one of the attributes since they were replaced."""
+        if any(vars(patch.owner).get(patch.name, _ABSENT) is not patch.value for patch in self._patches):
+            self.restore()
+            self.set()
 
     def restore(self) -> None:
         """Put back what was there, and take the connections that were made meanwhile out of the clients' pools."""
@@ -102,7 +110,7 @@ class Patches:
                 else:
                     owner, name = patcher.target, patcher.attribute  # undocumented names of `unittest.mock`
                     values[owner, name] = vars(owner)[name]
-        for owner, name, value in _our_own():
+        for owner, name, value in (*_our_own(), *marking_servers()):
             values[owner, name] = value
         patches = []
         for (owner, name), value in values.items():
@@ -134,7 +142,8 @@ def _unless_it_passes(passes: Passes, original: Any, patched: Any) -> Any:
 
     @functools.wraps(original)
     def handle(self: Any, request: Any) -> Any:
-        return (original if passes(request.url.host) else patched)(self, request)
+        by = answers(request) or passes(request.url.host, request.method)
+        return (original if by else patched)(self, request)
 
     return handle
 
@@ -145,7 +154,7 @@ def _with_encoded_body(passes: Passes, original: Any, patched: Any) -> Any:
     @functools.wraps(original)
     async def encoded(self: Any, method: str, url: Any, **options: Any) -> Any:
         absolute = getattr(self, AIOHTTP_BUILD_URL)(url)
-        if passes(absolute.host):
+        if passes(absolute.host, method):
             return await original(self, method, url, **options)
         with following(options):
             response = await patched(self, method, absolute, **await with_bytes(self, options))

@@ -120,6 +120,8 @@ class _Ticket(NamedTuple):
 class _StubSession:
     """One opening of a stub: it chooses the answers. Thread-safe."""
 
+    recording = False
+
     def __init__(
         self,
         responses: Sequence[HTTPResponse],
@@ -134,7 +136,7 @@ class _StubSession:
         self._next = 0
         self._lock = Lock()
 
-    def ignores(self, host: str | None) -> bool:
+    def ignores(self, host: str | None, method: str) -> bool:
         """Whether requests to a host pass by."""
         return passes_by(host, self._ignore_hosts)
 
@@ -159,6 +161,9 @@ class _StubSession:
     def recorded_for(self, url: str) -> list[HTTPRequest]:
         """An empty list: a stub answers any request that a client makes when it follows a redirection."""
         return []
+
+    def asked_within(self, outer: _Ticket, inner: _Ticket) -> None:
+        """Not called: nothing is sent."""
 
     def _answer_to(self, request: HTTPRequest) -> HTTPResponse:
         if is_images_route(request.url):
