@@ -6,7 +6,8 @@ import functools
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from importlib import import_module
 from ipaddress import IPv6Address, ip_address
 from typing import Any, Protocol
 from unittest import mock
@@ -14,6 +15,8 @@ from unittest import mock
 from pytest_imgresponse.errors import NetworkBlockedError
 
 _INTERNET = (socket.AF_INET, socket.AF_INET6)
+_METHODS = {"connect": 0, "connect_ex": 0, "sendto": -1, "sendmsg": 3}
+"""The methods of a socket that name an address, and which of their arguments it is."""
 _OWN_SOCKETS = (("uvloop", "Loop"), ("asyncio.proactor_events", "BaseProactorEventLoop"))
 """Event loops that connect without a method of Python's sockets; the second is that of Windows."""
 
@@ -93,15 +96,16 @@ def blocked_network(warden: Warden) -> Iterator[None]:
         return guard
 
     getaddrinfo = socket.getaddrinfo
+    with suppress(ImportError):  # it may be imported in the block
+        import_module("uvloop")
     with ExitStack() as stack:
 
         def replace(owner: Any, name: str, made: Callable[..., Any]) -> None:
             stack.enter_context(mock.patch.object(owner, name, made))
 
         replace(socket, "getaddrinfo", resolving)
-        for name, position in (("connect", 0), ("connect_ex", 0), ("sendto", -1), ("sendmsg", 3)):
-            if (method := getattr(socket.socket, name, None)) is not None:  # Windows has no `sendmsg`
-                replace(socket.socket, name, guarded(method, position))
+        for name in _METHODS.keys() & {*dir(socket.socket)}:  # Windows has no `sendmsg`
+            replace(socket.socket, name, guarded(getattr(socket.socket, name), _METHODS[name]))
         for module, name in _OWN_SOCKETS:
             if (loop := getattr(sys.modules.get(module), name, None)) is not None:
                 replace(loop, "create_connection", connecting(loop.create_connection))

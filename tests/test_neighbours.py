@@ -1,4 +1,4 @@
-"""The plugin lives beside the other recorders: each is installed in a folder of its own."""
+"""The plugin lives beside the other recorders, and beside what changes how tests run: each is in a folder of its own."""
 
 from __future__ import annotations
 
@@ -50,6 +50,85 @@ def test_beside(suite, api, pytest_with, name):
     assert run("--imgresponse-record=once", f"{THEIR_MODE[name]}=once") == 2
     assert "test_logo/test_ours.yaml" in suite.files()
     assert run() == 0
+
+
+def test_a_test_that_is_run_again_has_its_cassette_again(suite, api, pytest_with):
+    """Each run of it is guarded, judged and counted on its own."""
+    suite.write(
+        """
+        import pathlib
+        runs = pathlib.Path("runs")
+
+        @pytest.fixture(scope="class")
+        def wide():
+            with pytest.raises(Exception, match="the class fixture 'wide'"): ask("wide")
+
+        @pytest.mark.imgresponse
+        def test_it(wide):
+            runs.write_text(runs.read_text() + "x" if runs.exists() else "x")
+            ask()
+            assert len(runs.read_text()) % 2 == 0
+        """
+    )
+    options = "--reruns=1", "--imgresponse-record=once"
+    assert "1 passed, 1 rerun" in pytest_with("pytest-rerunfailures", *options)
+    assert len(api.requests) == 1
+    output = pytest_with("pytest-rerunfailures", "--reruns=1")
+    assert "imgresponse: 2 replayed\n" in output
+    assert "unplayed" not in output
+    assert len(api.requests) == 1
+
+
+def test_tests_in_any_order_share_a_cassette(suite, api, pytest_with):
+    """What one order recorded, another replays; a wider fixture is guarded, whichever test comes first."""
+    suite.write(
+        """
+        @pytest.fixture(scope="module")
+        def wide():
+            with pytest.raises(Exception, match="the module fixture 'wide'"): ask("wide")
+
+        def test_unmarked(wide): pass
+
+        @pytest.mark.imgresponse("shared")
+        @pytest.mark.parametrize("n", range(5))
+        def test_it(n, wide): ask(f"number {n}")
+        """
+    )
+    pytest_with("pytest-randomly", "--imgresponse-record=once", "--randomly-seed=1")
+    assert len(api.requests) == 5
+    for seed in (2, 3):
+        output = pytest_with("pytest-randomly", f"--randomly-seed={seed}")
+        assert "5 replayed" in output
+        assert "unplayed" not in output
+    assert len(api.requests) == 5
+
+
+def test_where_the_clock_stands_still(suite, api, pytest_with):
+    """It is recorded and replayed as ever, over a client that waits and one that does not."""
+    suite.write(
+        """
+        import asyncio, datetime
+        from freezegun import freeze_time
+
+        @freeze_time("2001-02-03")
+        @pytest.mark.imgresponse
+        def test_sync():
+            assert datetime.date.today().year == 2001
+            assert ask().status_code == 200
+
+        async def over_async():
+            async with httpx.AsyncClient() as client:
+                return await client.get(BASE + "/models")
+
+        @pytest.mark.imgresponse
+        def test_async():
+            with freeze_time("2001-02-03", real_asyncio=True):
+                assert asyncio.run(over_async()).status_code == 404
+        """
+    )
+    assert "2 recorded" in pytest_with("freezegun", "--imgresponse-record=once")
+    assert "2 replayed" in pytest_with("freezegun", "--imgresponse-strict")
+    assert len(api.requests) == 2
 
 
 @pytest.mark.parametrize(("column", "name"), [(1, "pytest-recording"), (2, "pytest-vcr")])

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from pytest_imgresponse import CassetteMissingError, UnrecordedRequestError, replay
+from pytest_imgresponse._network import is_local
 
 PLACES = {
     "setUpClass of TestShop": """
@@ -563,10 +564,13 @@ class TestServerOfTheTests:
             "asyncio.run(asking(asked))",
             "asyncio.run(asking(in_thread))",
             "asyncio.run(over_aiohttp())",
+            "__import__('uvloop').run(asking(in_thread))",
             "httpx.get(EARLY)",
         ],
     )
     def test_it_is_named_when_it_is_recorded(self, suite, statement):
+        if "uvloop" in statement:
+            pytest.importorskip("uvloop")
         suite.write(APP.replace("STATEMENT", statement))
         run = suite.record().outcomes(passed=1).sent(1).says("2 recorded", "ignore_hosts")
         run.says(": GET http://127.0.0.1:", f" asked GET {suite.api.url}/models (tests/test_logo.py::test_it)")
@@ -583,3 +587,207 @@ class TestServerOfTheTests:
     )
     def test_a_client_that_asks_several_at_once_is_none(self, suite, statement):
         suite.write(APP.replace("STATEMENT", statement)).record().outcomes(passed=1).says_not("ignore_hosts")
+
+
+class TestBlockedNetwork:
+    """`--imgresponse-block-network`, beside what `test_plugin.py` says of it."""
+
+    LOOPS = """
+    import asyncio, socket, threading
+
+    FAR = ("192.0.2.1", 80)
+
+    async def refused(asked):
+        with pytest.raises(Exception, match="connection to .* was blocked: .*test_it.yaml does not record, and --img"):
+            await asyncio.wait_for(asked, 1)
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        protocol, datagrams = asyncio.Protocol, asyncio.DatagramProtocol
+        await refused(loop.create_connection(protocol, *FAR))
+        await refused(asyncio.open_connection(host="192.0.2.1", port=80))
+        await refused(loop.create_datagram_endpoint(datagrams, remote_addr=FAR))
+        with socket.socket() as sock:
+            sock.setblocking(False)
+            await refused(loop.sock_connect(sock, FAR))
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+            (await loop.create_connection(protocol, "localhost", port))[0].close()
+            (await loop.create_connection(protocol, sock=socket.create_connection(("127.0.0.1", port))))[0].close()
+        (await loop.create_datagram_endpoint(datagrams, remote_addr=("127.0.0.1", 9)))[0].close()
+        (await loop.create_datagram_endpoint(datagrams, ("127.0.0.1", 0)))[0].close()
+        sock = socket.socket(type=socket.SOCK_DGRAM)
+        (await loop.create_datagram_endpoint(datagrams, sock=sock))[0].close()
+        return loop
+
+    @pytest.mark.imgresponse
+    def test_it(): {statement}
+    """
+
+    def test_asyncio(self, suite):
+        suite.write(self.LOOPS.format(statement="asyncio.run(main())"))
+        suite.run("--imgresponse-block-network").outcomes(passed=1)
+
+    def test_uvloop_which_has_sockets_of_its_own(self, suite):
+        pytest.importorskip("uvloop")
+        suite.write(
+            self.LOOPS.format(
+                statement="""
+        import uvloop
+
+        async def over_uvloop():
+            loop = await main()
+            await refused(loop.create_datagram_endpoint(asyncio.DatagramProtocol, local_addr=("0.0.0.0", 0)))
+            await refused(loop.create_datagram_endpoint(asyncio.DatagramProtocol, family=socket.AF_INET))
+            return loop
+
+        assert isinstance(uvloop.run(over_uvloop()), uvloop.Loop)"""
+            )
+        )
+        suite.run("--imgresponse-block-network").outcomes(passed=1)
+
+    def test_datagrams(self, suite):
+        suite.write(
+            """
+            import socket
+
+            @pytest.mark.imgresponse
+            def test_it():
+                with socket.socket(type=socket.SOCK_DGRAM) as one, socket.socket(type=socket.SOCK_DGRAM) as two:
+                    two.bind(("127.0.0.1", 0))
+                    far, near = ("192.0.2.1", 9), two.getsockname()
+                    for method, *arguments in (
+                        ("sendto", b"x"), ("sendto", b"x", 0), ("sendmsg", [b"x"], [], 0), ("connect_ex",)
+                    ):
+                        with pytest.raises(Exception, match="192.0.2.1:9 was blocked"):
+                            getattr(one, method)(*arguments, far)
+                    one.sendto(b"a", near), one.sendto(b"b", 0, near), one.sendmsg([b"c"], [], 0, near)
+                    one.connect(near)
+                    one.send(b"d"), one.sendmsg([b"e"])
+                    assert [two.recv(1) for _ in range(5)] == [b"a", b"b", b"c", b"d", b"e"]
+            """
+        )
+        suite.run("--imgresponse-block-network").outcomes(passed=1)
+
+    def test_wider_fixtures_too_unless_they_record(self, suite):
+        suite.write(
+            """
+            import socket
+            from pytest_imgresponse import replay
+
+            def far():
+                with socket.socket() as sock:
+                    sock.settimeout(0.01)
+                    sock.connect(("192.0.2.1", 80))
+
+            @pytest.fixture(scope="session")
+            def wide():
+                with pytest.raises(Exception, match="was blocked: the session fixture 'wide' does not record, and"): far()
+                with replay("cassettes/wide", record="once"):
+                    ask()
+                    with pytest.raises(OSError): far()
+
+            @pytest.mark.imgresponse(allow_unplayed=True)
+            def test_it(wide): pass
+
+            def test_unmarked(request):
+                request.getfixturevalue("imgresponse")
+                with pytest.raises(Exception, match="test_unmarked.yaml does not record"): far()
+            """
+        )
+        suite.run("--imgresponse-block-network").outcomes(passed=2).sent(1)
+        suite.run("--imgresponse-block-network", "-k", "unmarked").outcomes(passed=1, deselected=1)
+
+    def test_the_hosts_that_are_ignored_pass(self, suite):
+        """The connection is tried: what refuses it is the machine."""
+        suite.root.joinpath("conftest.py").write_text(
+            "import socket\n"
+            "look_up = socket.getaddrinfo\n"
+            "def resolve(host, *arguments, **options):\n"
+            "    name = host.decode() if isinstance(host, bytes) else host\n"
+            "    known = {'selenium.test': '192.0.2.1', 'other.test': '192.0.2.2'}\n"
+            "    return look_up(known.get(name, host), *arguments, **options)\n"
+            "socket.getaddrinfo = resolve\n"
+        )
+        suite.write(
+            """
+            import socket
+            from pytest_imgresponse import NetworkBlockedError
+
+            @pytest.fixture(scope="session", params=[False, True])
+            def wide(request):
+                hosts = ["selenium.test", "192.0.2.3"]
+                for host in [host.encode() for host in hosts] if request.param else hosts:
+                    with pytest.raises(OSError): socket.create_connection((host, 80), timeout=0.01)
+                with pytest.raises(NetworkBlockedError): socket.create_connection(("other.test", 80), timeout=0.01)
+
+            @pytest.mark.imgresponse(ignore_hosts=["selenium.*", "192.0.2.3"], allow_unplayed=True)
+            def test_it(wide):
+                with pytest.raises(OSError): socket.create_connection(("selenium.test", 80), timeout=0.01)
+            """
+        )
+        suite.run("--imgresponse-block-network", "-Wignore").outcomes(passed=2)
+
+    @pytest.mark.parametrize(
+        ("host", "local"),
+        [
+            *(
+                (host, True)
+                for host in ("127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1", "0.0.0.0", "", "a.LocalHost.")
+            ),
+            *((host, False) for host in ("10.0.0.1", "::ffff:10.0.0.1", "localhost.example", "fe80::1%eth0")),
+        ],
+    )
+    def test_what_never_leaves_the_machine(self, host, local):
+        assert is_local(host) is local
+
+
+class TestMockTransports:
+    """Their answers never leave the process: they are neither asked of a cassette nor recorded."""
+
+    SOURCE = """
+    import asyncio
+    import respx
+    from pytest_imgresponse import CassetteMissingError
+
+    async def over_async(url):
+        async with httpx.AsyncClient() as client:
+            return await client.get(url)
+
+    GETTERS = [httpx.get, lambda url: asyncio.run(over_async(url))]
+
+    @pytest.mark.imgresponse
+    @pytest.mark.parametrize("get", GETTERS, ids=["sync", "async"])
+    def test_it({argument}get):
+        {before}respx_mock.get("https://mocked.test/").respond(202, text="mocked")
+            assert get("https://mocked.test/").text == "mocked"
+            with pytest.raises(respx.models.AllMockedAssertionError): get("https://other.test/")
+            respx_mock.route(host="127.0.0.1").pass_through()
+            {after}
+    """
+
+    @pytest.fixture(autouse=True)
+    def respx(self):
+        pytest.importorskip("respx")
+
+    @pytest.mark.parametrize(
+        ("argument", "before"),
+        [("respx_mock, ", "if True:\n            "), ("", "with respx.mock(assert_all_called=False) as respx_mock:\n            ")],
+    )
+    def test_respx(self, suite, argument, before):
+        suite.write(self.SOURCE.format(argument=argument, before=before, after="assert get(BASE).status_code == 404"))
+        suite.record().outcomes(passed=2).sent(2).says("2 recorded")
+        text = (suite.cassettes / "test_logo/test_it[sync].yaml").read_text()
+        assert text.count("- request:") == 1
+        assert "mocked" not in text
+        suite.run("--imgresponse-strict").outcomes(passed=2).sent(0).says("2 replayed")
+
+    def test_what_respx_lets_pass_is_refused_without_a_cassette(self, suite):
+        suite.write(
+            self.SOURCE.format(
+                argument="respx_mock, ",
+                before="if True:\n            ",
+                after="with pytest.raises(CassetteMissingError): get(BASE)",
+            )
+        )
+        suite.run().outcomes(passed=2).sent(0)

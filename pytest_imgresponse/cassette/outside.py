@@ -9,17 +9,16 @@ from urllib.parse import urlsplit
 from pytest_imgresponse._network import is_local
 from pytest_imgresponse.cassette.matching import passes_by
 from pytest_imgresponse.cassette.redaction import shown_url
+from pytest_imgresponse.clients.interception import Unrecorded
 from pytest_imgresponse.errors import OutsideCassetteError
 from pytest_imgresponse.http import HTTPRequest
 
 
-class Outside:
+class Outside(Unrecorded):
     """A player beneath the cassettes. It refuses what leaves this machine, and what could be an order on the loopback.
 
     `where` says in words what runs meanwhile, and `hosts` are those whose requests pass by.
     """
-
-    recording = False
 
     def __init__(self, where: str, hosts: Iterable[str]) -> None:
         self.name = where
@@ -49,17 +48,4 @@ class Outside:
         raise error
 
     def play(self, ticket: Any) -> Any:
-        """Not called, as the next two: nothing that is asked gets a ticket."""
-
-    def record(self, ticket: Any, response: Any) -> None:
-        """Not called."""
-
-    def asked_within(self, outer: Any, inner: Any) -> None:
-        """Not called."""
-
-    def redirected(self, request: HTTPRequest) -> None:
-        """Not recorded."""
-
-    def recorded_for(self, url: str) -> list[HTTPRequest]:
-        """An empty list."""
-        return []
+        """Not called: nothing that is asked gets a ticket."""

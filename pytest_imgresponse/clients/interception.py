@@ -72,6 +72,25 @@ class Player(Protocol[TicketT]):
         """Note that a server of this process asked the inner one while the outer one, of a client, was waiting."""
 
 
+class Unrecorded:
+    """What a player has that records nothing."""
+
+    recording = False
+
+    def record(self, ticket: Any, response: HTTPResponse) -> None:
+        """Not called: nothing is sent."""
+
+    def redirected(self, request: HTTPRequest) -> Any:
+        """None: not recorded."""
+
+    def recorded_for(self, url: str) -> list[HTTPRequest]:
+        """An empty list: where a redirection leads is asked as any other request."""
+        return []
+
+    def asked_within(self, outer: Any, inner: Any) -> None:
+        """Not called: nothing waits for its answer."""
+
+
 @dataclass(frozen=True)
 class _Open:
     """A player while it is open, and where it was opened."""
@@ -252,10 +271,9 @@ class _SessionCassette(Cassette):  # type: ignore[misc]
         known = _Asked(player, player.ask(from_vcr_request(request)), server_asks())
         if known.by_server:
             with self._lock:
-                waiting = [other for other in self._asked.values() if other is not None and not other.by_server]
-            for other in waiting:
-                if other.player is player and other.ticket.played is None:
-                    player.asked_within(other.ticket, known.ticket)
+                others = [other for other in self._asked.values() if other is not None and other.player is player]
+            for ticket in [other.ticket for other in others if not other.by_server and other.ticket.played is None]:
+                player.asked_within(ticket, known.ticket)
         return known
 
     def _taken(self, request: VcrRequest) -> _Asked | None:

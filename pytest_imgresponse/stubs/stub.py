@@ -17,7 +17,7 @@ from pytest_imgresponse.cassette.matching import passes_by
 from pytest_imgresponse.cassette.payloads import Body
 from pytest_imgresponse.cassette.recorder import keys_held
 from pytest_imgresponse.cassette.redaction import shown_url
-from pytest_imgresponse.clients.interception import opened
+from pytest_imgresponse.clients.interception import Unrecorded, opened
 from pytest_imgresponse.coercion import REPR, as_response
 from pytest_imgresponse.errors import ConfigError, UnstubbedRequestError
 from pytest_imgresponse.exchanges import ROUTES, Exchange, ExchangeLog, is_images_route
@@ -117,10 +117,8 @@ class _Ticket(NamedTuple):
     played: HTTPResponse
 
 
-class _StubSession:
+class _StubSession(Unrecorded):
     """One opening of a stub: it chooses the answers. Thread-safe."""
-
-    recording = False
 
     def __init__(
         self,
@@ -151,19 +149,6 @@ class _StubSession:
     def play(self, ticket: _Ticket) -> HTTPResponse:
         """The answer of a ticket."""
         return ticket.played
-
-    def record(self, ticket: _Ticket, response: HTTPResponse) -> None:
-        """Not called: each ticket has an answer, and nothing is sent."""
-
-    def redirected(self, request: HTTPRequest) -> _Ticket | None:
-        """Not recorded: a stub keeps nothing."""
-
-    def recorded_for(self, url: str) -> list[HTTPRequest]:
-        """An empty list: a stub answers any request that a client makes when it follows a redirection."""
-        return []
-
-    def asked_within(self, outer: _Ticket, inner: _Ticket) -> None:
-        """Not called: nothing is sent."""
 
     def _answer_to(self, request: HTTPRequest) -> HTTPResponse:
         if is_images_route(request.url):
