@@ -35,11 +35,11 @@ def blocked_network(warden: Warden) -> Iterator[None]:
     That is a Python socket that connects or sends beyond the loopback, and a connection of uvloop, which has sockets of
     its own. Unix sockets, socket pairs and the loopback stay: event loops and test servers need them.
     """
-    allowed: set[str] = set()  # the addresses of hosts that are
+    names: dict[str, str] = {}  # of the addresses that were looked up
 
     def check(address: Any) -> None:
-        host = str(address[0])
-        if is_local(host) or host in allowed or (holder := warden.forbids(host)) is None:
+        host = names.get(str(address[0]), str(address[0]))
+        if is_local(str(address[0])) or (holder := warden.forbids(host)) is None:
             return
         raise NetworkBlockedError(
             f"a connection to {host}:{address[1]} was blocked: {holder}, and --imgresponse-block-network is on; record "
@@ -61,8 +61,7 @@ def blocked_network(warden: Warden) -> Iterator[None]:
     def resolving(host: Any, *arguments: Any, **options: Any) -> Any:
         found = getaddrinfo(host, *arguments, **options)
         name = host.decode() if isinstance(host, bytes) else str(host or "")
-        if not is_local(name) and warden.forbids(name) is None:
-            allowed.update(str(address[0]) for *_, address in found)
+        names.update((str(address[0]), name) for *_, address in found if address[0] != name)
         return found
 
     async def check_all(loop: Any, host: str, port: Any) -> None:

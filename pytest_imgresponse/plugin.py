@@ -106,6 +106,10 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """A marker alone activates the fixture; note which test uses which cassette."""
+    _note(item)
+
+
+def _note(item: pytest.Item) -> None:
     names = getattr(item, "fixturenames", None)
     if names is None:
         return
@@ -133,7 +137,10 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Have the tests with a cassette guarded, by a plugin that is there for them alone."""
-    tests = [item for item in session.items if _USE in item.stash] if session.config.stash[_STATE].claims else []
+    for item in session.items:
+        if _USE not in item.stash and item.get_closest_marker(MARKER) is not None:  # `add_marker` of a `conftest.py`
+            _note(item)
+    tests = [item for item in session.items if _USE in item.stash]
     if not tests:
         return
     from pytest_imgresponse._guard import Guard

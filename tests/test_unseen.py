@@ -169,6 +169,15 @@ class TestOutsideOfTheCassette:
         )
         suite.run().outcomes(passed=1, errors=1).sent(1)
 
+    def test_a_marker_that_is_added_once_all_is_collected(self, suite):
+        suite.root.joinpath("conftest.py").write_text(
+            "import pytest\ndef pytest_collection_modifyitems(items):\n"
+            "    for item in items: item.add_marker(pytest.mark.imgresponse)\n"
+        )
+        source = "@pytest.fixture(scope='module')\ndef wide(): {}\ndef test_it(wide): ask()\n"
+        suite.write(source.format("pass")).record().outcomes(passed=1).sent(1)
+        suite.write(source.format("ask()")).run().outcomes(errors=1).sent(0)
+
     def test_replay_and_stub_in_a_wider_fixture_answer(self, suite):
         suite.write(
             """
@@ -539,6 +548,13 @@ APP = """
         async with httpx.AsyncClient() as client:
             await asyncio.gather(*(client.get(url) for url in urls))
 
+    async def in_pool():
+        async with httpx.AsyncClient() as client:
+            await asyncio.gather(client.get(BASE + "/models"), asyncio.to_thread(httpx.get, BASE + "/models/a"))
+
+    LOOP = asyncio.new_event_loop()
+    LOOP.run_until_complete(asyncio.to_thread(len, ""))
+
     def early():
         loop = asyncio.new_event_loop()
         server = loop.run_until_complete(asyncio.start_server(asked, "127.0.0.1", 0))
@@ -583,6 +599,7 @@ class TestServerOfTheTests:
             "asyncio.run(gathered(BASE + '/models', THREADED + '/plain', ONE + '/plain'))",
             "list(concurrent.futures.ThreadPoolExecutor(3).map(httpx.get, [BASE + '/models', THREADED, ONE]))",
             "httpx.get(THREADED + '/plain'), httpx.get(BASE + '/models')",
+            "LOOP.run_until_complete(in_pool()), LOOP.run_until_complete(in_pool())",
         ],
     )
     def test_a_client_that_asks_several_at_once_is_none(self, suite, statement):
@@ -772,7 +789,10 @@ class TestMockTransports:
 
     @pytest.mark.parametrize(
         ("argument", "before"),
-        [("respx_mock, ", "if True:\n            "), ("", "with respx.mock(assert_all_called=False) as respx_mock:\n            ")],
+        [
+            ("respx_mock, ", "if True:\n            "),
+            ("", "with respx.mock(assert_all_called=False) as respx_mock:\n            "),
+        ],
     )
     def test_respx(self, suite, argument, before):
         suite.write(self.SOURCE.format(argument=argument, before=before, after="assert get(BASE).status_code == 404"))
@@ -781,6 +801,17 @@ class TestMockTransports:
         assert text.count("- request:") == 1
         assert "mocked" not in text
         suite.run("--imgresponse-strict").outcomes(passed=2).sent(0).says("2 replayed")
+
+    def test_respx_is_not_asked_for_a_client_that_it_does_not_know(self, suite):
+        suite.write(
+            """
+            import httpx2
+
+            @pytest.mark.imgresponse
+            def test_it(respx_mock): httpx2.post(BASE + "/images/generations", json={})
+            """
+        )
+        suite.run().outcomes(failed=1).sent(0).says("CassetteMissingError")
 
     def test_what_respx_lets_pass_is_refused_without_a_cassette(self, suite):
         suite.write(

@@ -268,13 +268,16 @@ class _SessionCassette(Cassette):  # type: ignore[misc]
     def _ask(self, request: VcrRequest) -> _Asked | None:
         if (player := _answering(request.host, request.method)) is None:
             return None
-        known = _Asked(player, player.ask(from_vcr_request(request)), server_asks())
-        if known.by_server:
-            with self._lock:
-                others = [other for other in self._asked.values() if other is not None and other.player is player]
-            for ticket in [other.ticket for other in others if not other.by_server and other.ticket.played is None]:
-                player.asked_within(ticket, known.ticket)
-        return known
+        ticket = player.ask(from_vcr_request(request))
+        with self._lock:
+            others = [other for other in self._asked.values() if other is not None and other.player is player]
+        waiting = [other.ticket for other in others if not other.by_server and other.ticket.played is None]
+        if ticket.played is not None and not waiting:
+            return _Asked(player, ticket, by_server=False)
+        by_server = server_asks(opened_here=_WITHIN.get() is player)
+        for outer in waiting if by_server else ():
+            player.asked_within(outer, ticket)
+        return _Asked(player, ticket, by_server)
 
     def _taken(self, request: VcrRequest) -> _Asked | None:
         with self._lock:

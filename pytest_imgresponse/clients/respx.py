@@ -12,7 +12,9 @@ from typing import Any
 def answers(request: Any) -> bool:
     """Whether a mock of respx (0.23) answers, or refuses, this request of httpx."""
     respx = sys.modules.get("respx.mocks")
-    routers = respx.HTTPCoreMocker.routers if respx is not None else ()
+    if respx is None or not isinstance(request, respx.httpx.Request):  # it knows nothing of httpx2
+        return False
+    routers = respx.HTTPCoreMocker.routers
     for router in routers:
         for route in router.routes:
             if route.pattern is None or route.pattern.match(request):

@@ -26,9 +26,14 @@ _SERVING: ContextVar[bool] = ContextVar("_SERVING", default=False)
 _THREADS: WeakSet[threading.Thread] = WeakSet()
 
 
-def server_asks() -> bool:
-    """Whether the caller acts for a server."""
-    return _SERVING.get() or threading.current_thread() in _THREADS or _is_within_server()
+def server_asks(*, opened_here: bool = False) -> bool:
+    """Whether the caller acts for a server.
+
+    A thread that was there before may serve a client too, as those of an event loop's executor do. `opened_here` says
+    that it does: its context descends from the one in which the cassette was opened.
+    """
+    there_before = threading.current_thread() in _THREADS and not opened_here
+    return _SERVING.get() or there_before or _is_within_server()
 
 
 def note_threads() -> None:
