@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpcore
+import httpcore2
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
@@ -20,6 +21,7 @@ from pytest_imgresponse import ImagePersister, ImagesResponse, LocalEndpoint
 # Runs within this process drop what they were the first to import, and C extensions stand no second import; of
 # httpcore there would be two, whose errors differ.
 assert httpcore
+assert httpcore2
 assert ImagePersister
 assert ImagesResponse
 

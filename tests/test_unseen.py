@@ -491,13 +491,14 @@ class TestNoAnswer:
 
 
 APP = """
-    import asyncio, concurrent.futures, threading, urllib.request
+    import asyncio, concurrent.futures, threading, time, urllib.request
     from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
     import aiohttp
     from aiohttp import web
 
     class App(BaseHTTPRequestHandler):
         def do_GET(self):
+            time.sleep(0.1 if "slow" in self.path else 0)
             body = httpx.get(BASE + "/models").content if "api" in self.path else b"x"
             self.send_response(200)
             self.send_header("content-length", str(len(body)))
@@ -550,7 +551,7 @@ APP = """
 
     async def in_pool():
         async with httpx.AsyncClient() as client:
-            await asyncio.gather(client.get(BASE + "/models"), asyncio.to_thread(httpx.get, BASE + "/models/a"))
+            await asyncio.gather(client.get(THREADED + "/slow"), asyncio.to_thread(httpx.get, BASE + "/models/a"))
 
     LOOP = asyncio.new_event_loop()
     LOOP.run_until_complete(asyncio.to_thread(len, ""))
