@@ -48,7 +48,7 @@ class Tally:
                 self.replayed += 1
         self.not_kept += [f"{i.response.status} for {cassette} ({test})" for i in session.not_kept]
         self.unanswered += [f"{asked} ({test})" for asked in session.unanswered]
-        self.served += [f"{outer} asked {inner} ({test})" for outer, inner in session.served]
+        self.served += [f"{served} ({test})" for served in session.served]
         self.unseen += [test] if unseen else []
         if not passed:
             return
@@ -139,7 +139,7 @@ class Tally:
             ("saw no request", self.unseen),
             ("refused", self.refused),
             ("no answer", self.unanswered),
-            ("recorded a server of the tests' own, which replay does not run; see ignore_hosts", self.served),
+            ("recorded a server of the tests' own, which replay does not run", self.served),
         ):
             for entry in entries[:_SHOWN]:
                 yield f"{title}: {entry}".replace(f"{root}{os.sep}", "")

@@ -590,8 +590,20 @@ class TestServerOfTheTests:
             pytest.importorskip("uvloop")
         suite.write(APP.replace("STATEMENT", statement))
         run = suite.record().outcomes(passed=1).sent(1).says("2 recorded", "ignore_hosts")
-        run.says(": GET http://127.0.0.1:", f" asked GET {suite.api.url}/models (tests/test_logo.py::test_it)")
+        run.says("recorded a server of the tests' own, which replay does not run: GET http://127.0.0.1:")
+        way_out = "let it pass by ignore_hosts=['127.0.0.1'] under another name than 127.0.0.1, of the API"
+        run.says(f" asked GET {suite.api.url}/models; {way_out} (tests/test_logo.py::test_it)")
         suite.run().outcomes(passed=1).sent(0).says_not("ignore_hosts")
+
+    def test_it_is_let_pass_and_runs_when_the_test_replays(self, suite):
+        marked = "@pytest.mark.imgresponse(ignore_hosts=['localhost'])"
+        source = APP.replace("@pytest.mark.imgresponse", marked)
+        source = source.replace(
+            "STATEMENT", "assert httpx.get(ONE.replace('127.0.0.1', 'localhost') + '/api').status_code == 200"
+        )
+        suite.write(source).record().outcomes(passed=1).sent(1).says("1 recorded").says_not("the tests' own")
+        suite.run("--imgresponse-strict").outcomes(passed=1).sent(0)
+        suite.write(source.replace("do_GET", "do_PUT")).run().outcomes(failed=1).sent(0)
 
     @pytest.mark.parametrize(
         "statement",

@@ -54,8 +54,8 @@ class Session:
         self.settings = settings
         self.tickets: list[Ticket] = []
         self.misses: list[CassetteError] = []
-        self.served: list[tuple[str, str]] = []
-        """Requests that a server of this process answers, each with one that the server asked meanwhile."""
+        self.served: list[str] = []
+        """Requests that a server of this process answers, each with one that the server asked meanwhile, in words."""
         store = Store(path)
         self.existed = store.exists()
         self.loaded = self._load(store) if self.existed else []
@@ -202,8 +202,10 @@ class Session:
 
     def asked_within(self, outer: Ticket, inner: Ticket) -> None:
         """Note a request that a server of this process asked while a client's request to the loopback was waiting."""
-        if is_loopback(urlsplit(outer.asked.url).hostname):
-            self.served.append((_told(outer), _told(inner)))
+        server, api = (urlsplit(ticket.asked.url).hostname for ticket in (outer, inner))
+        if is_loopback(server):
+            beside = f" under another name than {api}, of the API" if server == api else ""
+            self.served.append(f"{_told(outer)} asked {_told(inner)}; let it pass by ignore_hosts=[{server!r}]{beside}")
 
     def close(self) -> None:
         """Note for the run what got no answer."""
