@@ -66,13 +66,14 @@ class Guard:
         """A wider fixture, and what it registers to be done at its end."""
         if (hosts := self._wider.get(fixturedef)) is None:
             return (yield)
-        where, late = _described(fixturedef), ExitStack()
+        late = ExitStack()
         request.addfinalizer(late.close)  # the last to be called
         try:
-            with self._refusing(where, hosts):
+            with self._refusing(_described(fixturedef), hosts):
                 return (yield)
         finally:
-            request.addfinalizer(lambda: late.enter_context(self._refusing(where, hosts)))
+            end = _described(fixturedef, end=True)
+            request.addfinalizer(lambda: late.enter_context(self._refusing(end, hosts)))
 
     @contextmanager
     def _refusing(self, where: str, hosts: Iterable[str]) -> Iterator[Outside]:
@@ -107,9 +108,11 @@ class _Warden:
         return f"{player.name} does not record"
 
 
-def _described(fixture: pytest.FixtureDef[Any]) -> str:
-    made = _XUNIT.fullmatch(fixture.argname)
-    return f"{made[1]} of {made[2]}" if made else f"the {fixture.scope} fixture {fixture.argname!r}"
+def _described(fixture: pytest.FixtureDef[Any], *, end: bool = False) -> str:
+    if (made := _XUNIT.fullmatch(fixture.argname)) is None:
+        return f"the {'end of the ' if end else ''}{fixture.scope} fixture {fixture.argname!r}"
+    name = made[1].replace("setUp", "tearDown").replace("setup", "teardown") if end else made[1]
+    return f"{name} of {made[2]}"
 
 
 def _module_of(fixture: pytest.FixtureDef[Any]) -> str:

@@ -20,7 +20,7 @@ PLACES = {
             def setUpClass(cls): ask()
             def test_it(self): pass
         """,
-    "setUpClass of TestClean": """
+    "tearDownClass of TestClean": """
         import unittest
 
         @pytest.mark.imgresponse
@@ -35,7 +35,7 @@ PLACES = {
             def setup_class(cls): ask()
             def test_it(self): pass
         """,
-    "setup_class of TestClean": """
+    "teardown_class of TestClean": """
         @pytest.mark.imgresponse
         class TestClean:
             def teardown_class(cls): ask()
@@ -54,7 +54,7 @@ PLACES = {
         @pytest.mark.imgresponse
         def test_it(logo): pass
         """,
-    "the package fixture 'logo'": """
+    "the end of the package fixture 'logo'": """
         @pytest.fixture(scope="package")
         def logo():
             yield
