@@ -305,6 +305,20 @@ class TestOutsideOfTheCassette:
         suite.record().outcomes(passed=5).sent(4)
         suite.run().outcomes(passed=5).sent(2)
 
+    def test_a_mock_that_a_test_lays_over_its_cassette_stays_there(self, suite):
+        suite.write(
+            """
+            from pytest_imgresponse import stub
+
+            @pytest.mark.imgresponse
+            def test_it(monkeypatch):
+                monkeypatch.setattr(httpx.HTTPTransport, "handle_request", lambda *_: httpx.Response(418))
+                with stub({"created": 1, "data": []}): assert ask().status_code == 418
+                assert ask().status_code == 418
+            """
+        )
+        suite.run().outcomes(passed=1)
+
     @pytest.mark.slow
     def test_workers_send_what_they_refused(self, suite):
         suite.write(

@@ -131,6 +131,8 @@ class _Players:
         with self._lock:
             if self._open:
                 self._require_same(player, thread, task)
+            elif self._floors:
+                self._patches.renew()  # what a fixture has patched since must not hide the cassette
             else:
                 self._set()
             self._open.append(_Open(player, thread.name, thread.ident, task, _WITHIN.get()))
@@ -166,7 +168,8 @@ class _Players:
 
     def lay(self, floor: Player[Any]) -> None:
         with self._lock:
-            self._set()
+            if not self._open and not self._floors:
+                self._set()
             self._floors.append(floor)
 
     def lift(self, floor: Player[Any]) -> None:
@@ -175,11 +178,8 @@ class _Players:
             self._restore()
 
     def _set(self) -> None:
-        if not self._open and not self._floors:
-            note_threads()
-            self._patches.set()
-        else:
-            self._patches.renew()
+        note_threads()
+        self._patches.set()
 
     def _restore(self) -> None:
         if not self._open and not self._floors:
