@@ -192,7 +192,9 @@ class TestOutsideOfTheCassette:
             def stubbed():
                 import threading
                 with stub({"created": 1, "data": []}):
-                    threading.Thread(target=ask).start()
+                    thread = threading.Thread(target=ask)
+                    thread.start()
+                    thread.join()
                     yield ask().json()["data"]
 
             @pytest.mark.imgresponse
@@ -505,7 +507,7 @@ class TestNoAnswer:
 
 
 APP = """
-    import asyncio, concurrent.futures, threading, time, urllib.request
+    import asyncio, concurrent.futures, socket, threading, time, urllib.request
     from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
     import aiohttp
     from aiohttp import web
@@ -562,6 +564,12 @@ APP = """
     async def gathered(*urls):
         async with httpx.AsyncClient() as client:
             await asyncio.gather(*(client.get(url) for url in urls))
+
+    def by_name(url):
+        look_up = socket.getaddrinfo
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(socket, "getaddrinfo", lambda host, *rest: look_up(host.replace("shop.test", "127.0.0.1"), *rest))
+            return httpx.get(url.replace("127.0.0.1", "shop.test"))
 
     async def in_pool():
         async with httpx.AsyncClient() as client:
@@ -626,10 +634,11 @@ class TestServerOfTheTests:
             "asyncio.run(gathered(BASE + '/models', THREADED + '/plain', ONE + '/plain'))",
             "list(concurrent.futures.ThreadPoolExecutor(3).map(httpx.get, [BASE + '/models', THREADED, ONE]))",
             "httpx.get(THREADED + '/plain'), httpx.get(BASE + '/models')",
+            "by_name(THREADED + '/api')",
             "LOOP.run_until_complete(in_pool()), LOOP.run_until_complete(in_pool())",
         ],
     )
-    def test_a_client_that_asks_several_at_once_is_none(self, suite, statement):
+    def test_neither_a_client_that_asks_several_at_once_is_one_nor_what_is_elsewhere(self, suite, statement):
         suite.write(APP.replace("STATEMENT", statement)).record().outcomes(passed=1).says_not("ignore_hosts")
 
 
