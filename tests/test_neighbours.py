@@ -131,6 +131,36 @@ def test_where_the_clock_stands_still(suite, api, pytest_with):
     assert len(api.requests) == 2
 
 
+def test_over_uvloop(suite):
+    """It replays what it recorded, whichever async client asks."""
+    pytest.importorskip("uvloop")
+    suite.write(
+        """
+        import aiohttp, uvloop
+        from openai import AsyncOpenAI
+
+        async def over_openai():
+            async with AsyncOpenAI(base_url=BASE, api_key="sk-live-0123456789") as client:
+                answer = await client.images.generate(model="dall-e-2", prompt="a", response_format="b64_json")
+            return answer.data[0].b64_json
+
+        async def over_aiohttp():
+            fields = {"model": "dall-e-2", "prompt": "b", "response_format": "b64_json"}
+            headers = {"Authorization": "Bearer sk-live-0123456789"}
+            async with aiohttp.ClientSession(headers=headers) as session:
+                async with session.post(BASE + "/images/generations", json=fields) as answer:
+                    return (await answer.json())["data"][0]["b64_json"]
+
+        @pytest.mark.imgresponse
+        @pytest.mark.parametrize("ask", [over_openai, over_aiohttp], ids=lambda ask: ask.__name__)
+        def test_it(ask, imgresponse):
+            assert uvloop.run(ask()) == imgresponse.responses[0].data[0].b64_json
+        """
+    )
+    suite.record("--imgresponse-block-network", subprocess=True).outcomes(passed=2).sent(2)
+    suite.run("--imgresponse-block-network", "--imgresponse-strict", subprocess=True).outcomes(passed=2).sent(0)
+
+
 @pytest.mark.parametrize(("column", "name"), [(1, "pytest-recording"), (2, "pytest-vcr")])
 def test_who_comes_from_it_finds_what_the_readme_says(suite, api, pytest_with, column, name):
     """Their options, markers and fixtures are these, their cassette lies there, and replays when it is moved to ours."""
