@@ -1,0 +1,419 @@
+"""Where secrets stand in what an exchange says: JSON, event streams, forms, multipart, XML, URLs, messages, archives.
+
+`SecretPlaces` finds them and writes in their place what its caller makes of each, in the form that it stood in: escaped
+as in JSON, percent-encoded, as often as it was. What is no secret stays as it was to the byte. A text is looked at once
+for the words that secrets stand beside, and only where there is one is it taken apart.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from io import BytesIO
+from urllib.parse import unquote, urlsplit
+from zipfile import BadZipFile, ZipFile
+
+import pybase64
+
+from pytest_imgresponse.cassette.encodings import LIMIT, remove_encoding
+from pytest_imgresponse.cassette.interaction import Pairs
+from pytest_imgresponse.cassette.secret_json import leaves
+from pytest_imgresponse.cassette.secret_layers import Found, Layer, as_it_is, json_layer, url_layer, xml_layer
+from pytest_imgresponse.cassette.secret_names import Kind, Names, is_trivial, looks_secret
+from pytest_imgresponse.cassette.secret_texts import found_in_text, in_form, may_hold
+from pytest_imgresponse.http import HTTPResponse, boundary_of
+
+Replace = Callable[[str, str], str]
+"""What stands for a value: called with it in the clear and with its place, which does not change with the value."""
+
+_DEEPEST = 6
+"""Texts within texts that are taken apart."""
+_PAYLOAD = re.compile(
+    r"(?:data:[^,\s]{0,100};base64,)?(?:[A-Za-z0-9+/_\\-]{60,}+(?:\s|={1,2})*+)*+[A-Za-z0-9+/_\\-]*+={0,2}\s*+"
+)
+"""Base64 of a picture, in one line or in lines of 60 characters or more (RFC 2045, section 6.8, has 76)."""
+_SHORTEST_PAYLOAD = 1024
+_FORM = re.compile(r"[\w.%+\[\]*-]{1,256}=[^&\s]*(?:&[^=&\s]*=?[^&\s]*)*+\s*")
+_EVENT = re.compile(r"(?:\A|(?<=\n\n)|(?<=\r\n\r\n)|(?<=\r\r))(?:[^\r\n]+(?:\r\n|\r|\n|\Z))+")
+_FIELD = re.compile(r"(?m)^(?:data|event|id|retry|):", re.MULTILINE)
+_DATA = re.compile(r"^data:[ ]?", re.MULTILINE)
+_SNIFFED_BOUNDARY = re.compile(r"--([^\r\n]{1,100}?)[ \t]*\r?\n")
+_PART_NAME = re.compile(r"(?i)content-disposition:[^\r\n]*?;\s*name\*?=(?:\"((?:[^\"\\]|\\.)*)\"|([^\s;\"]+))")
+_BLANK_LINE = re.compile(r"\r?\n\r?\n")
+_ELEMENT = re.compile(r"<(?P<name>[A-Za-z_][\w:.-]{0,127}+)(?P<attributes>(?:\s[^<>]*+)?)>(?P<value>[^<]*+)(?=</)")
+_CDATA = re.compile(r"<(?P<name>[A-Za-z_][\w:.-]{0,127}+)(?:\s[^<>]*+)?>\s*+<!\[CDATA\[(?P<value>(?:[^\]]|\](?!\]>))*+)\]\]>")
+_ATTRIBUTE = re.compile(r"(?<=\s)(?P<name>[\w:.-]{1,128}+)\s*+=\s*+(?:\"(?P<value>[^\"<]*+)\"|'(?P<other>[^'<]*+)')")
+_TAG = re.compile(r"<(?P<name>[A-Za-z_][\w:.-]*+)(?P<attributes>\s[^<>]*+)>(?P<value>[^<]*+)")
+_KEYED = re.compile(r"<(?P<of>key|name|header|Key|Name)>(?P<name>[^<]{1,128})</(?P=of)>\s*+<(?P<tag>[A-Za-z]\w*+)>(?P<value>[^<]*+)(?=</)")
+_SCHEME = re.compile(r"(?i)(?:bearer|basic|token|key|apikey|api-key)\s+(?=\S)")
+_LABELS = ("name", "key", "header", "id", "param")
+
+_SECRET_HEADER = re.compile(
+    r"(?i)auth|key|token|secret|cookie|password|credential|signature|session|organi[sz]ation|project|account|tenant|cf-ray|passphrase"
+)
+_OPEN_HEADER = re.compile(
+    r"(?i):?authority|www-authenticate|proxy-authenticate|authentication-info|x-ratelimit-.*|ratelimit.*|access-control-.*|.*-tokens"
+    r"|(?:x-)?(?:cache|surrogate)-keys?|x-robots.*|content-.*|sec-websocket-.*|keep-alive|author|x-request-id|.*-location|.*token-count"
+)
+_PARAMETER = re.compile(r"([\w-]+)\s*=\s*(?:\"([^\"]*)\"|([^\s,;\"]+))")
+_OPEN_PARAMETERS = frozenset("realm algorithm qop nc uri signedheaders opaque version timestamp".split())
+
+
+class SecretPlaces:
+    """Finds secrets in texts and replaces them in their place.
+
+    `names` are names that always hold one, `keep_names` such that never do, though a key that is known by its shape is
+    replaced under them too; `values` are texts and patterns that are secret wherever they stand.
+    """
+
+    def __init__(
+        self,
+        names: Iterable[str] = (),
+        values: Iterable[str | re.Pattern[str]] = (),
+        keep_names: Iterable[str] = (),
+    ) -> None:
+        self._names = Names(names, keep_names)
+        self._values = tuple(v if isinstance(v, re.Pattern) else re.compile(re.escape(v)) for v in values if v)
+
+    def url(self, url: str, replace: Replace) -> str:
+        """A URL without its secrets."""
+        return self.text(url, replace)
+
+    def text(self, text: str, replace: Replace, place: str = "") -> str:
+        """A header's value, a reason, a message, or whatever else it may be, without its secrets."""
+        return _replaced(text, [*self._of_user(text, place), *self._within(text, place, 0)], replace, ())
+
+    def body(self, text: str, content_type: str | None, replace: Replace, marks: Sequence[str] = ()) -> str:
+        """A body without its secrets. What holds one of `marks`, words that stand for pictures, is none."""
+        if not text:
+            return text
+        found = self._of_user(text, "")
+        boundary = boundary_of(content_type)
+        if boundary is not None:
+            found += self._in_multipart(text, boundary.decode(), "", 0)
+        elif (content_type or "").lower().startswith("application/x-www-form-urlencoded"):
+            found += self._in_form(text, "", 0)
+        else:
+            found += self._within(text, "", 0)
+        return _replaced(text, found, replace, marks)
+
+    def binary(self, data: bytes, replace: Replace) -> bytes:
+        """A body that is no text in UTF-8, redacted inside; the same object where nothing is found.
+
+        Of an archive or a compressed file the content is written back uncompressed, in the same format.
+        """
+        return self._binary(data, replace, 0)
+
+    def of_headers(self, headers: Pairs, url: str) -> list[str]:
+        """The values that authorise an exchange, from its headers and its URL, and that its texts may repeat; longest first."""
+        values: set[str] = set()
+        for name, value in headers:
+            name = name.lower()
+            # OpenAI's id of a request leads to an account. That of a job at a queue is no secret.
+            if name == "x-request-id" and value.startswith("req_"):
+                values.add(value)
+            if (_SECRET_HEADER.search(name) and not _OPEN_HEADER.fullmatch(name)) or self._names.kind(name) is Kind.CERTAIN:
+                values.update(_of_header(name, value))
+        if "@" in url:
+            try:
+                parts = urlsplit(url)
+            except ValueError:
+                parts = urlsplit("")
+            for part in (parts.username, parts.password):
+                values.update({part, unquote(part)} if part else ())
+        return sorted((v for v in values if _is_unmistakable(v)), key=lambda v: (-len(v), v))
+
+    def _of_user(self, text: str, place: str) -> list[Found]:
+        return [
+            Found(*found.span(), found[0], place, True, as_it_is)
+            for pattern in self._values
+            for found in pattern.finditer(text)
+            if found[0]
+        ]
+
+    def _may_hold(self, text: str) -> bool:
+        if len(text) >= _SHORTEST_PAYLOAD:
+            pieces = text.split('"')
+            if any(len(piece) >= _SHORTEST_PAYLOAD for piece in pieces):
+                text = '"'.join(["" if _is_payload(piece) else piece for piece in pieces])
+        return may_hold(text, self._names) or self._has_value(text)
+
+    def _has_value(self, text: str) -> bool:
+        return any(pattern.search(text) for pattern in self._values)
+
+    def _within(self, text: str, place: str, depth: int) -> list[Found]:
+        """The secrets of a text of whatever kind."""
+        if depth > _DEEPEST or not self._may_hold(text):
+            return []
+        start = text.lstrip()[:1]
+        found: list[Found] = []
+        if start in ("{", "["):
+            found += self._in_json(text, place, depth)
+            if not text.rstrip().endswith(("}", "]")) and start == "[":
+                found += found_in_text(text, self._names, place)
+        elif start == '"':
+            found += self._in_json(text, place, depth)
+        elif start == "<":
+            found += self._in_xml(text, place, depth)
+        elif start == "-" and (boundary := _SNIFFED_BOUNDARY.match(text)) and "content-disposition" in text[:4096].lower():
+            found += self._in_multipart(text, boundary[1], place, depth)
+        elif _FIELD.match(text) and _DATA.search(text):
+            found += self._in_events(text, place, depth)
+        elif _FORM.fullmatch(text):
+            found += self._in_form(text, place, depth)
+        else:
+            found += found_in_text(text, self._names, place)
+            if '"' in text and ("{" in text or "[" in text):
+                found += self._in_json(text, place, depth)
+        if "%" in text and start not in ("{", "[", '"', "<", "-"):
+            layer = url_layer(text)
+            if layer.text != text:
+                found += self._lifted(layer, place, depth)
+        return found
+
+    def _lifted(self, layer: Layer, place: str, depth: int) -> Iterator[Found]:
+        """The secrets of a text within another."""
+        if layer.text and self._values and len(layer.starts) > 1:  # else the text around it shows them
+            yield from map(layer.lifted, self._of_user(layer.text, place))
+        yield from map(layer.lifted, self._within(layer.text, place, depth + 1))
+
+    def _in_json(self, text: str, place: str, depth: int, start: int = 0, end: int | None = None) -> Iterator[Found]:
+        for leaf in leaves(text, self._names, self._may_hold, start, end, place):
+            raw = text[leaf.start : leaf.end]
+            if leaf.is_number:
+                if _is_secret_number(raw, leaf.kind, leaf.name):
+                    yield Found(leaf.start, leaf.end, raw, leaf.path, False, _as_number)
+                continue
+            layer = json_layer(raw, leaf.start)
+            if leaf.kind is not None:
+                span = _secret_span(layer.text, leaf.kind)
+                if span is not None:
+                    if "://" in layer.text and (within := list(self._lifted(layer, leaf.path, depth))):
+                        yield from within
+                    else:
+                        yield layer.lifted(Found(*span, layer.text[slice(*span)], leaf.path, False, as_it_is))
+                    continue
+                if not self._may_hold(layer.text):
+                    continue
+            yield from self._lifted(layer, leaf.path, depth)
+
+    def _in_events(self, text: str, place: str, depth: int) -> Iterator[Found]:
+        """The secrets of an event stream."""
+        for index, event in enumerate(_EVENT.finditer(text)):
+            if not self._may_hold(event[0]):
+                continue
+            where = f"{place}event[{index}]"
+            data = _DATA.search(text, event.start(), event.end())
+            if data is not None and text[data.end() : data.end() + 1] in ("{", "[", '"'):
+                yield from self._in_json(text, where, depth, data.end(), event.end())
+            else:
+                layer = Layer(event[0], [0], [event.start()], as_it_is)
+                yield from map(layer.lifted, found_in_text(event[0], self._names, where))
+
+    def _in_form(self, text: str, place: str, depth: int) -> Iterator[Found]:
+        for found, layer, where in in_form(text.rstrip(), self._names, place):
+            if found is not None:
+                yield found
+            else:
+                yield from self._lifted(layer, where, depth)
+
+    def _in_multipart(self, text: str, boundary: str, place: str, depth: int) -> Iterator[Found]:
+        delimiters = [found.span() for found in re.finditer(rf"(?:\A|\r?\n)--{re.escape(boundary)}(?:--)?[ \t]*(?=\r?\n|\Z)", text)]
+        for (_, start), (end, _) in zip(delimiters, [*delimiters[1:], (len(text), len(text))], strict=True):
+            blank = _BLANK_LINE.search(text, start, end)
+            if blank is None:
+                continue
+            head = Layer(text[start : blank.start()], [0], [start], as_it_is)
+            named = _PART_NAME.search(head.text)
+            name = (named[1] or named[2] or "") if named else ""
+            name = unquote(name) if "%" in name else name
+            where = f"{place}.{name}" if place else name
+            content = Layer(text[blank.end() : end], [0], [blank.end()], as_it_is)
+            kind = self._names.kind(name)
+            span = _secret_span(content.text, kind) if kind is not None else None
+            yield from map(head.lifted, found_in_text(head.text, self._names, where) if self._may_hold(head.text) else ())
+            if span is not None:
+                yield content.lifted(Found(*span, content.text[slice(*span)], where, False, as_it_is))
+            else:
+                yield from self._lifted(content, where, depth)
+
+    def _in_xml(self, text: str, place: str, depth: int) -> Iterator[Found]:
+        for pattern in (_ELEMENT, _CDATA, _KEYED):
+            for element in pattern.finditer(text):
+                yield from self._in_element(element["name"], element["value"], element.start("value"), place, depth, pattern is _CDATA)
+        for tag in _TAG.finditer(text):
+            attributes = [(a["name"], a["value"] or a["other"] or "", max(a.start("value"), a.start("other"))) for a in _ATTRIBUTE.finditer(text, *tag.span("attributes"))]
+            label = next((value for name, value, _ in attributes if name.lower() in _LABELS), "")
+            for name, value, start in attributes:
+                yield from self._in_element(label if name.lower() == "value" and label else name, value, start, place, depth)
+            if label:
+                yield from self._in_element(label, tag["value"], tag.start("value"), place, depth)
+
+    def _in_element(self, name: str, value: str, start: int, place: str, depth: int, is_clear: bool = False) -> Iterator[Found]:
+        if not value.strip():
+            return
+        layer = Layer(value, [0], [start], as_it_is) if is_clear else xml_layer(value, start)
+        kind = self._names.kind(name)
+        span = _secret_span(layer.text, kind) if kind is not None else None
+        where = f"{place}<{name}>"
+        if span is not None:
+            yield layer.lifted(Found(*span, layer.text[slice(*span)], where, True, as_it_is))
+        else:
+            yield from self._lifted(layer, where, depth)
+
+    def _binary(self, data: bytes, replace: Replace, depth: int) -> bytes:
+        if depth <= 3:
+            if data.startswith(b"PK\x03\x04"):
+                return self._zip(data, replace, depth)
+            unpacked, pack = _unpacked(data)
+            if pack is not None:
+                clean = self._binary(unpacked, replace, depth + 1)
+                return data if clean is unpacked else pack(clean)
+        for encoding in _encodings_of(data):
+            try:
+                text = data.decode(encoding)
+            except UnicodeDecodeError:
+                continue
+            clean_text = self.body(text, None, replace)
+            return data if clean_text == text else clean_text.encode(encoding, "replace")
+        raise AssertionError("latin-1 decodes everything")
+
+    def _zip(self, data: bytes, replace: Replace, depth: int) -> bytes:
+        """A zip archive; its members are written uncompressed where one of them changed."""
+        written, changed, left = BytesIO(), False, LIMIT
+        try:
+            with ZipFile(BytesIO(data)) as archive, ZipFile(written, "w") as copy:
+                for member in archive.infolist():
+                    left -= member.file_size
+                    if left < 0:
+                        return data
+                    content = archive.read(member)
+                    clean = self._binary(content, replace, depth + 1)
+                    changed = changed or clean is not content
+                    member.compress_type = 0
+                    copy.writestr(member, clean)
+                copy.comment = archive.comment
+        except (BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error, ValueError, OSError):  # damaged or encrypted
+            return data
+        return written.getvalue() if changed else data
+
+
+def _is_payload(text: str) -> bool:
+    return len(text) >= _SHORTEST_PAYLOAD and _PAYLOAD.fullmatch(text) is not None
+
+
+def _unpacked(data: bytes) -> tuple[bytes, Callable[[bytes], bytes] | None]:
+    """The content of a compressed file, and what packs another one in the same format without compressing it."""
+    if data.startswith(b"\x1f\x8b"):
+        coding, pack = "gzip", lambda content: gzip.compress(content, 0, mtime=0)
+    elif data.startswith(b"\x28\xb5\x2f\xfd"):
+        coding, pack = "zstd", _zstd_frame
+    elif data[:1] == b"\x78" and len(data) > 1 and int.from_bytes(data[:2], "big") % 31 == 0:
+        coding, pack = "deflate", lambda content: zlib.compress(content, 0)
+    else:
+        return data, None
+    decoded = remove_encoding(HTTPResponse(200, (("content-encoding", coding),), data))
+    return (data, None) if decoded.headers or decoded.body == data else (decoded.body, pack)
+
+
+def _zstd_frame(content: bytes) -> bytes:
+    """A frame of raw blocks (RFC 8878, sections 3.1.1.1 and 3.1.1.2)."""
+    size = 2**17
+    blocks = [content[start : start + size] for start in range(0, len(content), size)] or [b""]
+    frame = b"\x28\xb5\x2f\xfd\xe0" + len(content).to_bytes(8, "little")
+    for block in blocks:
+        frame += ((len(block) << 3) | (block is blocks[-1])).to_bytes(3, "little") + block
+    return frame
+
+
+def _encodings_of(data: bytes) -> tuple[str, ...]:
+    """The encodings that a text may be in, the likeliest first."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")) and len(data) % 2 == 0:
+        return ("utf-16-le" if data[:1] == b"\xff" else "utf-16-be"), "latin-1"
+    sample = data[:1024]
+    if len(data) % 2 == 0 and len(sample) >= 8:
+        if sample[1::2].count(0) > len(sample) * 0.4:
+            return "utf-16-le", "latin-1"
+        if sample[::2].count(0) > len(sample) * 0.4:
+            return "utf-16-be", "latin-1"
+    return "utf-8", "latin-1"
+
+
+def _secret_span(value: str, kind: Kind) -> tuple[int, int] | None:
+    """What of a value is secret that stands under a name: without the scheme of an authorisation and blanks around it."""
+    start, end = len(value) - len(value.lstrip()), len(value.rstrip())
+    text = value[start:end]
+    if is_trivial(text):
+        return None
+    scheme = _SCHEME.match(text)
+    if scheme is not None:
+        start, text = start + scheme.end(), text[scheme.end() :]
+    if kind is Kind.AMBIGUOUS and not looks_secret(text):
+        return None
+    if kind is Kind.PERSON and text.isdigit() and len(text) < 6:
+        return None
+    return start, end
+
+
+def _is_secret_number(number: str, kind: Kind | None, name: str) -> bool:
+    digits = number.lstrip("-")
+    if not digits.isdigit() or len(digits) < 6:
+        return False
+    return kind in (Kind.CERTAIN, Kind.PERSON) or (kind is Kind.AMBIGUOUS and len(digits) >= 12)
+
+
+def _as_number(text: str) -> str:
+    return text if text.isascii() and text.isdigit() else f'"{json_layer("", 0).write(text)}"'
+
+
+def _replaced(text: str, found: Iterable[Found], replace: Replace, marks: Sequence[str]) -> str:
+    """The text with what was found in it replaced; of those that overlap the outermost, or the first."""
+    pieces: list[str] = []
+    position = 0
+    places: Counter[str] = Counter()
+    for one in sorted(found, key=lambda one: (one.start, -one.end)):
+        if one.start < position or one.end <= one.start or any(mark in text[one.start : one.end] for mark in marks):
+            continue
+        places[one.place] += 1
+        number = places[one.place]
+        place = f"{one.place}#{number}" if one.counted or number > 1 else one.place
+        new = replace(one.value, place)
+        raw = text[one.start : one.end]
+        pieces += (text[position : one.start], raw if new == one.value else one.write(new))
+        position = one.end
+    return "".join((*pieces, text[position:])) if pieces else text
+
+
+def _of_header(name: str, value: str) -> Iterator[str]:
+    """The values that a header authorises by."""
+    if "cookie" in name:  # RFC 6265: pairs in the one, a pair and attributes in the other
+        for pair in value.split(";")[:1] if name == "set-cookie" else value.split(";"):
+            content = pair.partition("=")[2].strip()
+            yield from (content, content.strip('"'), unquote(content))
+        return
+    yield value.strip()
+    scheme, _, rest = value.strip().partition(" ")
+    if scheme.lower() == "basic":  # RFC 7617
+        yield rest.strip()
+        try:
+            yield from pybase64.b64decode(rest.strip(), validate=True).decode().split(":", 1)
+        except ValueError:
+            return
+    elif "=" in rest.rstrip("=") and (parameters := _PARAMETER.findall(rest)):  # AWS4-HMAC-SHA256, Digest (RFC 7616), OAuth
+        for parameter, quoted, plain in parameters:
+            content = quoted or plain
+            if parameter.lower() not in _OPEN_PARAMETERS:
+                yield content
+                if parameter.lower() == "credential":
+                    yield content.partition("/")[0]
+    else:
+        yield from value.split()
+        yield from (part for word in value.split() for part in word.split(":", 1))
+
+
+def _is_unmistakable(value: str) -> bool:
+    """Whether a value can be looked for everywhere: shorter ones, numbers and plain words would hit innocent text."""
+    return len(value) >= 8 and not value.isdigit() and (not value.isalpha() or len(value) >= 16)
