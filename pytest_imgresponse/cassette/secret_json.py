@@ -112,6 +112,8 @@ class _Reader:
         own = self._names.kind(name)
         if top.kind is Kind.CERTAIN:
             return (None if own is None and innocent_within(name) else Kind.CERTAIN), name
+        if own is Kind.AMBIGUOUS and top.name:  # `"auth": {"token": …}`
+            return self._names.kind(f"{top.name}_{name}") or own, name
         if own is None and top.kind is Kind.AMBIGUOUS and not innocent_within(name):
             return Kind.AMBIGUOUS, name
         if own is None and top.kind is Kind.PERSON and names_a_person(name):

@@ -49,9 +49,9 @@ _ENDS = _table(
         Kind.CERTAIN,
         _each(
             "api access account private secret signing subscription shared encryption decryption fal auth master admin service service_role"
-            " license licence ssh app application consumer storage webhook function functions host system root session hmac wallet deploy"
-            " project user hf openai replicate stability ideogram bfl instrumentation",
-            "key key~id",
+            " license licence ssh app application consumer webhook function functions session hmac wallet deploy"
+            " user hf openai replicate stability ideogram bfl instrumentation",
+            "key key~id keys",
         ),
     ),
     (
@@ -65,7 +65,8 @@ _ENDS = _table(
     ),
     (
         Kind.CERTAIN,
-        "authorization authorisation password passwd pass~phrase pass~code pass~wd pwd db_pass user_pass smtp_pass admin_pass secret secrets"
+        _each("api client app consumer shared webhook signing", "secret")
+        + " secret~access~key access~key~id secret~id authorization authorisation password passwords passwd pass~phrase pass~code pass~wd pwd db_pass user_pass smtp_pass admin_pass secret secrets"
         " client_secret~value secret_hash jwt connection~string set~cookie set~cookies session~cookie sas sas~uri sas~url hmac api~auth"
         " basic~auth auth~data seed~phrase mnemonic otp mfa~code client~assertion code~verifier saml~response",
     ),
@@ -91,7 +92,7 @@ _ENDS = _table(
 # What is such a name alone, and part of an innocent one.
 _ALONE = _table(
     (Kind.PERSON, "org organization organisation project account customer tenant"),
-    (Kind.AMBIGUOUS, "sess pass pin license licence mac api connect_sid"),
+    (Kind.AMBIGUOUS, "sess pass pin pat sig hmac tokens license licence mac api connect_sid"),
 )
 # What signs a URL, of Azure, AWS, Google, CloudFront, Akamai, Alibaba, Tencent, Volcengine, Dropbox, Backblaze.
 _SIGNATURES = re.compile(
@@ -199,7 +200,8 @@ _TELLING = re.compile(r"\d|[A-Za-z]{10}")  # without one of these nothing is dra
 _UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
 _PIECES = re.compile(r"[A-Za-z0-9]+")
 _CHANGES = re.compile(r"(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z])|(?<=[a-z])(?=[A-Z])")
-_SIZED = re.compile(r"\d+(?:x|px|k|p|mm|st|nd|rd|th|s|m|h|d)\d*|v\d+|[a-z]+\d{1,4}|\d{1,4}[a-z]+|[A-Z]+\d{1,6}|\d{4}T\d{6}Z?", re.IGNORECASE)
+_WORD = r"(?:[a-z]{1,14}|[A-Z][a-z]{1,14}|[A-Z]{1,6})"
+_SIZED = re.compile(rf"\d+(?:x|px|k|p|mm|st|nd|rd|th|s|m|h|d|X|K|D)\d*|[vV]\d+|{_WORD}\d{{1,4}}|\d{{1,4}}{_WORD}|[A-Z]+\d{{1,6}}|\d{{4}}T\d{{6}}Z?")
 _FILE = re.compile(r"[\w./ -]+\.(?:png|jpe?g|webp|gif|svg|avif|mp4|json|txt|pdf|py|js|html?|css|safetensors|ckpt)", re.IGNORECASE)
 _HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 

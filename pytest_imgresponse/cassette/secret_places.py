@@ -23,6 +23,7 @@ from pytest_imgresponse.cassette.interaction import Pairs
 from pytest_imgresponse.cassette.secret_json import leaves
 from pytest_imgresponse.cassette.secret_layers import Found, Layer, as_it_is, json_layer, url_layer, xml_layer
 from pytest_imgresponse.cassette.secret_names import Kind, Names, is_trivial, looks_secret
+from pytest_imgresponse.cassette.secret_shapes import found_shapes
 from pytest_imgresponse.cassette.secret_texts import found_in_text, in_form, may_hold
 from pytest_imgresponse.http import HTTPResponse, boundary_of
 
@@ -36,7 +37,8 @@ _PAYLOAD = re.compile(
 )
 """Base64 of a picture, in one line or in lines of 60 characters or more (RFC 2045, section 6.8, has 76)."""
 _SHORTEST_PAYLOAD = 1024
-_FORM = re.compile(r"[\w.%+\[\]*-]{1,256}=[^&\s]*(?:&[^=&\s]*=?[^&\s]*)*+\s*")
+_JSON_START = re.compile(r"\s*(?:\{\s*(?:\"|\}|\Z)|\[\s*(?:[\"{\[\],]|-?\d[\d.]*\s*[,\]]\s*(?:[-\d,}\]]|\Z)|true|false|null|\Z))")
+_FORM = re.compile(r"[\w.%+\[\]*-]{1,256}=(?:[^&\s=][^&\s]*)?(?:&[^=&\s]*=?[^&\s]*)*+\s*")
 _EVENT = re.compile(r"(?:\A|(?<=\n\n)|(?<=\r\n\r\n)|(?<=\r\r))(?:[^\r\n]+(?:\r\n|\r|\n|\Z))+")
 _FIELD = re.compile(r"(?m)^(?:data|event|id|retry|):", re.MULTILINE)
 _DATA = re.compile(r"^data:[ ]?", re.MULTILINE)
@@ -152,7 +154,7 @@ class SecretPlaces:
         found: list[Found] = []
         if start in ("{", "["):
             found += self._in_json(text, place, depth)
-            if not text.rstrip().endswith(("}", "]")) and start == "[":
+            if not _JSON_START.match(text):  # a dict of Python, `[2024-06-01] a message`
                 found += found_in_text(text, self._names, place)
         elif start == '"':
             found += self._in_json(text, place, depth)
@@ -207,7 +209,7 @@ class SecretPlaces:
                 continue
             where = f"{place}event[{index}]"
             data = _DATA.search(text, event.start(), event.end())
-            if data is not None and text[data.end() : data.end() + 1] in ("{", "[", '"'):
+            if data is not None and (text.startswith('"', data.end()) or _JSON_START.match(text, data.end(), event.end())):
                 yield from self._in_json(text, where, depth, data.end(), event.end())
             else:
                 layer = Layer(event[0], [0], [event.start()], as_it_is)
@@ -219,6 +221,8 @@ class SecretPlaces:
                 yield found
             else:
                 yield from self._lifted(layer, where, depth)
+        for start, end in found_shapes(text):
+            yield Found(start, end, unquote(text[start:end]), place, True, url_layer("").write)
 
     def _in_multipart(self, text: str, boundary: str, place: str, depth: int) -> Iterator[Found]:
         delimiters = [found.span() for found in re.finditer(rf"(?:\A|\r?\n)--{re.escape(boundary)}(?:--)?[ \t]*(?=\r?\n|\Z)", text)]

@@ -41,7 +41,6 @@ SHAPES = _shapes(
     ("ya29.", r"ya29\.[\w.-]{16,}"),
     ("gocspx-", r"GOCSPX-[\w-]{20,}"),
     ("aq.ab", r"AQ\.Ab[\w-]{30,}"),
-    ("1//0", r"1//0[\w-]{30,}"),
     # --- tokens with a signature
     ("eyj", r"(?<![\w-])eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"),
     ("zxlk", r"ZXlK[A-Za-z0-9+/_-]{60,}={0,2}"),
@@ -125,7 +124,7 @@ SHAPES = _shapes(
     ("tfp_", r"tfp_[\w.=-]{40,}"),
     ("sl.", r"sl\.(?=[\w.=-]*\d)[\w=-]{100,}"),
     ("aaaaaaaaaa", r"[A-Za-z0-9]{11}AAAAAAAAAA[\w=-]{43}(?![\w=+/-])"),
-    ("aaaaaaaaaaaaaaaaaaaaaa", r"A{22}[A-Za-z0-9%]{80,100}(?![\w=+/%-])"),
+    ("aaaaaaaaaaaaaaaaaaaaaa", r"A{22}[A-Za-z0-9%+/=]{80,100}(?![\w=+/%-])"),
     ("|", r"\d{15,16}\|[\w-]{27,40}"),
     ("bedrock-api-key- absk", r"(?:bedrock-api-key-[A-Za-z0-9+/=]{30,}|ABSK[A-Za-z0-9+/]{60,}={0,2})"),
 )  # fmt: skip
@@ -147,6 +146,7 @@ _TO_RUNS = "".join(chr(code) if chr(code) in _IN_RUNS else " " for code in range
 _SHORTEST_RUN, _LONGEST_WORD = 12, 24
 _MASKED = re.compile(r"(?<![\w-])sk-(?=[\w-]*[\d*])(?=[\w-]*\*|[A-Za-z0-9_]+[A-Za-z0-9_-]*\d)[\w*-]{8,}")
 _WORDY = re.compile(r"sk-(?:[a-z]+|\d{1,4}|[A-Z][a-z]*)(?:[-_](?:[a-z]+|\d{1,4}|[A-Z][a-z]*))*")
+_GOOGLE_REFRESH = re.compile(_B + r"1//0[\w-]{30,}")  # its slashes end a run
 _PEM = re.compile(r"-----BEGIN[ A-Z0-9_-]{0,100}PRIVATE KEY(?: BLOCK)?-----(?:[^-]|-(?!----END))*+(?:-----END[ A-Z0-9_-]{0,100}-----)?")
 
 
@@ -155,7 +155,11 @@ def runs_of(text: str) -> str:
     runs = [run for run in text.translate(_TO_RUNS).split() if len(run) >= _SHORTEST_RUN]
     if not runs:
         return ""
-    return "\n".join([run for run in runs if len(run) > _LONGEST_WORD or not run.replace("_", "a").isalpha()]).lower()
+    return "\n".join([run for run in runs if len(run) > _LONGEST_WORD or not _is_word(run)]).lower()
+
+
+def _is_word(run: str) -> bool:
+    return (run.islower() or run.istitle()) and run.replace("_", "").isalpha()
 
 
 def found_shapes(text: str, runs: str | None = None) -> Iterator[tuple[int, int]]:
@@ -166,6 +170,9 @@ def found_shapes(text: str, runs: str | None = None) -> Iterator[tuple[int, int]
                 yield found.span()
     if "-----BEGIN" in text:
         for found in _PEM.finditer(text):
+            yield found.span()
+    if "1//0" in text:
+        for found in _GOOGLE_REFRESH.finditer(text):
             yield found.span()
     runs = runs_of(text) if runs is None else runs
     if not runs:

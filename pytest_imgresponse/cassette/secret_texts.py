@@ -65,7 +65,7 @@ _NAMED = re.compile(r"[:=>/]\s{0,3}[\"'\\`]{0,4}([\w.\[\]-]{1,128}+)")
 _QUOTED = re.compile(r"[\"'>]((?:[Xx]-)?[A-Za-z][\w-]{3,40}+)(?=\\?[\"'<])")
 _NEEDLES = (
     "bearer ", "basic ", "token ", "key ", "hook", "provided", "in organi", "request id", "arn:", ".r2.", "s--", "/bot", "--user", " -u ",
-    "-----begin", "sk-", "password ", "secret ", "signature ", "credential",
+    "-----begin", "sk-", "password ", "secret ", "signature ", "credential", "form-data",
 )  # fmt: skip
 _ESCAPED = re.compile(r"%[2-7][0-9A-Fa-f]")
 _ESCAPED_LETTER = re.compile(r"\\u00[2-7][0-9A-Fa-f]|&#")
@@ -82,10 +82,12 @@ def may_hold(text: str, names: Names, depth: int = 0) -> bool:
     for needle in _NEEDLES:
         if needle in lowered:
             return True
-    if "@" in text and "://" in text:
+    if "@" in text and ("://" in text or r":\/\/" in text):
         return True
+    paired = "value" in lowered  # then a name may stand as one
     for name in set(_QUOTED.findall(text)):
-        if names.kind(name) is Kind.CERTAIN or name.lower() in ("cookie", "x-signature"):
+        kind = names.kind(name)
+        if kind is Kind.CERTAIN or (paired and kind is not None):
             return True
     if next(found_shapes(text), None) is not None:
         return True
