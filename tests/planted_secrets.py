@@ -48,7 +48,7 @@ URLSAFE = LETTERS + "_-"
 PLAIN_VALUES: dict[str, Callable[[random.Random], str]] = {
     "word": lambda r: "swordfish",
     "phrase": lambda r: "Correct7Horse!Battery",
-    "odd": lambda r: "p&ss/w\\ord\"+é%" + drawn(r, LETTERS, 4),
+    "odd": lambda r: 'p&ss/w\\ord"+é%' + drawn(r, LETTERS, 4),
 }
 DRAWN_VALUES: dict[str, Callable[[random.Random], str]] = {
     "hex": lambda r: "".join(r.choices(HEX, k=30)) + "a7",
@@ -57,13 +57,37 @@ DRAWN_VALUES: dict[str, Callable[[random.Random], str]] = {
     "base64": lambda r: base64.b64encode(r.randbytes(30)).decode() + "+/7a",
     "prefixed": lambda r: f"tok-{drawn(r, HEX, 20)}",
 }
-CERTAIN_NAMES = (
-    "api_key apiKey api-key x-api-key X-Goog-Api-Key openai_api_key authorization Authorization proxy-authorization access_token accessToken refresh_token"
-    " id_token client_secret clientSecret secret webhook_secret password passwd passphrase pwd master_key authKey sas_token private_key secretAccessKey"
-    " aws_secret_access_key subscription-key Ocp-Apim-Subscription-Key account_key session_token csrf_token connection_string x-functions-key jwt"
-).split()  # fmt: skip
-AMBIGUOUS_NAMES = "key code sign token signature auth session cookie credentials sessionToken auth_token xai_token".split()
-PERSON_NAMES = "user user_id userId username email user_email organization organization_id project_id account_id tenant_id customer_id session_id safety_identifier".split()
+CERTAIN_NAMES = ["api_key", "apiKey", "api-key", "x-api-key", "X-Goog-Api-Key", "openai_api_key", "authorization", "Authorization", "proxy-authorization", "access_token", "accessToken", "refresh_token", "id_token", "client_secret", "clientSecret", "secret", "webhook_secret", "password", "passwd", "passphrase", "pwd", "master_key", "authKey", "sas_token", "private_key", "secretAccessKey", "aws_secret_access_key", "subscription-key", "Ocp-Apim-Subscription-Key", "account_key", "session_token", "csrf_token", "connection_string", "x-functions-key", "jwt"]  # fmt: skip
+AMBIGUOUS_NAMES = [
+    "key",
+    "code",
+    "sign",
+    "token",
+    "signature",
+    "auth",
+    "session",
+    "cookie",
+    "credentials",
+    "sessionToken",
+    "auth_token",
+    "xai_token",
+]
+PERSON_NAMES = [
+    "user",
+    "user_id",
+    "userId",
+    "username",
+    "email",
+    "user_email",
+    "organization",
+    "organization_id",
+    "project_id",
+    "account_id",
+    "tenant_id",
+    "customer_id",
+    "session_id",
+    "safety_identifier",
+]
 
 
 def in_json(name: str, secret: str) -> Iterator[tuple[str, str]]:
@@ -75,7 +99,10 @@ def in_json(name: str, secret: str) -> Iterator[tuple[str, str]]:
     yield "JSON in JSON in JSON", json.dumps({"a": json.dumps({"b": json.dumps({name: secret})})})
     yield "an escaped name", json.dumps({name: secret}).replace(name, "".join(f"\\u{ord(c):04x}" for c in name), 1)
     yield "escaped slashes", json.dumps({"url": "https://a/b", name: secret}).replace("/", "\\/")
-    yield "a name and value pair", json.dumps({"headers": [{"name": name, "value": secret}, {"name": "accept", "value": "*/*"}]})
+    yield (
+        "a name and value pair",
+        json.dumps({"headers": [{"name": name, "value": secret}, {"name": "accept", "value": "*/*"}]}),
+    )
     yield "a value and key pair", json.dumps({"value": secret, "key": name})
     yield "an event stream", f"event: x\ndata: {json.dumps({name: secret})}\n\ndata: [DONE]\n\n"
     yield "JSON lines", json.dumps({"a": 1}) + "\n" + json.dumps({name: secret}) + "\n"
@@ -103,7 +130,10 @@ def in_xml(name: str, secret: str) -> Iterator[tuple[str, str]]:
 def in_forms(name: str, secret: str) -> Iterator[tuple[str, str]]:
     encoded = quote_plus(secret)
     yield "a form", f"prompt=a+fox&{name}={encoded}&n=1"
-    yield "a form with an escaped name", f"prompt=a+fox&{''.join(f'%{ord(c):02X}' if c in '_-e' else c for c in name)}={encoded}"
+    yield (
+        "a form with an escaped name",
+        f"prompt=a+fox&{''.join(f'%{ord(c):02X}' if c in '_-e' else c for c in name)}={encoded}",
+    )
     yield "a form's nested field", f"auth[{name}]={encoded}&prompt=a"
     yield "a form's escaped nested field", f"prompt=a&auth%5B{name}%5D={encoded}"
 
@@ -123,7 +153,10 @@ def in_queries(name: str, secret: str) -> Iterator[tuple[str, str]]:
     yield "a query", signed
     yield "a fragment", f"https://a.example/cb#{name}={encoded}&state=a"
     yield "a URL in a URL", f"https://proxy.example/get?url={quote(signed, safe='')}&n=1"
-    yield "a URL in a URL in a URL", f"https://p.example/?u={quote('https://q.example/?u=' + quote(signed, safe=''), safe='')}"
+    yield (
+        "a URL in a URL in a URL",
+        f"https://p.example/?u={quote('https://q.example/?u=' + quote(signed, safe=''), safe='')}",
+    )
     yield "a relative URL", f"/files/fox.png?{name}={encoded}"
 
 
@@ -203,7 +236,9 @@ _L = string.ascii_lowercase + string.digits
 
 def _rule(prefix: str, *parts: tuple[str, int] | str) -> Callable[[random.Random], str]:
     def example(r: random.Random) -> str:
-        return prefix + "".join(part if isinstance(part, str) else "".join(r.choices(part[0], k=part[1])) for part in parts)
+        return prefix + "".join(
+            part if isinstance(part, str) else "".join(r.choices(part[0], k=part[1])) for part in parts
+        )
 
     return example
 
@@ -302,7 +337,9 @@ RULES: dict[str, Callable[[random.Random], str]] = {
     "planetscale-password": _rule("pscale_pw_", (_A, 43)),
     "postman-api-token": _rule("PMAK-", (_H, 24), "-", (_H, 34)),
     "prefect-api-token": _rule("pnu_", (_A, 36)),
-    "private-key": lambda r: f"-----BEGIN RSA PRIVATE KEY-----\n{drawn(r, _A, 64)}\n{drawn(r, _A, 64)}\n-----END RSA PRIVATE KEY-----",
+    "private-key": lambda r: (
+        f"-----BEGIN RSA PRIVATE KEY-----\n{drawn(r, _A, 64)}\n{drawn(r, _A, 64)}\n-----END RSA PRIVATE KEY-----"
+    ),
     "pulumi-api-token": _rule("pul-", (_H, 40)),
     "pypi-upload-token": _rule("pypi-AgEIcHlwaS5vcmc", (_A, 60)),
     "readme-api-token": _rule("rdme_", (_L, 70)),
@@ -445,7 +482,11 @@ def _zip_of(data: bytes) -> bytes:
 
 def _all(r: random.Random) -> Iterator[Iterator[Plant]]:
     """Kinds by places, each as an iterator of its own, so that a small number takes some of each."""
-    for names, kinds in ((CERTAIN_NAMES, {**PLAIN_VALUES, **DRAWN_VALUES}), (AMBIGUOUS_NAMES, DRAWN_VALUES), (PERSON_NAMES, DRAWN_VALUES)):
+    for names, kinds in (
+        (CERTAIN_NAMES, {**PLAIN_VALUES, **DRAWN_VALUES}),
+        (AMBIGUOUS_NAMES, DRAWN_VALUES),
+        (PERSON_NAMES, DRAWN_VALUES),
+    ):
         for name in names:
             kind, value = list(kinds.items())[r.randrange(len(kinds))]
             yield _by_name(name, kind, value(r), names is CERTAIN_NAMES)
@@ -484,10 +525,18 @@ def _by_url(label: str, secret: str, url: Callable[[str], str]) -> Iterator[Plan
     text = url(secret)
     yield Plant("url", text, None, secret, f"{label}'s URL")
     yield Plant("body", json.dumps({"data": [{"url": text}]}), "application/json", secret, f"{label}'s URL in JSON")
-    yield Plant("body", json.dumps({"url": text}).replace("/", r"\/").replace("&", "\\u0026"), None, secret, f"{label}'s URL, escaped")
+    yield Plant(
+        "body",
+        json.dumps({"url": text}).replace("/", r"\/").replace("&", "\\u0026"),
+        None,
+        secret,
+        f"{label}'s URL, escaped",
+    )
     yield Plant("text", f"could not fetch {text} in time", None, secret, f"{label}'s URL in a message")
     yield Plant("url", f"https://proxy.example/?url={quote(text, safe='')}", None, secret, f"{label}'s URL in a URL")
-    yield Plant("body", f"image={quote_plus(text)}&n=1", "application/x-www-form-urlencoded", secret, f"{label}'s URL in a form")
+    yield Plant(
+        "body", f"image={quote_plus(text)}&n=1", "application/x-www-form-urlencoded", secret, f"{label}'s URL in a form"
+    )
     yield Plant("body", f"<a><img src={quoteattr(text)}/></a>", "text/html", secret, f"{label}'s URL in HTML")
     yield Plant("body", f'data: {{"url": "{text}"}}\n\n', "text/event-stream", secret, f"{label}'s URL in a stream")
 
@@ -496,9 +545,25 @@ def _by_message(label: str, secret: str, message: Callable[[str], str]) -> Itera
     text = message(secret)
     yield Plant("text", text, None, secret, f"a message with {label}")
     yield Plant("body", text, "text/plain", secret, f"a body with {label}")
-    yield Plant("body", json.dumps({"error": {"message": text, "code": None}}), "application/json", secret, f"an error with {label}")
-    yield Plant("body", json.dumps({"detail": [{"msg": json.dumps({"error": text})}]}), None, secret, f"an error in an error with {label}")
-    yield Plant("body", f"data: {text}\n\n", "text/event-stream", secret, f"an event with {label}") if "\n" not in text else Plant("text", text, None, secret, label)
+    yield Plant(
+        "body",
+        json.dumps({"error": {"message": text, "code": None}}),
+        "application/json",
+        secret,
+        f"an error with {label}",
+    )
+    yield Plant(
+        "body",
+        json.dumps({"detail": [{"msg": json.dumps({"error": text})}]}),
+        None,
+        secret,
+        f"an error in an error with {label}",
+    )
+    yield (
+        Plant("body", f"data: {text}\n\n", "text/event-stream", secret, f"an event with {label}")
+        if "\n" not in text
+        else Plant("text", text, None, secret, label)
+    )
 
 
 def _by_shape(label: str, value: str) -> Iterator[Plant]:

@@ -16,7 +16,20 @@ from pytest_imgresponse.cassette.secret_names import Kind, Names, innocent_withi
 _TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[{}\[\]:,]|(?<![\w.+-])-?\d[\d.eE+-]*+', re.DOTALL)
 _COLON = re.compile(r"\s{0,100}+:")
 _LABELS = frozenset(
-    ("name", "key", "header", "field", "param", "parameter", "k", "id", "label", "header_name", "headername", "variable")
+    (
+        "name",
+        "key",
+        "header",
+        "field",
+        "param",
+        "parameter",
+        "k",
+        "id",
+        "label",
+        "header_name",
+        "headername",
+        "variable",
+    )
 )
 _VALUES = frozenset(("value", "val", "v", "header_value", "headervalue", "values"))
 _CONTENTS = frozenset(("content", "data", "text"))
@@ -52,7 +65,7 @@ class _Frame:
 def leaves(
     text: str, names: Names, may_hold: Callable[[str], bool], start: int = 0, end: int | None = None, place: str = ""
 ) -> Iterator[Leaf]:
-    """The values between `start` and `end` that stand under a name of a kind, or are strings of which `may_hold` is true.
+    """The values from `start` to `end` that stand under a name of a kind, or are strings of which `may_hold` is true.
 
     In order, but for pairs such as `{"value": …, "name": …}`.
     """
@@ -154,7 +167,10 @@ class _Reader:
         root = self._stack[0]
         pieces = [f"[{root.index}]"] if root.index else []
         pieces += [f".{root.key}"] if root.after else []
-        pieces += [f"[{frame.index}]" if frame.is_array else f".{frame.key}" for frame in self._stack[max(1, len(self._stack) - _DEEPEST_PATH) :]]
+        pieces += [
+            f"[{frame.index}]" if frame.is_array else f".{frame.key}"
+            for frame in self._stack[max(1, len(self._stack) - _DEEPEST_PATH) :]
+        ]
         path = "".join(pieces)
         return f"{self._place}{path}" if self._place else path.removeprefix(".")
 

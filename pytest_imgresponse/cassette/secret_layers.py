@@ -57,7 +57,9 @@ class Layer(NamedTuple):
         return found._replace(start=self.origin(found.start), end=self.origin(found.end), write=write)
 
 
-def _layer(raw: str, start: int, escapes: re.Pattern[str], clear: Callable[[re.Match[str]], str], write: Write) -> Layer:
+def _layer(
+    raw: str, start: int, escapes: re.Pattern[str], clear: Callable[[re.Match[str]], str], write: Write
+) -> Layer:
     """The layer of `raw`, which stands at `start` of its text."""
     pieces: list[str] = []
     starts, origins = [0], [start]
@@ -74,7 +76,9 @@ def _layer(raw: str, start: int, escapes: re.Pattern[str], clear: Callable[[re.M
     return Layer("".join(pieces), starts, origins, write)
 
 
-_JSON_ESCAPE = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.", re.DOTALL)
+_JSON_ESCAPE = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.", re.DOTALL
+)
 _SIMPLE = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 _ESCAPED_BYTE = re.compile(r"%[0-7][0-9A-Fa-f]|(?:%[89A-Fa-f][0-9A-Fa-f])+")
 _ESCAPED_BYTE_OR_PLUS = re.compile(r"\+|%[0-7][0-9A-Fa-f]|(?:%[89A-Fa-f][0-9A-Fa-f])+")
@@ -91,12 +95,10 @@ def json_layer(raw: str, start: int) -> Layer:
 
 def _json_clear(found: re.Match[str]) -> str:
     escape = found[0]
-    if escape[1] != "u":
+    if len(escape) == 2:  # `\u` without its digits among them
         return _SIMPLE.get(escape[1], escape[1])
-    if len(escape) < 6:  # `\u` without its digits
-        return escape[1:]
     if len(escape) == 6:
-        return chr(int(escape[2:], 16))
+        return chr(int(escape[2:6], 16))
     return chr(0x10000 + ((int(escape[2:6], 16) & 0x3FF) << 10) + (int(escape[8:], 16) & 0x3FF))
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from enum import Enum
 from functools import lru_cache
 
-from pytest_imgresponse.cassette.secret_shapes import VENDORS
+from pytest_imgresponse.cassette.secret_shapes import VENDORS, words
 
 
 class Kind(Enum):
@@ -39,8 +39,8 @@ def _table(*rows: tuple[Kind | None, str]) -> dict[str, Kind | None]:
     return names
 
 
-def _each(words: str, ends: str) -> str:
-    return " ".join(f"{word}~{end}" for word in words.split() for end in ends.split())
+def _each(starts: str, ends: str) -> str:
+    return " ".join(f"{word}~{end}" for word in starts.split() for end in ends.split())
 
 
 # What a name ends in, in whole words; of two the longer counts. `~` stands for `_` or nothing.
@@ -48,7 +48,8 @@ _ENDS = _table(
     (
         Kind.CERTAIN,
         _each(
-            "api access account private secret signing subscription shared encryption decryption fal auth master admin service service_role"
+            "api access account private secret signing subscription shared encryption decryption fal auth master"
+            " admin service service_role"
             " license licence ssh app application consumer webhook function functions session hmac wallet deploy"
             " user hf openai replicate stability ideogram bfl instrumentation",
             "key key~id keys",
@@ -57,8 +58,10 @@ _ENDS = _table(
     (
         Kind.CERTAIN,
         _each(
-            "access api app application auth authentication authorization bearer bot csrf hf id jwt oauth oauth2 refresh security session user"
-            " xsrf sas personal device client push secret reset invite service deploy identity login registration web slack github gitlab"
+            "access api app application auth authentication authorization bearer bot csrf hf id jwt oauth oauth2"
+            " refresh security session user"
+            " xsrf sas personal device client push secret reset invite service deploy identity login registration"
+            " web slack github gitlab"
             " telegram discord replicate hub huggingface private account upload request~verification personal~access",
             "token",
         ),
@@ -66,26 +69,35 @@ _ENDS = _table(
     (
         Kind.CERTAIN,
         _each("api client app consumer shared webhook signing", "secret")
-        + " secret~access~key access~key~id secret~id authorization authorisation password passwords passwd pass~phrase pass~code pass~wd pwd db_pass user_pass smtp_pass admin_pass secret secrets"
-        " client_secret~value secret_hash jwt connection~string set~cookie set~cookies session~cookie sas sas~uri sas~url hmac api~auth"
+        + " secret~access~key access~key~id secret~id authorization authorisation password passwords passwd"
+        " pass~phrase pass~code pass~wd pwd db_pass user_pass smtp_pass admin_pass secret secrets"
+        " client_secret~value secret_hash jwt connection~string set~cookie set~cookies session~cookie sas sas~uri"
+        " sas~url hmac api~auth"
         " basic~auth auth~data seed~phrase mnemonic otp mfa~code client~assertion code~verifier saml~response",
     ),
     (
         Kind.PERSON,
-        _each("user organization organisation org project account tenant customer subscription workspace end~user billing~account", "id uuid guid")
-        + " user user~name username end~user email e~mail mail emails email~address safety~identifier session~id session~uuid sessionid"
+        _each("user organization organisation org project account tenant customer subscription workspace end~user"
+        " billing~account", "id uuid guid")
+        + " user user~name username end~user email e~mail mail emails email~address safety~identifier session~id"
+        " session~uuid sessionid"
         " openai_organization openai_organisation openai_project",
     ),
     (
         Kind.AMBIGUOUS,
-        "key keys code sign session token signature signatures cookie cookies auth credential credentials creds bearer sid nonce cnonce"
-        " authentication cert certificate digest ticket assertion dsn database~url database~uri webhook~url webhook~uri php~sessid j~sessionid",
+        "key keys code sign session token signature signatures cookie cookies auth credential credentials creds"
+        " bearer sid nonce cnonce"
+        " authentication cert certificate digest ticket assertion dsn database~url database~uri webhook~url"
+        " webhook~uri php~sessid j~sessionid",
     ),
     # Counts, cursors and positions in the text of a model, and words that only end like one of the above.
-    (None, _each("in out input output prompt completion max min total text image cached reasoning audio bos eos pad unk sep mask stop special start end"
+    (None, _each("in out input output prompt completion max min total text image cached reasoning audio bos eos pad"
+    " unk sep mask stop special start end"
                  " first last per next page continuation sync prev previous new top each n num", "token")),
-    (None, _each("public partition sort foreign cache hot idempotency object sequence schema index bucket cloud music i18n translation group dict map", "key")),
-    (None, _each("status error err exit return result response reason country language lang currency zip postal post area color colour hex source qr"
+    (None, _each("public partition sort foreign cache hot idempotency object sequence schema index bucket cloud"
+    " music i18n translation group dict map", "key")),
+    (None, _each("status error err exit return result response reason country language lang currency zip postal"
+    " post area color colour hex source qr"
                  " bar promo coupon product region locale http sub failure finish state block stop", "code")),
     (None, _each("call zodiac star dollar plus stop road neon", "sign")),
 )  # fmt: skip
@@ -99,13 +111,16 @@ _SIGNATURES = re.compile(
     r"sig|skoid|sktid|hmac|policy|key_pair_id|(?:[a-z]+_)*access_?(?:key)?_?id|ossaccess_?key_?id|awsaccess_?key_?id|(?:[a-z]+_)*credential|q_ak"
     r"|q_signature|hdne?[at]s?|__token__|x_[a-z]+_(?:signature|security_token|credential)|x_signature|rlkey|auth_?key|tx_?secret|ws_?secret|signature"
 )
-_SIGNED_BY_VALUE = frozenset("s md5 md_5 hm verify oh esign e_sign vkey resourcekey secure hdntl acl_token acltoken mac".split())
-_WITHIN_PERSON = frozenset("id uuid guid name login handle display_name full_name first_name last_name nickname nick_name phone email".split())
-_INNOCENT_WITHIN = frozenset(
-    "type kind scheme expires created updated format alg algorithm object enc encoding description title status state role scope scopes version"
-    " method required enabled default location model url uri".split()
+_SIGNED_BY_VALUE = words("s md5 md_5 hm verify oh esign e_sign vkey resourcekey secure hdntl acl_token acltoken mac")
+_WITHIN_PERSON = words(
+    "id uuid guid name login handle display_name full_name first_name last_name nickname nick_name phone email"
 )
-_INNOCENT_ENDS = frozenset("type in at on".split())  # `token_type`, `expires_in`
+_INNOCENT_WITHIN = words(
+    "type kind scheme expires created updated format alg algorithm object enc encoding"
+    " description title status state role scope scopes version"
+    " method required enabled default location model url uri"
+)
+_INNOCENT_ENDS = words("type in at on")  # `token_type`, `expires_in`
 
 
 @lru_cache(8192)
@@ -121,17 +136,17 @@ def kind_of(name: str) -> Kind | None:
 
 @lru_cache(8192)
 def _kind_of(name: str) -> Kind | None:
-    words = words_of(name).split("_")
-    if len(words) > 1 and words[-1].isdigit():
-        words.pop()  # `key1`
-    whole = "_".join(words)
+    parts = words_of(name).split("_")
+    if len(parts) > 1 and parts[-1].isdigit():
+        parts.pop()  # `key1`
+    whole = "_".join(parts)
     if whole in _ALONE:
         return _ALONE[whole]
-    for start in range(max(0, len(words) - 4), len(words)):
-        end = "_".join(words[start:])
+    for start in range(max(0, len(parts) - 4), len(parts)):
+        end = "_".join(parts[start:])
         if end in _ENDS:
             return _ENDS[end]
-    return Kind.AMBIGUOUS if not VENDORS.isdisjoint(words) else None
+    return Kind.AMBIGUOUS if not VENDORS.isdisjoint(parts) else None
 
 
 def kind_in_url(name: str) -> Kind | None:
@@ -141,10 +156,10 @@ def kind_in_url(name: str) -> Kind | None:
 
 @lru_cache(8192)
 def _kind_in_url(name: str) -> Kind | None:
-    words = words_of(name)
-    if _SIGNATURES.fullmatch(words):
+    joined = words_of(name)
+    if _SIGNATURES.fullmatch(joined):
         return Kind.CERTAIN
-    return _kind_of(name) or (Kind.AMBIGUOUS if words in _SIGNED_BY_VALUE else None)
+    return _kind_of(name) or (Kind.AMBIGUOUS if joined in _SIGNED_BY_VALUE else None)
 
 
 def signs_by_value(name: str) -> bool:
@@ -154,8 +169,8 @@ def signs_by_value(name: str) -> bool:
 
 def innocent_within(name: str) -> bool:
     """Whether a value within an object of secrets is none by its own name, such as a `type`."""
-    words = words_of(name)
-    return words in _INNOCENT_WITHIN or ("_" in words and words.rpartition("_")[2] in _INNOCENT_ENDS)
+    joined = words_of(name)
+    return joined in _INNOCENT_WITHIN or ("_" in joined and joined.rpartition("_")[2] in _INNOCENT_ENDS)
 
 
 def names_a_person(name: str) -> bool:
@@ -201,13 +216,17 @@ _UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECA
 _PIECES = re.compile(r"[A-Za-z0-9]+")
 _CHANGES = re.compile(r"(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z])|(?<=[a-z])(?=[A-Z])")
 _WORD = r"(?:[a-z]{1,14}|[A-Z][a-z]{1,14}|[A-Z]{1,6})"
-_SIZED = re.compile(rf"\d+(?:x|px|k|p|mm|st|nd|rd|th|s|m|h|d|X|K|D)\d*|[vV]\d+|{_WORD}\d{{1,4}}|\d{{1,4}}{_WORD}|[A-Z]+\d{{1,6}}|\d{{4}}T\d{{6}}Z?")
-_FILE = re.compile(r"[\w./ -]+\.(?:png|jpe?g|webp|gif|svg|avif|mp4|json|txt|pdf|py|js|html?|css|safetensors|ckpt)", re.IGNORECASE)
+_SIZED = re.compile(
+    rf"\d+(?:x|px|k|p|mm|st|nd|rd|th|s|m|h|d|X|K|D)\d*|[vV]\d+|{_WORD}\d{{1,4}}|\d{{1,4}}{_WORD}|[A-Z]+\d{{1,6}}|\d{{4}}T\d{{6}}Z?"
+)
+_FILE = re.compile(
+    r"[\w./ -]+\.(?:png|jpe?g|webp|gif|svg|avif|mp4|json|txt|pdf|py|js|html?|css|safetensors|ckpt)", re.IGNORECASE
+)
 _HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 
 
 def looks_secret(value: str) -> bool:
-    """Whether a value looks drawn at random, or like an id, rather than chosen by a person: no text, size or file name."""
+    """Whether a value looks drawn at random, or like an id: no text, size, date or name of a file."""
     value = value[:_LONGEST].strip()
     if len(value) < 8 or not value.isascii() or "://" in value or _SPACE.search(value) or not _TELLING.search(value):
         return False
@@ -227,9 +246,11 @@ def _random(piece: str) -> bool:
         return digits >= 9 or (digits == 8 and piece[:2] not in ("19", "20"))
     changes = len(_CHANGES.findall(piece))
     if digits == 0:  # mixed case as no word has it, or longer than a word
-        return (len(piece) >= 10 and changes >= 3 and not re.fullmatch(r"[A-Za-z]?(?:[a-z]{2,}|(?:[A-Z][a-z]+))(?:[A-Z][a-z]+)*", piece)) or (
-            len(piece) >= 32
-        )
+        return (
+            len(piece) >= 10
+            and changes >= 3
+            and not re.fullmatch(r"[A-Za-z]?(?:[a-z]{2,}|(?:[A-Z][a-z]+))(?:[A-Z][a-z]+)*", piece)
+        ) or (len(piece) >= 32)
     if len(piece) >= 8 and _HEX.fullmatch(piece):
         return changes >= 2 or len(piece) >= 12
     if digits >= 8:
@@ -240,7 +261,13 @@ def _random(piece: str) -> bool:
 def _by_separators(value: str) -> bool:
     """Whether long and made of short runs between the signs of base64, as `aB+c/9d=`."""
     signs = sum(value.count(sign) for sign in "+/=~")
-    return len(value) >= 20 and signs >= 2 and any(map(str.isdigit, value)) and any(map(str.isupper, value)) and "." not in value
+    return (
+        len(value) >= 20
+        and signs >= 2
+        and any(map(str.isdigit, value))
+        and any(map(str.isupper, value))
+        and "." not in value
+    )
 
 
 def is_trivial(value: str) -> bool:
@@ -249,6 +276,6 @@ def is_trivial(value: str) -> bool:
 
 
 _TRIVIAL = frozenset(
-    ("", "null", "none", "undefined", "true", "false", "nil", "n/a", "na", "-", "*", "yes", "no", "bearer", "basic", "token", "string",
-     "anonymous", "required", "optional", "default", "auto", "public", "private", "ok", "redacted")
+    ("", "null", "none", "undefined", "true", "false", "nil", "n/a", "na", "-", "*", "yes", "no", "bearer", "basic", "token",
+     "string", "anonymous", "required", "optional", "default", "auto", "public", "private", "ok", "redacted")
 )  # fmt: skip

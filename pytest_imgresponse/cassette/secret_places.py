@@ -23,7 +23,7 @@ from pytest_imgresponse.cassette.interaction import Pairs
 from pytest_imgresponse.cassette.secret_json import leaves
 from pytest_imgresponse.cassette.secret_layers import Found, Layer, as_it_is, json_layer, url_layer, xml_layer
 from pytest_imgresponse.cassette.secret_names import Kind, Names, is_trivial, looks_secret
-from pytest_imgresponse.cassette.secret_shapes import found_shapes
+from pytest_imgresponse.cassette.secret_shapes import found_shapes, words
 from pytest_imgresponse.cassette.secret_texts import found_in_text, in_form, may_hold
 from pytest_imgresponse.http import HTTPResponse, boundary_of
 
@@ -37,7 +37,10 @@ _PAYLOAD = re.compile(
 )
 """Base64 of a picture, in one line or in lines of 60 characters or more (RFC 2045, section 6.8, has 76)."""
 _SHORTEST_PAYLOAD = 1024
-_JSON_START = re.compile(r"\s*(?:\{\s*(?:\"|\}|\Z)|\[\s*(?:[\"{\[\],]|-?\d[\d.]*\s*[,\]]\s*(?:[-\d,}\]]|\Z)|true|false|null|\Z))")
+_JSON_START = re.compile(
+    r"\s*(?:\{(?:\s|data:)*+(?:\"|\}|\Z)"
+    r"|\[\s*+(?:[\"{\[\]]|-?\d[\d.eE+-]*+\s*+(?:,|\]\s*+(?:[,}\]\[{]|\Z)|\Z)|true|false|null|\Z))"
+)
 _FORM = re.compile(r"[\w.%+\[\]*-]{1,256}=(?:[^&\s=][^&\s]*)?(?:&[^=&\s]*=?[^&\s]*)*+\s*")
 _EVENT = re.compile(r"(?:\A|(?<=\n\n)|(?<=\r\n\r\n)|(?<=\r\r))(?:[^\r\n]+(?:\r\n|\r|\n|\Z))+")
 _FIELD = re.compile(r"(?m)^(?:data|event|id|retry|):", re.MULTILINE)
@@ -46,10 +49,16 @@ _SNIFFED_BOUNDARY = re.compile(r"--([^\r\n]{1,100}?)[ \t]*\r?\n")
 _PART_NAME = re.compile(r"(?i)content-disposition:[^\r\n]*?;\s*name\*?=(?:\"((?:[^\"\\]|\\.)*)\"|([^\s;\"]+))")
 _BLANK_LINE = re.compile(r"\r?\n\r?\n")
 _ELEMENT = re.compile(r"<(?P<name>[A-Za-z_][\w:.-]{0,127}+)(?P<attributes>(?:\s[^<>]*+)?)>(?P<value>[^<]*+)(?=</)")
-_CDATA = re.compile(r"<(?P<name>[A-Za-z_][\w:.-]{0,127}+)(?:\s[^<>]*+)?>\s*+<!\[CDATA\[(?P<value>(?:[^\]]|\](?!\]>))*+)\]\]>")
+_CDATA = re.compile(
+    r"<(?P<name>[A-Za-z_][\w:.-]{0,127}+)(?:\s[^<>]*+)?>\s*+<!\[CDATA\[(?P<value>(?:[^\]]|\](?!\]>))*+)\]\]>"
+)
 _ATTRIBUTE = re.compile(r"(?<=\s)(?P<name>[\w:.-]{1,128}+)\s*+=\s*+(?:\"(?P<value>[^\"<]*+)\"|'(?P<other>[^'<]*+)')")
 _TAG = re.compile(r"<(?P<name>[A-Za-z_][\w:.-]*+)(?P<attributes>\s[^<>]*+)>(?P<value>[^<]*+)")
-_KEYED = re.compile(r"<(?P<of>key|name|header|Key|Name)>(?P<name>[^<]{1,128})</(?P=of)>\s*+<(?P<tag>[A-Za-z]\w*+)>(?P<value>[^<]*+)(?=</)")
+_KEYED = re.compile(
+    r"<(?P<of>key|name|header|Key|Name)>(?P<name>[^<]{1,128})</(?P=of)>\s*+<(?P<tag>[A-Za-z]\w*+)>(?P<value>[^<]*+)(?=</)"
+)
+_READABLE = re.compile(rb"[\t\r\n\x20-\x7e]{8,}")
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _SCHEME = re.compile(r"(?i)(?:bearer|basic|token|key|apikey|api-key)\s+(?=\S)")
 _LABELS = ("name", "key", "header", "id", "param")
 
@@ -61,7 +70,7 @@ _OPEN_HEADER = re.compile(
     r"|(?:x-)?(?:cache|surrogate)-keys?|x-robots.*|content-.*|sec-websocket-.*|keep-alive|author|x-request-id|.*-location|.*token-count"
 )
 _PARAMETER = re.compile(r"([\w-]+)\s*=\s*(?:\"([^\"]*)\"|([^\s,;\"]+))")
-_OPEN_PARAMETERS = frozenset("realm algorithm qop nc uri signedheaders opaque version timestamp".split())
+_OPEN_PARAMETERS = words("realm algorithm qop nc uri signedheaders opaque version timestamp")
 
 
 class SecretPlaces:
@@ -110,14 +119,16 @@ class SecretPlaces:
         return self._binary(data, replace, 0)
 
     def of_headers(self, headers: Pairs, url: str) -> list[str]:
-        """The values that authorise an exchange, from its headers and its URL, and that its texts may repeat; longest first."""
+        """The values by which its headers and its URL authorise an exchange, which its texts may repeat; longest first."""
         values: set[str] = set()
         for name, value in headers:
             name = name.lower()
             # OpenAI's id of a request leads to an account. That of a job at a queue is no secret.
             if name == "x-request-id" and value.startswith("req_"):
                 values.add(value)
-            if (_SECRET_HEADER.search(name) and not _OPEN_HEADER.fullmatch(name)) or self._names.kind(name) is Kind.CERTAIN:
+            if (_SECRET_HEADER.search(name) and not _OPEN_HEADER.fullmatch(name)) or self._names.kind(
+                name
+            ) is Kind.CERTAIN:
                 values.update(_of_header(name, value))
         if "@" in url:
             try:
@@ -160,16 +171,20 @@ class SecretPlaces:
             found += self._in_json(text, place, depth)
         elif start == "<":
             found += self._in_xml(text, place, depth)
-        elif start == "-" and (boundary := _SNIFFED_BOUNDARY.match(text)) and "content-disposition" in text[:4096].lower():
+        elif (
+            start == "-"
+            and (boundary := _SNIFFED_BOUNDARY.match(text))
+            and "content-disposition" in text[:4096].lower()
+        ):
             found += self._in_multipart(text, boundary[1], place, depth)
         elif _FIELD.match(text) and _DATA.search(text):
             found += self._in_events(text, place, depth)
         elif _FORM.fullmatch(text):
             found += self._in_form(text, place, depth)
         else:
-            found += found_in_text(text, self._names, place)
             if '"' in text and ("{" in text or "[" in text):
                 found += self._in_json(text, place, depth)
+            found += found_in_text(text, self._names, place)
         if "%" in text and start not in ("{", "[", '"', "<", "-"):
             layer = url_layer(text)
             if layer.text != text:
@@ -209,7 +224,9 @@ class SecretPlaces:
                 continue
             where = f"{place}event[{index}]"
             data = _DATA.search(text, event.start(), event.end())
-            if data is not None and (text.startswith('"', data.end()) or _JSON_START.match(text, data.end(), event.end())):
+            if data is not None and (
+                text.startswith('"', data.end()) or _JSON_START.match(text, data.end(), event.end())
+            ):
                 yield from self._in_json(text, where, depth, data.end(), event.end())
             else:
                 layer = Layer(event[0], [0], [event.start()], as_it_is)
@@ -225,7 +242,10 @@ class SecretPlaces:
             yield Found(start, end, unquote(text[start:end]), place, True, url_layer("").write)
 
     def _in_multipart(self, text: str, boundary: str, place: str, depth: int) -> Iterator[Found]:
-        delimiters = [found.span() for found in re.finditer(rf"(?:\A|\r?\n)--{re.escape(boundary)}(?:--)?[ \t]*(?=\r?\n|\Z)", text)]
+        delimiters = [
+            found.span()
+            for found in re.finditer(rf"(?:\A|\r?\n)--{re.escape(boundary)}(?:--)?[ \t]*(?=\r?\n|\Z)", text)
+        ]
         for (_, start), (end, _) in zip(delimiters, [*delimiters[1:], (len(text), len(text))], strict=True):
             blank = _BLANK_LINE.search(text, start, end)
             if blank is None:
@@ -238,7 +258,9 @@ class SecretPlaces:
             content = Layer(text[blank.end() : end], [0], [blank.end()], as_it_is)
             kind = self._names.kind(name)
             span = _secret_span(content.text, kind) if kind is not None else None
-            yield from map(head.lifted, found_in_text(head.text, self._names, where) if self._may_hold(head.text) else ())
+            yield from map(
+                head.lifted, found_in_text(head.text, self._names, where) if self._may_hold(head.text) else ()
+            )
             if span is not None:
                 yield content.lifted(Found(*span, content.text[slice(*span)], where, False, as_it_is))
             else:
@@ -247,16 +269,25 @@ class SecretPlaces:
     def _in_xml(self, text: str, place: str, depth: int) -> Iterator[Found]:
         for pattern in (_ELEMENT, _CDATA, _KEYED):
             for element in pattern.finditer(text):
-                yield from self._in_element(element["name"], element["value"], element.start("value"), place, depth, pattern is _CDATA)
+                yield from self._in_element(
+                    element["name"], element["value"], element.start("value"), place, depth, pattern is _CDATA
+                )
         for tag in _TAG.finditer(text):
-            attributes = [(a["name"], a["value"] or a["other"] or "", max(a.start("value"), a.start("other"))) for a in _ATTRIBUTE.finditer(text, *tag.span("attributes"))]
+            attributes = [
+                (a["name"], a["value"] or a["other"] or "", max(a.start("value"), a.start("other")))
+                for a in _ATTRIBUTE.finditer(text, *tag.span("attributes"))
+            ]
             label = next((value for name, value, _ in attributes if name.lower() in _LABELS), "")
             for name, value, start in attributes:
-                yield from self._in_element(label if name.lower() == "value" and label else name, value, start, place, depth)
+                yield from self._in_element(
+                    label if name.lower() in ("value", "content") and label else name, value, start, place, depth
+                )
             if label:
                 yield from self._in_element(label, tag["value"], tag.start("value"), place, depth)
 
-    def _in_element(self, name: str, value: str, start: int, place: str, depth: int, is_clear: bool = False) -> Iterator[Found]:
+    def _in_element(
+        self, name: str, value: str, start: int, place: str, depth: int, is_clear: bool = False
+    ) -> Iterator[Found]:
         if not value.strip():
             return
         layer = Layer(value, [0], [start], as_it_is) if is_clear else xml_layer(value, start)
@@ -281,9 +312,16 @@ class SecretPlaces:
                 text = data.decode(encoding)
             except UnicodeDecodeError:
                 continue
-            clean_text = self.body(text, None, replace)
-            return data if clean_text == text else clean_text.encode(encoding, "replace")
-        raise AssertionError("latin-1 decodes everything")
+            redacted = self.body(text, None, replace)
+            return data if redacted == text else redacted.encode(encoding, "replace")
+        pieces: list[bytes] = []
+        position = 0
+        for run in _READABLE.finditer(data):
+            text = run[0].decode("ascii")
+            if (redacted := self.body(text, None, replace)) != text:
+                pieces += (data[position : run.start()], redacted.encode("latin-1", "replace"))
+                position = run.end()
+        return b"".join((*pieces, data[position:])) if pieces else data
 
     def _zip(self, data: bytes, replace: Replace, depth: int) -> bytes:
         """A zip archive; its members are written uncompressed where one of them changed."""
@@ -300,7 +338,15 @@ class SecretPlaces:
                     member.compress_type = 0
                     copy.writestr(member, clean)
                 copy.comment = archive.comment
-        except (BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error, ValueError, OSError):  # damaged or encrypted
+        except (
+            BadZipFile,
+            NotImplementedError,
+            RuntimeError,
+            EOFError,
+            zlib.error,
+            ValueError,
+            OSError,
+        ):  # damaged or encrypted
             return data
         return written.getvalue() if changed else data
 
@@ -334,20 +380,19 @@ def _zstd_frame(content: bytes) -> bytes:
 
 
 def _encodings_of(data: bytes) -> tuple[str, ...]:
-    """The encodings that a text may be in, the likeliest first."""
+    """The encodings that it may be a text in, the likeliest first; none for what is no text."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")) and len(data) % 2 == 0:
-        return ("utf-16-le" if data[:1] == b"\xff" else "utf-16-be"), "latin-1"
+        return (("utf-16-le" if data[:1] == b"\xff" else "utf-16-be"),)
     sample = data[:1024]
-    if len(data) % 2 == 0 and len(sample) >= 8:
-        if sample[1::2].count(0) > len(sample) * 0.4:
-            return "utf-16-le", "latin-1"
-        if sample[::2].count(0) > len(sample) * 0.4:
-            return "utf-16-be", "latin-1"
-    return "utf-8", "latin-1"
+    if len(data) % 2 == 0:
+        for half, encoding in ((sample[1::2], "utf-16-le"), (sample[::2], "utf-16-be")):
+            if half.count(0) * 5 > len(half) * 4:
+                return (encoding,)
+    return ("utf-8",) if _CONTROL.search(sample) else ("utf-8", "latin-1")
 
 
 def _secret_span(value: str, kind: Kind) -> tuple[int, int] | None:
-    """What of a value is secret that stands under a name: without the scheme of an authorisation and blanks around it."""
+    """What of a value under a name is secret: without the scheme of an authorisation and blanks around it."""
     start, end = len(value) - len(value.lstrip()), len(value.rstrip())
     text = value[start:end]
     if is_trivial(text):
@@ -406,7 +451,9 @@ def _of_header(name: str, value: str) -> Iterator[str]:
             yield from pybase64.b64decode(rest.strip(), validate=True).decode().split(":", 1)
         except ValueError:
             return
-    elif "=" in rest.rstrip("=") and (parameters := _PARAMETER.findall(rest)):  # AWS4-HMAC-SHA256, Digest (RFC 7616), OAuth
+    elif "=" in rest.rstrip("=") and (
+        parameters := _PARAMETER.findall(rest)
+    ):  # AWS4-HMAC-SHA256, Digest (RFC 7616), OAuth
         for parameter, quoted, plain in parameters:
             content = quoted or plain
             if parameter.lower() not in _OPEN_PARAMETERS:

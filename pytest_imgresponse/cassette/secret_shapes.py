@@ -1,9 +1,9 @@
 """Keys that are known by their shape, wherever they stand.
 
-Prefixes and lengths are those of the rules of gitleaks (`config/gitleaks.toml`, commit 009e025, 2025) and of the plugins
-of detect-secrets 1.5.0 (2024), and for the services that make pictures, those of their own documents. Where those rules
-find a key of no shape by the name of its vendor, `VENDORS` has the name. Each shape is tried where one of its needles
-occurs in a long run of characters: a text without such a run is looked at once.
+Prefixes and lengths are those of the rules of gitleaks (`config/gitleaks.toml`, commit 009e025, 2025) and of the
+plugins of detect-secrets 1.5.0 (2024), and for the services that make pictures, those of their own documents.
+Where those rules find a key of no shape by the name of its vendor, `VENDORS` has the name. Each shape is tried where
+one of its needles occurs in a long run of characters: a text without such a run is looked at once.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 
 class Shape(NamedTuple):
-    """A shape: the needles (in lower case) that a text with it holds, and the pattern. A group `v`, if any, is the value."""
+    """A shape: what a text with it holds, in lower case, and the pattern. A group `v`, if any, is the value."""
 
     needles: tuple[str, ...]
     pattern: re.Pattern[str]
@@ -24,17 +24,23 @@ _B, _E = r"(?<![A-Za-z0-9])", r"(?![A-Za-z0-9])"
 _UUID = r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
 
 
+def words(text: str) -> frozenset[str]:
+    """The words of a text."""
+    return frozenset(text.split())
+
+
 def _shapes(*rows: tuple[str, str]) -> tuple[Shape, ...]:
     return tuple(Shape(tuple(needles.split()), re.compile(_B + pattern)) for needles, pattern in rows)
 
 
 SHAPES = _shapes(
     # --- services that make pictures or host the models that do, as their documents give the form
-    ("sk-", r"sk-(?!redacted\b)(?=[\w-]*\d)[\w-]{16,}"),  # OpenAI, Anthropic, Stability, OpenRouter; shorter ones: see MASKED
+    ("sk-", r"sk-(?!redacted\b)(?=[\w-]*\d)[\w-]{16,}"),  # OpenAI, Anthropic, Stability, OpenRouter; see `_MASKED`
     ("org- proj_ req_", r"(?:org-|proj_|req_)(?!redacted\b)(?:(?=[A-Za-z]*\d)[A-Za-z0-9]{8,}|[A-Za-z]{20,})"),
     ("user sess", r"(?:user|sess)[-_](?=[A-Za-z]*\d)[A-Za-z0-9]{12,}"),
-    ("hf_ r8_ gsk_ fw_ xai- csk- rpa_ e2b_ api_org_", r"(?:(?:hf|r8|gsk|fw|rpa|e2b|api_org)_|xai-|csk-)[A-Za-z0-9]{20,}"),
-    ("nvapi- tgp_v1_ luma- pcsk_ lsv2_ sbp_ sb_secret_ pplx-", r"(?:nvapi-|tgp_v1_|luma-|pcsk_|lsv2_|sbp_|sb_secret_|pplx-)(?=[\w-]*\d)[\w-]{20,}"),
+    ("hf_ r8_ gsk_ fw_ xai- csk- rpa_ e2b_ api_org_", r"(?:(?:hf|r8|gsk|fw|rpa|e2b|api_org)_|(?:xai|csk)-)[A-Za-z0-9]{20,}"),
+    ("nvapi- tgp_v1_ luma- pcsk_ lsv2_ sbp_ sb_secret_ pplx-",
+     r"(?:nvapi-|tgp_v1_|luma-|pcsk_|lsv2_|sbp_|sb_secret_|pplx-)(?=[\w-]*\d)[\w-]{20,}"),
     ("key_ sk_", r"(?:key|sk)_[0-9a-f]{48,}"),  # Runway, ElevenLabs
     (":", rf"{_UUID}:[0-9a-f]{{32}}{_E}"),  # fal
     ("aiza", r"AIza[\w-]{30,}"),
@@ -46,7 +52,7 @@ SHAPES = _shapes(
     ("zxlk", r"ZXlK[A-Za-z0-9+/_-]{60,}={0,2}"),
     ("eyjrijoi", r"(?i:eyJrIjoi)[A-Za-z0-9]{60,}={0,3}"),
     # --- clouds
-    ("akia asia abia acca a3t", rf"(?<![+/])(?:AKIA|ASIA|ABIA|ACCA|A3T[A-Z0-9])[A-Z0-9]{{16}}(?![A-Za-z0-9+/])"),
+    ("akia asia abia acca a3t", r"(?<![+/])(?:AKIA|ASIA|ABIA|ACCA|A3T[A-Z0-9])[A-Z0-9]{16}(?![A-Za-z0-9+/])"),
     ("ltai", rf"LTAI[A-Za-z0-9]{{17,21}}{_E}"),
     ("akid", rf"AKID[A-Za-z0-9]{{32}}{_E}"),
     ("q~", r"(?<![\w.~-])[\w.~]{3}\dQ~[\w.~-]{31,34}"),
@@ -94,7 +100,8 @@ SHAPES = _shapes(
     ("p8e-", rf"p8e-[A-Za-z0-9]{{32}}{_E}"),
     ("_mmk", rf"[A-Za-z0-9]{{6}}_[A-Za-z0-9]{{29}}_mmk{_E}"),
     ("sm_aat_ sm_pat_ sm_sat_", r"sm_[aps]at_[A-Za-z0-9]{16}"),
-    (".acc. .acc- .acc_", r"(?:sc|ext|scauth|authress)_[A-Za-z0-9]{5,30}\.[A-Za-z0-9]{4,6}\.acc[_.-][\w-]{10,32}\.[A-Za-z0-9+/_=-]{30,}"),
+    (".acc. .acc- .acc_",
+     r"(?:sc|ext|scauth|authress)_[A-Za-z0-9]{5,30}\.[A-Za-z0-9]{4,6}\.acc[_.-][\w-]{10,32}\.[A-Za-z0-9+/_=-]{30,}"),
     ("s-s4t2", r"s-s4t2(?:ud|af)-[A-Fa-f0-9]{64}"),
     ("dnkey-", r"dnkey-[\w=-]{26}-[\w=-]{52}"),
     # --- money, shops, parcels
@@ -113,7 +120,7 @@ SHAPES = _shapes(
     # --- messages, mail, maps, others
     ("xox xapp-", r"(?i:xapp-\d-|xoxe\.xox[bp]-|xox[abceoprs]-)[A-Za-z0-9-]{10,}"),
     ("ac sk", rf"(?:AC|SK)[0-9a-f]{{32}}{_E}"),
-    (":a", rf"\d{{5,16}}:A[\w-]{{33,35}}(?![\w-])"),
+    (":a", r"\d{5,16}:A[\w-]{33,35}(?![\w-])"),
     (".", r"(?<![\w.-])[MNO](?=[\w-]*\d)[\w-]{23,27}\.[\w-]{6}\.[\w-]{27,40}(?![\w-])"),
     ("sg.", r"SG\.(?=[\w.-]*\d)[\w=-]{16,}\.[\w=-]{16,}"),
     ("-us", rf"[0-9a-f]{{32}}-us\d{{1,2}}{_E}"),
@@ -129,15 +136,17 @@ SHAPES = _shapes(
     ("bedrock-api-key- absk", r"(?:bedrock-api-key-[A-Za-z0-9+/=]{30,}|ABSK[A-Za-z0-9+/]{60,}={0,2})"),
 )  # fmt: skip
 
-VENDORS = frozenset(
-    (
-        "adafruit adobe airtable algolia alibaba asana atlassian confluence jira beamer bitbucket bittrex meraki cloudflare codecov"
-        " cohere coinbase confluent contentful datadog discord droneci dropbox etsy facebook fastly finicity finnhub flickr freshbooks"
-        " gitter gocardless heroku hubspot intercom jfrog artifactory bintray xray kraken kucoin launchdarkly linkedin"
-        " mailchimp mailgun mapbox mattermost messagebird netlify newrelic nytimes newyorktimes okta plaid privateai rapidapi sendbird sentry"
-        " snyk sonar sourcegraph squarespace sumo sumologic telegram travis twitch twitter typeform yandex zendesk contribsys"
-        " softlayer cloudant ibm twilio opsgenie linear"
-    ).split()
+VENDORS = words(
+    "adafruit adobe airtable algolia alibaba asana atlassian confluence jira beamer bitbucket bittrex"
+    " meraki cloudflare codecov"
+    " cohere coinbase confluent contentful datadog discord droneci dropbox etsy facebook fastly finicity"
+    " finnhub flickr freshbooks"
+    " gitter gocardless heroku hubspot intercom jfrog artifactory bintray xray kraken kucoin launchdarkly linkedin"
+    " mailchimp mailgun mapbox mattermost messagebird netlify newrelic nytimes newyorktimes okta plaid"
+    " privateai rapidapi sendbird sentry"
+    " snyk sonar sourcegraph squarespace sumo sumologic telegram travis twitch twitter typeform yandex zendesk"
+    " contribsys"
+    " softlayer cloudant ibm twilio opsgenie linear"
 )
 """Words of a name beside which a value that looks random is a key of that vendor."""
 
@@ -147,7 +156,10 @@ _SHORTEST_RUN, _LONGEST_WORD = 12, 24
 _MASKED = re.compile(r"(?<![\w-])sk-(?=[\w-]*[\d*])(?=[\w-]*\*|[A-Za-z0-9_]+[A-Za-z0-9_-]*\d)[\w*-]{8,}")
 _WORDY = re.compile(r"sk-(?:[a-z]+|\d{1,4}|[A-Z][a-z]*)(?:[-_](?:[a-z]+|\d{1,4}|[A-Z][a-z]*))*")
 _GOOGLE_REFRESH = re.compile(_B + r"1//0[\w-]{30,}")  # its slashes end a run
-_PEM = re.compile(r"-----BEGIN[ A-Z0-9_-]{0,100}PRIVATE KEY(?: BLOCK)?-----(?:[^-]|-(?!----END))*+(?:-----END[ A-Z0-9_-]{0,100}-----)?")
+_PEM = re.compile(
+    r"-----BEGIN[ A-Z0-9_-]{0,100}PRIVATE KEY(?: BLOCK)?-----"
+    r"(?:[^-]|-(?!----END))*+(?:-----END[ A-Z0-9_-]{0,100}-----)?"
+)
 
 
 def runs_of(text: str) -> str:

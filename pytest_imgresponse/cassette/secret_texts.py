@@ -1,4 +1,4 @@
-"""Secrets in a text that is no JSON: in the queries and paths of URLs, and in messages that quote a header or a setting."""
+"""Secrets in a text that is no JSON: in queries and paths of URLs, in messages that quote a header or a setting."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import pybase64
 
 from pytest_imgresponse.cassette.secret_layers import Found, Layer, as_it_is, form_layer, url_layer
 from pytest_imgresponse.cassette.secret_names import Kind, Names, is_trivial, kind_in_url, looks_secret, signs_by_value
-from pytest_imgresponse.cassette.secret_shapes import found_shapes, runs_of
+from pytest_imgresponse.cassette.secret_shapes import found_shapes, runs_of, words
 
 _NAME = r"(?<![\w%.\[\]-])[\w%.\[\]-]{1,128}+"
-_PAIR = re.compile(rf"(?P<name>{_NAME})(?P<closed>\\?[\"'`])?\s{{0,3}}(?P<sign>=>|:=|[:=])\s{{0,3}}(?P<open>\\?[\"'`])?")
+_PAIR = re.compile(
+    rf"(?P<name>{_NAME})(?P<closed>\\?[\"'`])?\s{{0,3}}(?P<sign>=>|:=|[:=])\s{{0,3}}(?P<open>\\?[\"'`])?"
+)
 _STOPS = {
     "url": re.compile(r"[&\s\"'<>\\#]|\Z"),
     "message": re.compile(r"[\s\"'`<>&,;\\{}()]|\Z"),
@@ -33,27 +35,34 @@ _PROBE = 100
 _SCHEMES = re.compile(r"(?i)(?<![\w-])(?:bearer|token|key|api-?key)\s{1,3}(?P<v>[\w.~+/=:-]{16,}+)")
 _BASIC = re.compile(r"(?i)(?<![\w-])basic\s{1,3}(?P<v>[A-Za-z0-9+/_-]{8,}+={0,2})")
 _STATED = re.compile(
-    r"(?i)(?<![\w-])(?:api[ _-]?key|(?:access|auth|bearer|api|refresh|session|security)[ _-]?token|secret|password|credentials?|signature)s?\s{1,2}"
+    r"(?i)(?<![\w-])(?:api[ _-]?key|(?:access|auth|bearer|api|refresh|session|security)[ _-]?token"
+    r"|secret|password|credentials?|signature)s?\s{1,2}"
     r"(?:(?:provided|given|is|was|used|value|header|sent|from|for)\s{1,2}){0,2}(?:[:=]\s{0,2})?(?:provided\s?:\s?)?[\"'`(\[]?(?P<v>[\w.~+/=*-]{8,}+)"
 )
 _PROVIDED = re.compile(r"(?i)provided:?\s{1,2}[\"'`(\[]?(?P<v>[\w.~+/=*-]{8,}+)")
 _CURL_USER = re.compile(r"(?:(?<=\s)-u|--user)(?:\s{1,3}|=)[\"']?(?P<v>[^\s:\"']{1,256}:[^\s\"']{1,256})")
-_ORGANIZATION = re.compile(r"(?i)\bin organi[sz]ation (?!org-redacted|of\b|the\b)(?P<v>[^\s.,\"\\]{1,256}+)(?P<on>\s+on\s)?")
+_ORGANIZATION = re.compile(
+    r"(?i)\bin organi[sz]ation (?!org-redacted|of\b|the\b)(?P<v>[^\s.,\"\\]{1,256}+)(?P<on>\s+on\s)?"
+)
 _REQUEST = re.compile(r"(?i)\brequest[ ]id:?\s{1,2}(?:is\s|was\s)?[\"'`(]?(?P<v>[A-Za-z0-9][\w-]{15,}+)")
 _ARN = re.compile(r"\barn:(?:aws|acs|qcs)[\w-]{0,20}:[\w-]{0,40}:[\w-]{0,40}:(?P<v>\d{12,16})(?=:)")
 _R2 = re.compile(r"//(?P<v>[0-9a-f]{32})\.r2\.")
-_GOOGLE_PROJECT = re.compile(r"(?<![\w-])projects/(?P<v>[\w:.-]{1,128})/(?=locations/|serviceAccounts|secrets/|topics/|subscriptions/)")
-_AFTER_AUTHORITY = re.compile(r"(?P<user>[^/\s\"'<>?#@:\\]{0,4096}+)(?::(?P<password>[^/\s\"'<>?#\\]{0,4096}))?@(?=[\w\[])")
+_GOOGLE_PROJECT = re.compile(
+    r"(?<![\w-])projects/(?P<v>[\w:.-]{1,128})/(?=locations/|serviceAccounts|secrets/|topics/|subscriptions/)"
+)
+_AFTER_AUTHORITY = re.compile(
+    r"(?P<user>[^/\s\"'<>?#@:\\]{0,4096}+)(?::(?P<password>[^/\s\"'<>?#\\]{0,4096}))?@(?=[\w\[])"
+)
 
 _PATH = re.compile(r"(?:/[^/\s\"'<>?#&\\`|]{1,4096}+){2,}+")
-_OF_ACCOUNTS = frozenset(
-    (
-        "accounts account projects project organizations organisations organization orgs org tenants tenant customers customer"
-        " subscriptions users user workspaces workspace teams members sessions session billingaccounts profiles companies"
-    ).split()
+_OF_ACCOUNTS = words(
+    "accounts account projects project organizations organisations organization orgs org tenants"
+    " tenant customers customer"
+    " subscriptions users user workspaces workspace teams members sessions session billingaccounts profiles"
+    " companies"
 )
-_OF_HOOKS = frozenset("hooks hook webhooks webhook webhookb2 incomingwebhook services workflows triggers catch".split())
-_OF_KEYS = frozenset("keys tokens secrets".split())
+_OF_HOOKS = words("hooks hook webhooks webhook webhookb2 incomingwebhook services workflows triggers catch")
+_OF_KEYS = words("keys tokens secrets")
 _HOOK_HOST = re.compile(r"(?i)(?:hooks?\.|webhooks?\.|discord|office\.com|outlook|hc-ping|webhook\.site|maker\.ifttt)")
 _BOT = re.compile(r"bot(?P<v>\d{5,16}:[\w-]{20,})")
 _ID = re.compile(r"[0-9a-f]{16,}|\d{6,}|[A-Z0-9]{8,}|[A-Za-z0-9_-]{20,}(?<!-)")
@@ -64,7 +73,8 @@ _THUMBOR = re.compile(r"(?P<v>[\w-]{27})=")
 _NAMED = re.compile(r"[:=>/]\s{0,3}[\"'\\`]{0,4}([\w.\[\]-]{1,128}+)")
 _QUOTED = re.compile(r"[\"'>]((?:[Xx]-)?[A-Za-z][\w-]{3,40}+)(?=\\?[\"'<])")
 _NEEDLES = (
-    "bearer ", "basic ", "token ", "key ", "hook", "provided", "in organi", "request id", "arn:", ".r2.", "s--", "/bot", "--user", " -u ",
+    "bearer ", "basic ", "token ", "key ", "hook", "provided", "in organi", "request id", "arn:", ".r2.", "s--", "/bot",
+    "--user", " -u ",
     "-----begin", "sk-", "password ", "secret ", "signature ", "credential", "form-data",
 )  # fmt: skip
 _ESCAPED = re.compile(r"%[2-7][0-9A-Fa-f]")
@@ -103,7 +113,7 @@ def _is_of_kind(backwards: str, names: Names) -> bool:
 
 
 def found_in_text(text: str, names: Names, place: str) -> Iterator[Found]:
-    """The secrets of a text by the names in it, by its URLs, by what messages say and by their shapes. They may overlap."""
+    """The secrets of a text by its names, its URLs, what messages say, and their shapes. They may overlap."""
     yield from _pairs(text, names, place)
     if "/" in text:
         yield from _in_urls(text, names, place)
@@ -118,7 +128,9 @@ def _pairs(text: str, names: Names, place: str) -> Iterator[Found]:
     while (pair := _PAIR.search(text, position)) is not None:
         position = pair.end()
         name = unquote(pair["name"]) if "%" in pair["name"] else pair["name"]
-        before = text[pair.start() - 1] if pair.start() else "&"
+        before = text[pair.start() - 1] if pair.start() else "\n"
+        if before == "\\" and name.startswith("u0026"):  # an ampersand as JSON escapes it
+            name, before = name[5:], "&"
         in_url = pair["sign"] == "=" and not pair["open"] and before in "?&;#"
         kind = None if before == "/" and pair["sign"] == ":" else names.kind(name, in_url=in_url)  # `//user:password@`
         if kind is None:
@@ -142,8 +154,8 @@ def _pairs(text: str, names: Names, place: str) -> Iterator[Found]:
         value = text[start:end]
         layer: Layer | None = url_layer(value, start) if in_url and "%" in value else None
         clear = layer.text if layer else value
-        if not value or is_trivial(clear):
-            continue
+        if not value or is_trivial(clear) or (pair["closed"] == '"' and not pair["open"] and not value[0].isalpha()):
+            continue  # the last is what JSON has beside its strings
         tells = _tells_in_url(name, kind, clear) if in_url else _tells_in_message(text, pair, kind, clear, end)
         if not tells:
             if kind is Kind.AMBIGUOUS:  # nor is then what begins within it
@@ -268,7 +280,9 @@ def _in_path(text: str, path: re.Match[str], names: Names, place: str) -> Iterat
         start += 1
         value = unquote(segment) if "%" in segment else segment
         span: tuple[int, int] | None = None
-        if (special := _BOT.fullmatch(value) or _CLOUDINARY.fullmatch(value) or _THUMBOR.fullmatch(value)) is not None and value == segment:
+        if (
+            special := _BOT.fullmatch(value) or _CLOUDINARY.fullmatch(value) or _THUMBOR.fullmatch(value)
+        ) is not None and value == segment:
             span = special.span("v")
         elif hook:
             if _ID.fullmatch(value) or looks_secret(value):
@@ -277,7 +291,11 @@ def _in_path(text: str, path: re.Match[str], names: Names, place: str) -> Iterat
             following = segments[index + 1] if index + 1 < len(segments) else ""
             if (before == "projects" and following == "locations") or _ID.fullmatch(value) or looks_secret(value):
                 span = (0, len(segment))
-        elif before and (before in _OF_KEYS or names.kind(before) in (Kind.CERTAIN, Kind.AMBIGUOUS)) and looks_secret(value):
+        elif (
+            before
+            and (before in _OF_KEYS or names.kind(before) in (Kind.CERTAIN, Kind.AMBIGUOUS))
+            and looks_secret(value)
+        ):
             span = (0, len(segment))
         if span is not None and not is_trivial(value):
             layer = url_layer(segment[slice(*span)], start + span[0])
