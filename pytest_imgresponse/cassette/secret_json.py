@@ -125,6 +125,8 @@ class _Reader:
         own = self._names.kind(name)
         if top.kind is Kind.CERTAIN:
             return (None if own is None and innocent_within(name) else Kind.CERTAIN), name
+        if own is None and top.label and name.lower() in _VALUES:
+            return self._names.kind(top.label), name
         if own is Kind.AMBIGUOUS and top.name:  # `"auth": {"token": …}`
             return self._names.kind(f"{top.name}_{name}") or own, name
         if own is None and top.kind is Kind.AMBIGUOUS and not innocent_within(name):

@@ -72,7 +72,7 @@ _ENDS = _table(
         + " secret~access~key access~key~id secret~id authorization authorisation password passwords passwd"
         " pass~phrase pass~code pass~wd pwd db_pass user_pass smtp_pass admin_pass secret secrets"
         " client_secret~value secret_hash jwt connection~string set~cookie set~cookies session~cookie sas sas~uri"
-        " sas~url hmac api~auth"
+        " sas~url hmac api~auth api~key~auth private~key~pem secret~key~base csrfmiddlewaretoken authenticity~token"
         " basic~auth auth~data seed~phrase mnemonic otp mfa~code client~assertion code~verifier saml~response",
     ),
     (
@@ -276,6 +276,6 @@ def is_trivial(value: str) -> bool:
 
 
 _TRIVIAL = frozenset(
-    ("", "null", "none", "undefined", "true", "false", "nil", "n/a", "na", "-", "*", "yes", "no", "bearer", "basic", "token",
-     "string", "anonymous", "required", "optional", "default", "auto", "public", "private", "ok", "redacted")
+    ("", "null", "none", "undefined", "true", "false", "nil", "n/a", "na", "-", "*", "yes", "no", "bearer", "basic",
+     "token", "string", "anonymous", "required", "optional", "default", "auto", "public", "private", "ok", "redacted")
 )  # fmt: skip

@@ -41,6 +41,7 @@ _JSON_START = re.compile(
     r"\s*(?:\{(?:\s|data:)*+(?:\"|\}|\Z)"
     r"|\[\s*+(?:[\"{\[\]]|-?\d[\d.eE+-]*+\s*+(?:,|\]\s*+(?:[,}\]\[{]|\Z)|\Z)|true|false|null|\Z))"
 )
+_JSON_STRING = re.compile(r'\s*"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"\s*+(?:[:,\]}]|\Z)|\Z)', re.DOTALL)
 _FORM = re.compile(r"[\w.%+\[\]*-]{1,256}=(?:[^&\s=][^&\s]*)?(?:&[^=&\s]*=?[^&\s]*)*+\s*")
 _EVENT = re.compile(r"(?:\A|(?<=\n\n)|(?<=\r\n\r\n)|(?<=\r\r))(?:[^\r\n]+(?:\r\n|\r|\n|\Z))+")
 _FIELD = re.compile(r"(?m)^(?:data|event|id|retry|):", re.MULTILINE)
@@ -48,7 +49,7 @@ _DATA = re.compile(r"^data:[ ]?", re.MULTILINE)
 _SNIFFED_BOUNDARY = re.compile(r"--([^\r\n]{1,100}?)[ \t]*\r?\n")
 _PART_NAME = re.compile(r"(?i)content-disposition:[^\r\n]*?;\s*name\*?=(?:\"((?:[^\"\\]|\\.)*)\"|([^\s;\"]+))")
 _BLANK_LINE = re.compile(r"\r?\n\r?\n")
-_ELEMENT = re.compile(r"<(?P<name>[A-Za-z_][\w:.-]{0,127}+)(?P<attributes>(?:\s[^<>]*+)?)>(?P<value>[^<]*+)(?=</)")
+_ELEMENT = re.compile(r"<(?P<name>[A-Za-z_][\w:.-]{0,127}+)(?P<attributes>(?:\s[^<>]*+)?)>(?P<value>[^<]*+)(?=</|\Z)")
 _CDATA = re.compile(
     r"<(?P<name>[A-Za-z_][\w:.-]{0,127}+)(?:\s[^<>]*+)?>\s*+<!\[CDATA\[(?P<value>(?:[^\]]|\](?!\]>))*+)\]\]>"
 )
@@ -119,7 +120,7 @@ class SecretPlaces:
         return self._binary(data, replace, 0)
 
     def of_headers(self, headers: Pairs, url: str) -> list[str]:
-        """The values by which its headers and its URL authorise an exchange, which its texts may repeat; longest first."""
+        """The values by which headers and URL authorise an exchange, and which its texts may repeat; longest first."""
         values: set[str] = set()
         for name, value in headers:
             name = name.lower()
@@ -169,6 +170,8 @@ class SecretPlaces:
                 found += found_in_text(text, self._names, place)
         elif start == '"':
             found += self._in_json(text, place, depth)
+            if not _JSON_STRING.match(text):
+                found += found_in_text(text, self._names, place)
         elif start == "<":
             found += self._in_xml(text, place, depth)
         elif (

@@ -38,7 +38,8 @@ SHAPES = _shapes(
     ("sk-", r"sk-(?!redacted\b)(?=[\w-]*\d)[\w-]{16,}"),  # OpenAI, Anthropic, Stability, OpenRouter; see `_MASKED`
     ("org- proj_ req_", r"(?:org-|proj_|req_)(?!redacted\b)(?:(?=[A-Za-z]*\d)[A-Za-z0-9]{8,}|[A-Za-z]{20,})"),
     ("user sess", r"(?:user|sess)[-_](?=[A-Za-z]*\d)[A-Za-z0-9]{12,}"),
-    ("hf_ r8_ gsk_ fw_ xai- csk- rpa_ e2b_ api_org_", r"(?:(?:hf|r8|gsk|fw|rpa|e2b|api_org)_|(?:xai|csk)-)[A-Za-z0-9]{20,}"),
+    ("hf_ r8_ gsk_ fw_ xai- csk- rpa_ e2b_ api_org_",
+     r"(?:(?:hf|r8|gsk|fw|rpa|e2b|api_org)_|(?:xai|csk)-)[A-Za-z0-9]{20,}"),
     ("nvapi- tgp_v1_ luma- pcsk_ lsv2_ sbp_ sb_secret_ pplx-",
      r"(?:nvapi-|tgp_v1_|luma-|pcsk_|lsv2_|sbp_|sb_secret_|pplx-)(?=[\w-]*\d)[\w-]{20,}"),
     ("key_ sk_", r"(?:key|sk)_[0-9a-f]{48,}"),  # Runway, ElevenLabs

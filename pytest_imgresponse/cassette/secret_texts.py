@@ -28,11 +28,12 @@ _SCHEME = re.compile(
     r"|tc3-hmac-sha256|aws4-hmac-sha256|goog4-rsa-sha256|acs3-hmac-sha256|hmac-sha256|signature|keyid|splunk|vapid|dpop|mac)(?=[\s,:]|\Z)"
 )
 _AFTER_SCHEME = re.compile(r"\s+([^\s\"'`<>,;\\]+)")
+_PARAMETER = re.compile(r"[A-Za-z][\w-]{0,40}=[\"']?[\w+/.-]")
 _TRAILING = ".,;:!?)]}"
 _MOST_VALUE = 16384
 _PROBE = 100
 
-_SCHEMES = re.compile(r"(?i)(?<![\w-])(?:bearer|token|key|api-?key)\s{1,3}(?P<v>[\w.~+/=:-]{16,}+)")
+_SCHEMES = re.compile(r"(?i)(?<![\w-])(?:bearer|token|key|api-?key)\s{1,3}[\"'`(]?(?P<v>[\w.~+/=:-]{16,}+)")
 _BASIC = re.compile(r"(?i)(?<![\w-])basic\s{1,3}(?P<v>[A-Za-z0-9+/_-]{8,}+={0,2})")
 _STATED = re.compile(
     r"(?i)(?<![\w-])(?:api[ _-]?key|(?:access|auth|bearer|api|refresh|session|security)[ _-]?token"
@@ -41,6 +42,7 @@ _STATED = re.compile(
 )
 _PROVIDED = re.compile(r"(?i)provided:?\s{1,2}[\"'`(\[]?(?P<v>[\w.~+/=*-]{8,}+)")
 _CURL_USER = re.compile(r"(?:(?<=\s)-u|--user)(?:\s{1,3}|=)[\"']?(?P<v>[^\s:\"']{1,256}:[^\s\"']{1,256})")
+_OPTION = re.compile(r"(?<![\w-])--(?P<name>[A-Za-z][\w-]{1,63}+)\s{1,3}[\"']?(?P<v>[^\s\"'-][^\s\"']{5,1023}+)")
 _ORGANIZATION = re.compile(
     r"(?i)\bin organi[sz]ation (?!org-redacted|of\b|the\b)(?P<v>[^\s.,\"\\]{1,256}+)(?P<on>\s+on\s)?"
 )
@@ -71,10 +73,10 @@ _THUMBOR = re.compile(r"(?P<v>[\w-]{27})=")
 
 # Of a text read backwards, where what tells a name, the sign behind it, comes first.
 _NAMED = re.compile(r"[:=>/]\s{0,3}[\"'\\`]{0,4}([\w.\[\]-]{1,128}+)")
-_QUOTED = re.compile(r"[\"'>]((?:[Xx]-)?[A-Za-z][\w-]{3,40}+)(?=\\?[\"'<])")
+_QUOTED = re.compile(r"[\"'>]-{0,2}((?:[Xx]-)?[A-Za-z][\w-]{3,40}+)(?=\\?[\"'<])")
 _NEEDLES = (
     "bearer ", "basic ", "token ", "key ", "hook", "provided", "in organi", "request id", "arn:", ".r2.", "s--", "/bot",
-    "--user", " -u ",
+    "--user", " -u ", "--api", "--tok", "--key", "--pass", "--secret", "--auth", "--access",
     "-----begin", "sk-", "password ", "secret ", "signature ", "credential", "form-data",
 )  # fmt: skip
 _ESCAPED = re.compile(r"%[2-7][0-9A-Fa-f]")
@@ -94,7 +96,7 @@ def may_hold(text: str, names: Names, depth: int = 0) -> bool:
             return True
     if "@" in text and ("://" in text or r":\/\/" in text):
         return True
-    paired = "value" in lowered  # then a name may stand as one
+    paired = "value" in lowered or '"v' in lowered  # then a name may stand as one
     for name in set(_QUOTED.findall(text)):
         kind = names.kind(name)
         if kind is Kind.CERTAIN or (paired and kind is not None):
@@ -117,6 +119,8 @@ def found_in_text(text: str, names: Names, place: str) -> Iterator[Found]:
     yield from _pairs(text, names, place)
     if "/" in text:
         yield from _in_urls(text, names, place)
+    if "--" in text:
+        yield from _in_commands(text, names, place)
     yield from _in_messages(text, place)
     for start, end in found_shapes(text, runs_of(text)):
         yield Found(start, end, text[start:end], place, True, as_it_is)
@@ -144,11 +148,13 @@ def _pairs(text: str, names: Names, place: str) -> Iterator[Found]:
         end = min(ends[stop], start + _MOST_VALUE)
         if not in_url and (scheme := _SCHEME.match(text, start)) is not None and kind is Kind.CERTAIN:
             after = _AFTER_SCHEME.match(text, scheme.end())
-            if after is None or "=" in after[1].rstrip("="):  # `Credential=…`, pairs of their own
+            if after is None or _PARAMETER.match(text, after.start(1)):  # `Credential=…`, a pair of its own
                 continue
             start, end = after.span(1)
         if kind is Kind.AMBIGUOUS and (end - start < 8 or start < innocent):
             continue
+        if pair["open"] and len(pair["open"]) == 2:  # a quote that is escaped where it begins is where it ends
+            end = start + len(text[start:end].rstrip("\\"))
         if not in_url and not pair["open"]:
             end = start + len(text[start:end].rstrip(_TRAILING))
         value = text[start:end]
@@ -204,6 +210,13 @@ def _tells_in_message(text: str, pair: re.Match[str], kind: Kind, value: str, en
             return False
         return pair["name"].lower() not in ("secret", "password") or not re.match(r"[ ]+[a-z]", text[end : end + 8])
     return True
+
+
+def _in_commands(text: str, names: Names, place: str) -> Iterator[Found]:
+    for option in _OPTION.finditer(text):
+        kind = names.kind(option["name"])
+        if kind is Kind.CERTAIN or (kind is Kind.AMBIGUOUS and looks_secret(option["v"])):
+            yield Found(*option.span("v"), option["v"], place, True, as_it_is)
 
 
 def _in_messages(text: str, place: str) -> Iterator[Found]:
