@@ -22,7 +22,18 @@ from pytest_imgresponse.cassette.interaction import Request, Response
 from pytest_imgresponse.cassette.secret_places import SecretPlaces
 
 from . import real
-from .planted_secrets import BY_VENDOR, INNOCENTS, RULES, Plant, drawn, plants
+from .planted_secrets import (
+    BY_VENDOR,
+    INNOCENTS,
+    MORE_FORMS,
+    MORE_INNOCENTS,
+    MORE_NAMES,
+    RULES,
+    SECRETS_OF_FORMS,
+    Plant,
+    drawn,
+    plants,
+)
 
 SIZE = int(os.environ.get("IMGRESPONSE_ATTACK_SIZE", "300"))
 """Secrets that are planted: 300 hold each kind and each place once."""
@@ -92,13 +103,24 @@ def test_the_rules_are_counted():
     assert len(of_others) >= 22
 
 
+@pytest.mark.parametrize("text", MORE_FORMS)
+def test_a_form_that_a_text_may_have(text):
+    out = redacted("body", text)[0]
+    assert not any(secret in out for secret in SECRETS_OF_FORMS)
+
+
+@pytest.mark.parametrize("name", MORE_NAMES)
+def test_a_name_that_is_certain(name):
+    assert redacted("body", json.dumps({name: "swordfish"}))[1][0][0] == "swordfish"
+
+
 OWN_DOCUMENTS = {
     "fal", "replicate", "groq", "xai", "fireworks", "nvidia", "together", "luma", "runway", "elevenlabs", "google's oauth token",
     "google's client secret", "google's refresh token", "openrouter", "an old key of openai", "organization", "project",
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("where", "text"), INNOCENTS)
+@pytest.mark.parametrize(("where", "text"), [*INNOCENTS, *MORE_INNOCENTS])
 def test_an_innocent_value_stays(where, text):
     assert redacted(where, text) == (text, [])
     if where == "url":
@@ -147,6 +169,19 @@ def test_what_real_recordings_hold_of_secrets():
         ("https://me:pa%40ss@h/v1/accounts/0123456789abcdef0123456789abcdef/x", [("me", "@user"), ("pa@ss", "@password"), ("0123456789abcdef0123456789abcdef", "/accounts")]),
         ("https://hooks.slack.com/services/T01234567/B01234567/abcDEFghi0123456789abcde", [("T01234567", "/services"), ("B01234567", "/services#2"), ("abcDEFghi0123456789abcde", "/services#3")]),
         ('["Authorization", "Bearer a7b8c9d0e1f2a7b8", "accept", "*/*"]', [("a7b8c9d0e1f2a7b8", "[1]")]),
+        ('{"name": "user", "value": "me", "content": "a fox in a token, key 7f3a0b12c4d5e6f7"}', [("me", "value"), ("7f3a0b12c4d5e6f7", "content#1")]),
+        ('{"value": "call with api_key=swordfish1", "name": "fox"}', [("swordfish1", "value#1")]),
+        ('{"name": "a", "key": "api_key", "value": "fox", "user": "me"}', [("me", "user")]),
+        ('{"token": "see https://me:swordfish@a.example/x"}', [("me", "token@user"), ("swordfish", "token@password")]),
+        ('{"webhook_secret": "https://a.example/?sig=abc"}', [("abc", "webhook_secret?sig")]),
+        ('{"webhook_secret": "https://a.example/fox"}', [("https://a.example/fox", "webhook_secret")]),
+        ("user: 1234567, user: 12, password: https://a.example/, api_key: abc", [("1234567", "#1")]),
+        ("{'user': 'me', 'account': 'x', 'password': 'p'}", [("me", "#1"), ("x", "#2"), ("p", "#3")]),
+        ("secret: fox in a wood; secret: hens", []),
+        ("--api-key swordfish --token fox --token 7f3a0b12c4d5e6f7 --size 1024x1024", [("swordfish", "#1"), ("7f3a0b12c4d5e6f7", "#2")]),
+        ("--XyZ\r\nno blank line\r\n--XyZ\r\nContent-Disposition: form-data; name=password\r\n\r\np\r\n--XyZ--", [("p", "password")]),
+        ("--XyZ\r\nContent-Disposition: form-data; name=user[password]\r\n\r\np\r\n--XyZ--", [("p", "user[password]")]),
+        ("sk-fox-1-to-2-and-34-more, sk-proj-0123456789abcdefghij", [("sk-proj-0123456789abcdefghij", "#1")]),
         ('{"ghp_' + "a7" * 18 + '": 1}', [("ghp_" + "a7" * 18, "#1")]),
     ],
 )  # fmt: skip
@@ -354,7 +389,17 @@ def test_values_that_headers_authorise_by():
         or value == base64.b64encode(b"someone1:pass-w0rd").decode()
         for value in extra
     ), extra
-    assert PLACES.of_headers((), "http://[a:b@/") == []
+    assert PLACES.of_headers((), "http://[a:b@/") == PLACES.of_headers((), "http://a/") == []
+
+
+def test_an_archive_in_an_archive_is_opened_some_times_only():
+    data = b"password=swordfish"
+    for _ in range(3):
+        data = gzip.compress(data)
+    assert PLACES.binary(data, lambda value, place: "REDACTED") is not data
+    for _ in range(9):
+        data = gzip.compress(data)
+    assert PLACES.binary(data, lambda value, place: "REDACTED") is data
 
 
 @pytest.mark.parametrize(

@@ -87,9 +87,10 @@ _ENDS = _table(
         Kind.AMBIGUOUS,
         "key keys code sign session token signature signatures cookie cookies auth credential credentials creds"
         " bearer sid nonce cnonce"
-        " authentication cert certificate digest ticket assertion dsn database~url database~uri webhook~url"
+        " authentication cert certificate ticket assertion dsn database~url database~uri webhook~url"
         " webhook~uri php~sessid j~sessionid",
     ),
+    (None, "thought~signature"),  # what a model wants back of its thoughts
     # Counts, cursors and positions in the text of a model, and words that only end like one of the above.
     (None, _each("in out input output prompt completion max min total text image cached reasoning audio bos eos pad"
     " unk sep mask stop special start end"

@@ -29,6 +29,7 @@ _SCHEME = re.compile(
 )
 _AFTER_SCHEME = re.compile(r"\s+([^\s\"'`<>,;\\]+)")
 _PARAMETER = re.compile(r"[A-Za-z][\w-]{0,40}=[\"']?[\w+/.-]")
+_STAND_IN = re.compile(r"(?i)(?:your|my|some|the)[_-].*|x{3,}|\*+|\.{3}|\$\w+|<.*|\[.*")
 _TRAILING = ".,;:!?)]}"
 _MOST_VALUE = 16384
 _PROBE = 100
@@ -65,7 +66,7 @@ _OF_ACCOUNTS = words(
 )
 _OF_HOOKS = words("hooks hook webhooks webhook webhookb2 incomingwebhook services workflows triggers catch")
 _OF_KEYS = words("keys tokens secrets")
-_HOOK_HOST = re.compile(r"(?i)(?:hooks?\.|webhooks?\.|discord|office\.com|outlook|hc-ping|webhook\.site|maker\.ifttt)")
+_HOOK_HOST = re.compile(r"(?i)(?:hooks?\.|webhooks?\.|hc-ping|webhook\.site)")
 _BOT = re.compile(r"bot(?P<v>\d{5,16}:[\w-]{20,})")
 _ID = re.compile(r"[0-9a-f]{16,}|\d{6,}|[A-Z0-9]{8,}|[A-Za-z0-9_-]{20,}(?<!-)")
 _CLOUDINARY = re.compile(r"s--(?P<v>[\w-]{8,32})--")
@@ -201,7 +202,7 @@ def _tells_in_message(text: str, pair: re.Match[str], kind: Kind, value: str, en
         if value.isdigit():
             return len(value) >= 6
         return quoted or looks_secret(value) or "@" in value or (tight and pair[0].endswith("="))
-    if "://" in value:
+    if "://" in value or _STAND_IN.fullmatch(value):
         return False
     if quoted or looks_secret(value):
         return True
