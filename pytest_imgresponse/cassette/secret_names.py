@@ -179,15 +179,28 @@ def names_a_person(name: str) -> bool:
     return words_of(name) in _WITHIN_PERSON
 
 
+_MOST_KNOWN = 4096
+
+
 class Names:
     """The kinds of names, with what a user adds (`names`, always certain) and what a user keeps (`keep_names`)."""
 
     def __init__(self, names: Iterable[str] = (), keep_names: Iterable[str] = ()) -> None:
         self._added = frozenset(map(_folded, names))
         self._kept = frozenset(map(_folded, keep_names))
+        self._kinds: dict[str, Kind | None] = {}  # of names that texts held
+        self._kinds_in_url: dict[str, Kind | None] = {}
 
     def kind(self, name: str, *, in_url: bool = False) -> Kind | None:
         """What a name says of its value. Of a form's `auth[token]` and of XML's `a:token` the last part counts."""
+        known = self._kinds_in_url if in_url else self._kinds
+        if name not in known:
+            if len(known) >= _MOST_KNOWN:
+                known.clear()
+            known[name] = self._kind(name, in_url)
+        return known[name]
+
+    def _kind(self, name: str, in_url: bool) -> Kind | None:
         if self._added or self._kept:
             folded = _folded(name)
             if folded in self._kept:

@@ -163,11 +163,14 @@ _PEM = re.compile(
 )
 
 
-def runs_of(text: str) -> str:
-    """The long runs of a text in lower case, where a key may stand; empty where there is none."""
-    runs = [run for run in text.translate(_TO_RUNS).split() if len(run) >= _SHORTEST_RUN]
-    if not runs:
-        return ""
+def pieces_of(text: str) -> list[str]:
+    """The words and keys of a text, without the signs around them."""
+    return text.translate(_TO_RUNS).split()
+
+
+def _runs_of(pieces: list[str]) -> str:
+    """The long ones in lower case, where a key may stand; empty where there is none."""
+    runs = [piece for piece in pieces if len(piece) >= _SHORTEST_RUN]
     return "\n".join([run for run in runs if len(run) > _LONGEST_WORD or not _is_word(run)]).lower()
 
 
@@ -175,8 +178,8 @@ def _is_word(run: str) -> bool:
     return (run.islower() or run.istitle()) and run.replace("_", "").isalpha()
 
 
-def found_shapes(text: str, runs: str | None = None) -> Iterator[tuple[int, int]]:
-    """Where keys stand in a text, by their shapes. `runs` are its `runs_of`, if they are known."""
+def found_shapes(text: str, pieces: list[str] | None = None) -> Iterator[tuple[int, int]]:
+    """Where keys stand in a text, by their shapes. `pieces` are its `pieces_of`, if they are known."""
     if "sk-" in text:
         for found in _MASKED.finditer(text):
             if not _WORDY.fullmatch(found[0]) and found[0] != "sk-redacted":
@@ -187,7 +190,7 @@ def found_shapes(text: str, runs: str | None = None) -> Iterator[tuple[int, int]
     if "1//0" in text:
         for found in _GOOGLE_REFRESH.finditer(text):
             yield found.span()
-    runs = runs_of(text) if runs is None else runs
+    runs = _runs_of(pieces_of(text) if pieces is None else pieces)
     if not runs:
         return
     for pattern in _candidates(runs):

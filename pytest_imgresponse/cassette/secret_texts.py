@@ -10,7 +10,7 @@ import pybase64
 
 from pytest_imgresponse.cassette.secret_layers import Found, Layer, as_it_is, form_layer, url_layer
 from pytest_imgresponse.cassette.secret_names import Kind, Names, is_trivial, kind_in_url, looks_secret, signs_by_value
-from pytest_imgresponse.cassette.secret_shapes import found_shapes, runs_of, words
+from pytest_imgresponse.cassette.secret_shapes import found_shapes, pieces_of, words
 
 _NAME = r"(?<![\w%.\[\]-])[\w%.\[\]-]{1,128}+"
 _PAIR = re.compile(
@@ -74,12 +74,18 @@ _THUMBOR = re.compile(r"(?P<v>[\w-]{27})=")
 
 # Of a text read backwards, where what tells a name, the sign behind it, comes first.
 _NAMED = re.compile(r"[:=>/]\s{0,3}[\"'\\`]{0,4}([\w.\[\]-]{1,128}+)")
-_QUOTED = re.compile(r"[\"'>]-{0,2}((?:[Xx]-)?[A-Za-z][\w-]{3,40}+)(?=\\?[\"'<])")
-_NEEDLES = (
-    "bearer ", "basic ", "token ", "key ", "hook", "provided", "in organi", "request id", "arn:", ".r2.", "s--", "/bot",
-    "--user", " -u ", "--api", "--tok", "--key", "--pass", "--secret", "--auth", "--access",
-    "-----begin", "sk-", "password ", "secret ", "signature ", "credential", "form-data",
-)  # fmt: skip
+_QUOTED = re.compile(r"[\"'>]-{0,2}((?:[Xx]-)?[A-Za-z][\w-]{1,40}+)(?=\\?[\"'<])")
+_QUOTING = frozenset(
+    form
+    for word in words(
+        "bearer basic token key api-key apikey password secret signature credential credentials provided -u"
+        " organization organisation"
+    )
+    for form in (word, word.title(), word.upper())
+)
+"""Words of messages behind which a secret may stand."""
+_NEEDLES = ("hook", "request id", "arn:", ".r2.", "--", "/bot", "sk-", "form-data")
+_DASHES = re.compile(r"s--|-----begin|--(?:user|api|tok|key|pass|secret|auth|access)")
 _ESCAPED = re.compile(r"%[2-7][0-9A-Fa-f]")
 _ESCAPED_LETTER = re.compile(r"\\u00[2-7][0-9A-Fa-f]|&#")
 
@@ -91,9 +97,12 @@ def may_hold(text: str, names: Names, depth: int = 0) -> bool:
     for name in set(_NAMED.findall(text[::-1])):
         if _is_of_kind(name, names):
             return True
+    pieces = pieces_of(text)
+    if not _QUOTING.isdisjoint(pieces):
+        return True
     lowered = text.lower()
     for needle in _NEEDLES:
-        if needle in lowered:
+        if needle in lowered and (needle != "--" or _DASHES.search(lowered)):
             return True
     if "@" in text and ("://" in text or r":\/\/" in text):
         return True
@@ -102,7 +111,7 @@ def may_hold(text: str, names: Names, depth: int = 0) -> bool:
         kind = names.kind(name)
         if kind is Kind.CERTAIN or (paired and kind is not None):
             return True
-    if next(found_shapes(text), None) is not None:
+    if next(found_shapes(text, pieces), None) is not None:
         return True
     if "%" in text and depth < 4 and _ESCAPED.search(text):
         return may_hold(unquote(text), names, depth + 1)
@@ -123,7 +132,7 @@ def found_in_text(text: str, names: Names, place: str) -> Iterator[Found]:
     if "--" in text:
         yield from _in_commands(text, names, place)
     yield from _in_messages(text, place)
-    for start, end in found_shapes(text, runs_of(text)):
+    for start, end in found_shapes(text):
         yield Found(start, end, text[start:end], place, True, as_it_is)
 
 
