@@ -184,6 +184,7 @@ def test_what_real_recordings_hold_of_secrets():
         ("--api-key swordfish --token fox --token 7f3a0b12c4d5e6f7 --size 1024x1024", [("swordfish", "#1"), ("7f3a0b12c4d5e6f7", "#2")]),
         ("--XyZ\r\nno blank line\r\n--XyZ\r\nContent-Disposition: form-data; name=password\r\n\r\np\r\n--XyZ--", [("p", "password")]),
         ("--XyZ\r\nContent-Disposition: form-data; name=user[password]\r\n\r\np\r\n--XyZ--", [("p", "user[password]")]),
+        (r"https:\/\/me:swordfish@a.example\/a", [("me", "@user"), ("swordfish", "@password")]),
         ("sk-fox-1-to-2-and-34-more, sk-proj-0123456789abcdefghij", [("sk-proj-0123456789abcdefghij", "#1")]),
         ('{"ghp_' + "a7" * 18 + '": 1}', [("ghp_" + "a7" * 18, "#1")]),
     ],

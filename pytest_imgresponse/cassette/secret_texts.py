@@ -53,9 +53,8 @@ _R2 = re.compile(r"//(?P<v>[0-9a-f]{32})\.r2\.")
 _GOOGLE_PROJECT = re.compile(
     r"(?<![\w-])projects/(?P<v>[\w:.-]{1,128})/(?=locations/|serviceAccounts|secrets/|topics/|subscriptions/)"
 )
-_AFTER_AUTHORITY = re.compile(
-    r"(?P<user>[^/\s\"'<>?#@:\\]{0,4096}+)(?::(?P<password>[^/\s\"'<>?#\\]{0,4096}))?@(?=[\w\[])"
-)
+_AFTER_SCHEME_OF_URL = re.compile(r":\\?/\\?/")
+_USER_INFO = re.compile(r"(?P<user>[^/\s\"'<>?#@:\\]{0,4096}+)(?::(?P<password>[^/\s\"'<>?#\\]{0,4096}))?@(?=[\w\[])")
 
 _PATH = re.compile(r"(?:/[^/\s\"'<>?#&\\`|]{1,4096}+){2,}+")
 _OF_ACCOUNTS = words(
@@ -280,9 +279,8 @@ def _is_basic(value: str) -> bool:
 
 
 def _in_urls(text: str, names: Names, place: str) -> Iterator[Found]:
-    position = -1
-    while (position := text.find("://", position + 1)) >= 0:
-        found = _AFTER_AUTHORITY.match(text, position + 3)
+    for scheme in _AFTER_SCHEME_OF_URL.finditer(text):
+        found = _USER_INFO.match(text, scheme.end())
         if found is not None:
             for part in ("user", "password"):
                 if found[part] and not (is_trivial(found[part]) or found[part] == "redacted"):
