@@ -9,10 +9,9 @@ import json
 import re
 from bisect import bisect_right
 from collections.abc import Callable
-from html import unescape
+from html import escape, unescape
 from typing import NamedTuple
 from urllib.parse import quote, unquote
-from xml.sax.saxutils import escape
 
 Write = Callable[[str], str]
 """Gives a text in the clear the form that it must have where it is written."""
@@ -131,4 +130,4 @@ def xml_layer(raw: str, start: int = 0) -> Layer:
 
 
 def _xml_text(text: str) -> str:
-    return escape(text, {'"': "&quot;"})
+    return escape(text)

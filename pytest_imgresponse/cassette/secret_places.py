@@ -7,14 +7,12 @@ for the words that secrets stand beside, and only where there is one is it taken
 
 from __future__ import annotations
 
-import gzip
 import re
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from io import BytesIO
 from urllib.parse import unquote, urlsplit
-from zipfile import BadZipFile, ZipFile
 
 import pybase64
 
@@ -328,6 +326,8 @@ class SecretPlaces:
 
     def _zip(self, data: bytes, replace: Replace, depth: int) -> bytes:
         """A zip archive; its members are written uncompressed where one of them changed."""
+        from zipfile import BadZipFile, ZipFile  # with what it imports, too much for those who have no archive
+
         written, changed, left = BytesIO(), False, LIMIT
         try:
             with ZipFile(BytesIO(data)) as archive, ZipFile(written, "w") as copy:
@@ -361,7 +361,7 @@ def _is_payload(text: str) -> bool:
 def _unpacked(data: bytes) -> tuple[bytes, Callable[[bytes], bytes] | None]:
     """The content of a compressed file, and what packs another one in the same format without compressing it."""
     if data.startswith(b"\x1f\x8b"):
-        coding, pack = "gzip", lambda content: gzip.compress(content, 0, mtime=0)
+        coding, pack = "gzip", _gzip
     elif data.startswith(b"\x28\xb5\x2f\xfd"):
         coding, pack = "zstd", _zstd_frame
     elif data[:1] == b"\x78" and len(data) > 1 and int.from_bytes(data[:2], "big") % 31 == 0:
@@ -370,6 +370,11 @@ def _unpacked(data: bytes) -> tuple[bytes, Callable[[bytes], bytes] | None]:
         return data, None
     decoded = remove_encoding(HTTPResponse(200, (("content-encoding", coding),), data))
     return (data, None) if decoded.headers or decoded.body == data else (decoded.body, pack)
+
+
+def _gzip(content: bytes) -> bytes:
+    compressor = zlib.compressobj(0, zlib.DEFLATED, zlib.MAX_WBITS | 16)
+    return compressor.compress(content) + compressor.flush()
 
 
 def _zstd_frame(content: bytes) -> bytes:

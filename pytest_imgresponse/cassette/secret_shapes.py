@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import NamedTuple
 
 
@@ -17,7 +18,7 @@ class Shape(NamedTuple):
     """A shape: what a text with it holds, in lower case, and the pattern. A group `v`, if any, is the value."""
 
     needles: tuple[str, ...]
-    pattern: re.Pattern[str]
+    pattern: str
 
 
 _B, _E = r"(?<![A-Za-z0-9])", r"(?![A-Za-z0-9])"
@@ -30,7 +31,7 @@ def words(text: str) -> frozenset[str]:
 
 
 def _shapes(*rows: tuple[str, str]) -> tuple[Shape, ...]:
-    return tuple(Shape(tuple(needles.split()), re.compile(_B + pattern)) for needles, pattern in rows)
+    return tuple(Shape(tuple(needles.split()), _B + pattern) for needles, pattern in rows)
 
 
 SHAPES = _shapes(
@@ -207,10 +208,15 @@ for _number, _shape in enumerate(SHAPES):
         _STARTS.setdefault(_needle[:2], set()).add(_number)
 
 
+_compiled = cache(re.compile)  # few of so many are ever needed
+
+
 def _candidates(runs: str) -> list[re.Pattern[str]]:
     """The patterns of the shapes with a needle in these runs, in the order of the table."""
     pairs = {*map(str.__add__, runs, runs[1:]), *(sign for sign in ":.|" if sign in runs)}
     numbers: set[int] = set()
     for start in pairs & _STARTS.keys():
         numbers |= _STARTS[start]
-    return [SHAPES[n].pattern for n in sorted(numbers) if any(needle in runs for needle in SHAPES[n].needles)]
+    return [
+        _compiled(SHAPES[n].pattern) for n in sorted(numbers) if any(needle in runs for needle in SHAPES[n].needles)
+    ]
