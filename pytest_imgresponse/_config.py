@@ -31,6 +31,7 @@ class Settings:
     ignore_hosts: tuple[str, ...] = ()
     redact_names: tuple[str, ...] = ()
     redact_values: tuple[str | re.Pattern[str], ...] = ()
+    keep_headers: tuple[str, ...] = ()
     before_save: Callable[[str], str] | None = None
     stand_in_keys: tuple[str, ...] = ("OPENAI_API_KEY",)
 
@@ -122,6 +123,7 @@ _CHECKS: dict[str, Callable[[str, object, str], Any]] = {
     "ignore_hosts": _texts,
     "redact_names": _texts,
     "redact_values": _texts_or_patterns,
+    "keep_headers": _texts,
     "before_save": _function,
     "stand_in_keys": _texts,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,13 +29,19 @@ class Tally:
     not_kept: list[str] = field(default_factory=list)
     missed: list[str] = field(default_factory=list)
     shared: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
+    """The names of headers that recorded answers had and cassettes do not keep; each once."""
 
     def add(self, session: Session, test: str, *, passed: bool, shared: bool) -> None:
         """Count one test's use of its cassette. Unplayed interactions count where it passed."""
+        from pytest_imgresponse.cassette.kept_headers import left_out
+
         cassette = str(session.path)
         for ticket in session.answered:
             if ticket.recorded is not None:
+                assert ticket.exchange is not None
                 self.recorded += 1
+                self._note_left_out(left_out(ticket.exchange.response.headers, session.settings.keep_headers))
                 self.output_tokens += sum(map(int, _OUTPUT_TOKENS.findall(ticket.recorded.response.body.text)))
                 if ticket.recorded.response.status >= 400:
                     self.failed.append(f"{ticket.recorded.response.status} in {cassette} ({test})")
@@ -51,6 +57,9 @@ class Tally:
             self._share(session, cassette, test)
         elif session.unplayed:
             self.unplayed[cassette] = len(session.unplayed)
+
+    def _note_left_out(self, names: Iterable[str]) -> None:
+        self.left_out = sorted({*self.left_out, *names})
 
     def _share(self, session: Session, cassette: str, test: str) -> None:
         seen: Counter[str] = Counter()
@@ -72,6 +81,7 @@ class Tally:
         self.output_tokens += other.output_tokens
         self.replayed += other.replayed
         self.unplayed.update(other.unplayed)
+        self._note_left_out(other.left_out)
         for mine, theirs in (
             (self.failed, other.failed),
             (self.not_kept, other.not_kept),
@@ -110,6 +120,10 @@ class Tally:
             counts.append(f"{sum(self.unplayed.values())} unplayed")
         if counts:
             yield ", ".join(counts)
+        if self.left_out:
+            more = f", … and {len(self.left_out) - _SHOWN} more" if len(self.left_out) > _SHOWN else ""
+            shown = ", ".join(self.left_out[:_SHOWN])
+            yield f"left out of the cassettes: headers {shown}{more} (keep_headers keeps them)"
         unplayed = [f"{n} in {cassette}" for cassette, n in sorted(self.unplayed.items())]
         for title, entries in (
             ("recorded an error, which will replay as it is", self.failed),

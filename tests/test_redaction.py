@@ -266,7 +266,10 @@ def test_what_a_header_carries_for_everybody_is_no_secret():
         Response.of(HTTPResponse(200, headers, body)), Request.of(HTTPRequest("GET", "http://a/"))
     )
     assert kept.body.content() == body.replace(b"s3cret-cookie", b"REDACTED")
-    assert kept.headers == (("X-RateLimit-Remaining-Tokens", "149999237"),)
+    assert kept.headers == (
+        ("Set-Cookie", "a=REDACTED; Domain=.replicate.com; Max-Age=31536000"),
+        ("X-RateLimit-Remaining-Tokens", "149999237"),
+    )
 
 
 def test_a_reason_is_redacted():
@@ -345,9 +348,9 @@ def test_the_length_of_a_redacted_body_is_its_own():
 def test_headers_are_kept_by_an_allow_list():
     names = (
         "content-type", "content-length", "date", "location", "operation-location", "retry-after", "retry-after-ms", "x-should-retry",
-        "x-ratelimit-limit-requests", "openai-model", "openai-processing-ms", "openai-version",
+        "x-ratelimit-limit-requests", "openai-model", "openai-processing-ms", "openai-version", "etag", "content-range",
     )  # fmt: skip
-    others = ("server", "set-cookie", "cf-ray", "x-envoy-upstream-service-time", "alt-svc", "etag", "via")
+    others = ("server", "openai-organization", "cf-ray", "x-envoy-upstream-service-time", "alt-svc", "via", "x-api-key")
     response = Response.of(HTTPResponse(200, [(name, "1") for name in names + others], b""))
     kept = Redactor().response(response, Request.of(HTTPRequest("GET", "http://a/")))
     assert [name for name, _ in kept.headers] == sorted(names)

@@ -60,6 +60,7 @@ def replay(
     ignore_hosts: Sequence[str] | None = None,
     redact_names: Sequence[str] | None = None,
     redact_values: Sequence[str | re.Pattern[str]] | None = None,
+    keep_headers: Sequence[str] | None = None,
     before_save: Callable[[str], str] | None = None,
     stand_in_keys: Sequence[str] | None = None,
 ) -> Iterator[ImgResponse]:
@@ -78,6 +79,7 @@ def replay(
         "ignore_hosts": ignore_hosts,
         "redact_names": redact_names,
         "redact_values": redact_values,
+        "keep_headers": keep_headers,
         "before_save": before_save,
         "stand_in_keys": stand_in_keys,
     }

@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 import pybase64
 
+from pytest_imgresponse.cassette import kept_headers
 from pytest_imgresponse.cassette.interaction import Pairs, Request, Response
 from pytest_imgresponse.cassette.payloads import REFERENCE, Body, File
 from pytest_imgresponse.errors import ConfigError
@@ -23,10 +24,6 @@ from pytest_imgresponse.http import HTTPRequest
 REDACTED = "REDACTED"
 
 KEPT_IN_REQUEST = frozenset({"accept", "content-type"})
-KEPT_IN_RESPONSE = re.compile(
-    r"content-type|content-length|content-encoding|date|(?:operation-)?location|retry-after.*|x-should-retry|x-ratelimit-.*"
-    r"|openai-model|openai-processing-ms|openai-version|x-request-id"
-)
 
 _KEY_NAMES = (
     r"[\w-]*(?:api|access|account|private|secret|signing|subscription|shared|encryption|fal)[-_]?key(?:[-_]?id)?"
@@ -102,7 +99,7 @@ class Redactor:
     `names` are names of query parameters, form fields and JSON keys; `values` are texts or compiled patterns;
     `before_save` is called with each text that would be saved (URL, header value, body) and returns what to
     save; it sees a word such as `pictureaaaa` where a picture was. `keep_ports` leaves the ports of the
-    loopback, for matchers that compare them.
+    loopback, for matchers that compare them. `keep_headers` are names of more headers of an answer that are kept.
     """
 
     def __init__(
@@ -112,6 +109,7 @@ class Redactor:
         before_save: Callable[[str], str] | None = None,
         *,
         keep_ports: bool = False,
+        keep_headers: Iterable[str] = (),
     ) -> None:
         added = "".join(f"|{re.escape(name)}" for name in names)
         json_names = f"(?:{_KEY_NAMES}|{_ID_NAMES}{added})"
@@ -133,6 +131,7 @@ class Redactor:
         self._shapes = _SHAPES if keep_ports else (*_SHAPES, _PORT)
         self._values = tuple(v if isinstance(v, re.Pattern) else re.compile(re.escape(v)) for v in values if v)
         self._before_save = before_save
+        self._keep_headers = tuple(keep_headers)
         self._learned: set[str] = set()  # ids and keys that later texts may hold: in a path, in a message
 
     def request(self, request: Request) -> Request:
@@ -141,7 +140,7 @@ class Redactor:
         return replace(
             request,
             url=self._text(request.url, secrets),
-            headers=self._headers(request.headers, secrets, lambda name: name in KEPT_IN_REQUEST),
+            headers=self._headers([pair for pair in request.headers if pair[0].lower() in KEPT_IN_REQUEST], secrets),
             body=self._body(request.body, secrets),
         )
 
@@ -149,18 +148,21 @@ class Redactor:
         """The response as it is saved. `asked` is its request before redaction: an answer may echo it."""
         secrets = _secrets_of(response.headers, "") + _secrets_of(asked.headers, asked.url)
         body = self._body(response.body, secrets)
-        kept = self._headers(response.headers, secrets, lambda name: KEPT_IN_RESPONSE.fullmatch(name) is not None)
-        if body.text != response.body.text:
+        changed = body.text != response.body.text
+        headers = kept_headers.of_response(
+            response.headers, self._keep_headers, lambda _value, _place: REDACTED, body_changed=changed
+        )
+        kept = self._headers(headers, secrets)
+        if changed:
             length = str(len(body.content()))
             kept = tuple((n, length if n.lower() == "content-length" else v) for n, v in kept)
         return replace(response, reason=self._text(response.reason, secrets), headers=kept, body=body)
 
-    def _headers(self, headers: Pairs, secrets: list[str], kept: Callable[[str], bool]) -> Pairs:
+    def _headers(self, kept: Iterable[tuple[str, str]], secrets: list[str]) -> Pairs:
         """The headers that are kept, by name: vcrpy hands over those of `http.client` in an order of its own."""
         clean = [
             (name, "req_redacted" if name.lower() == "x-request-id" else self._text(value, secrets))
-            for name, value in headers
-            if kept(name.lower())
+            for name, value in kept
         ]
         return tuple(sorted(clean, key=lambda pair: pair[0].lower()))
 
@@ -293,11 +295,12 @@ def _secrets_of(headers: Pairs, url: str) -> list[str]:
         # several jobs tells them apart by it.
         if name == "x-request-id" and value.startswith("req_"):
             values.add(value)
-        if not _SECRET_HEADER.search(name) or KEPT_IN_RESPONSE.fullmatch(name):
+        if kept_headers.is_kept(name):
+            values.update(kept_headers.secrets_of(name, value))
+        elif not _SECRET_HEADER.search(name):
             continue
-        if "cookie" in name:  # RFC 6265: pairs in the one, a pair and attributes in the other
-            pairs = value.split(";")[:1] if name == "set-cookie" else value.split(";")
-            values.update(pair.partition("=")[2].strip() for pair in pairs)
+        elif "cookie" in name:  # RFC 6265
+            values.update(pair.partition("=")[2].strip() for pair in value.split(";"))
         elif value[:6].lower() == "basic ":
             values.update({value, value[6:], *_basic(value[6:])})
         else:

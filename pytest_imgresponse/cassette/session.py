@@ -58,7 +58,9 @@ class Session:
         self.loaded = self._load(store) if self.existed else []
         self._remedy = remedy
         self._lock = RLock()
-        self._redactor = Redactor(settings.redact_names, settings.redact_values, settings.before_save)
+        self._redactor = Redactor(
+            settings.redact_names, settings.redact_values, settings.before_save, keep_headers=settings.keep_headers
+        )
         old = self.loaded if self.existed else None
         self._saver = Saver(store, settings, self._redactor, run, gitattributes or path.parent, old)
         self._facets = [facets_of(self._redactor.request(i.request), settings.match_on) for i in self.loaded]
@@ -154,7 +156,9 @@ class Session:
             try:
                 kept = Interaction(ticket.clean, self._redactor.response(sent, ticket.asked))
             except ConfigError as error:  # of `before_save`; without it the answer may not stand in the cassette
-                rules = Redactor(self.settings.redact_names, self.settings.redact_values)
+                rules = Redactor(
+                    self.settings.redact_names, self.settings.redact_values, keep_headers=self.settings.keep_headers
+                )
                 unsaved = Interaction(ticket.clean, rules.response(sent, ticket.asked))
                 self._saver.put_elsewhere(unsaved, self.tickets, error)
                 return
