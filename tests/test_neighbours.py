@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from pytest_imgresponse import HTTPResponse
+
 NEIGHBOURS = Path(os.environ.get("IMGRESPONSE_NEIGHBOURS") or "neighbours")
 README = Path(__file__).parents[1] / "README.md"
 pytestmark = pytest.mark.slow
@@ -78,3 +80,70 @@ def test_who_comes_from_it_finds_what_the_readme_says(suite, api, pytest_with, c
     for option, fixture, marker in named:
         declared = rf"addoption\(\s*['\"]{option}['\"]|^def {fixture or '-'}\(|['\"]{marker or '-'}: "
         assert re.search(declared, source, re.MULTILINE), (option, fixture, marker)
+
+
+BY_TORNADO = """
+import asyncio
+import json
+from pytest_imgresponse import CassetteMissingError
+from tornado.httpclient import AsyncHTTPClient, HTTPRequest
+
+@pytest.fixture(params=["simple", "curl"])
+def fetch(request):
+    name = f"tornado.{request.param}_httpclient.{request.param.title()}AsyncHTTPClient"
+    if request.param == "curl":
+        pytest.importorskip("pycurl")
+    order = json.dumps({"model": "dall-e-2", "prompt": "a red fox", "size": "256x256", "response_format": "b64_json"})
+    headers = {"Authorization": "Bearer sk-live-0123456789", "Content-Type": "application/json"}
+
+    async def main(url=BASE + "/images/generations", **options):
+        AsyncHTTPClient.configure(name)
+        asked = HTTPRequest(url, method="POST", headers=headers, body=order, **options)
+        return await asyncio.wait_for(AsyncHTTPClient(force_instance=True).fetch(asked, raise_error=False), 9)
+
+    return lambda *arguments, **options: asyncio.run(main(*arguments, **options))
+
+@pytest.mark.imgresponse
+def test_picture(imgresponse, fetch):
+    answer = fetch()
+    assert (answer.code, answer.headers["OpenAI-Version"]) == (200, "2020-10-01")
+    assert json.loads(answer.body)["data"][0]["b64_json"]
+    assert imgresponse.images[0].size == (256, 256)
+
+@pytest.mark.imgresponse(ignore_hosts=["127.0.0.1"])
+def test_passes(fetch):
+    assert fetch().code == 200
+
+@pytest.mark.imgresponse
+def test_steps(imgresponse, fetch):
+    answer = fetch()
+    assert (answer.code, answer.effective_url[-10:]) == (404, "/v1/models")  # of the loopback no port is recorded
+    assert answer.request.url == BASE + "/images/generations"
+    elsewhere = fetch()
+    assert (elsewhere.code, elsewhere.effective_url[:16]) == (404, "http://localhost")
+    assert fetch(follow_redirects=False).code == 302
+    assert [each.status for each in imgresponse.http_responses] == [303, 404, 307, 404, 302]
+
+@pytest.mark.imgresponse
+def test_no_answer(imgresponse, fetch):
+    with pytest.raises(Exception) as caught:
+        fetch("http://127.0.0.1:9/")
+    assert isinstance(caught.value, CassetteMissingError) is not imgresponse.recording
+"""
+
+
+def test_tornado(suite, api, pytest_with):
+    """Its clients record and replay, redirections step by step, and each request of theirs comes to an end."""
+    elsewhere = api.url.replace("127.0.0.1", "localhost")
+    steps = {f"{api.url}/models": 303, f"{elsewhere}/models": 307, "/": 302}
+    for location, status in [*steps.items()] * 2:  # for each client
+        api.answer(HTTPResponse(status, {"Location": location}, b""))
+    suite.write(BY_TORNADO)
+    for chosen, sent in (("steps", 10), ("not steps", 4)):
+        before = len(api.requests)
+        pytest_with("tornado", "--imgresponse-record=once", "-k", chosen)
+        assert len(api.requests) - before == sent
+    asked = [r.header("authorization") for r in api.requests[:5]]
+    assert asked == ["Bearer sk-live-0123456789"] * 3 + [None, "Bearer sk-live-0123456789"]
+    assert "8 passed" in pytest_with("tornado")
+    assert len(api.requests) == 14 + 2  # of the host that is ignored

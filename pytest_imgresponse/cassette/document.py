@@ -61,7 +61,8 @@ def dump(interaction: Interaction, name_of: Callable[[File], str]) -> str:
     request, response = interaction.request, interaction.response
     asked = {"method": request.method, "uri": request.url, "headers": _grouped(request.headers)}
     status = {"code": response.status, "message": response.reason}
-    answered = {"status": status, "headers": _grouped(response.headers)}
+    version = {"http_version": response.http_version} if response.http_version else {}  # which vcrpy hands on
+    answered = {"status": status, **version, "headers": _grouped(response.headers)}
     body = _block(request.body.renamed(name_of), 6) if request.body.text else " null"
     return (
         f"- request:\n{_yaml(asked, 4)}    body:{body}\n"
@@ -158,6 +159,7 @@ def _request(data: Mapping[str, Any], resolve: Resolve) -> Request:
 
 def _response(data: Mapping[str, Any], resolve: Resolve) -> Response:
     headers = _pairs(data["headers"])
+    version = _text(data.get("http_version") or "")
     _refuse_other_bodies(data, "response")
     if "status_code" in data:  # vcrpy before 8.2 wrote httpx's answers so
         status, reason, body = _status(data["status_code"]), "", data.get("content")
@@ -165,9 +167,9 @@ def _response(data: Mapping[str, Any], resolve: Resolve) -> Response:
         status, reason = _status(data["status"]["code"]), _text(data["status"].get("message") or "")
         body = (data.get("body") or {}).get("string")
     if not isinstance(body, str):
-        sent = HTTPResponse(status, headers, _bytes(body), reason=reason)
+        sent = HTTPResponse(status, headers, _bytes(body), reason=reason, http_version=version)
         return Response.of(sent if sent.header("content-encoding") is None else remove_encoding(sent))
-    response = Response(status, reason, headers, Body.stored(body, resolve))
+    response = Response(status, reason, headers, Body.stored(body, resolve), version)
     if response.header("content-encoding") is None or response.body.is_one_file:
         return response
     return Response.of(remove_encoding(response.http()))

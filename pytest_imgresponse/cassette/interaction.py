@@ -62,12 +62,14 @@ class Response:
     reason: str
     headers: Pairs
     body: Body
+    http_version: str = ""
+    """That of its connection; empty for HTTP/1.1, and where it is not known."""
 
     @classmethod
     def of(cls, response: HTTPResponse) -> Response:
         """The recorded form of a response."""
         body = Body.of(response.body, response.header("content-type"))
-        return cls(response.status, response.reason, tuple(response.headers), body)
+        return cls(response.status, response.reason, tuple(response.headers), body, response.http_version)
 
     def header(self, name: str) -> str | None:
         """The first value of a header, whatever its case."""
@@ -76,7 +78,7 @@ class Response:
     def http(self) -> HTTPResponse:
         """The response with its whole body. Reads the pictures, and raises what reading them raises."""
         content = self.body.content(self.header("content-type"))
-        return HTTPResponse(self.status, self.headers, content, reason=self.reason)
+        return HTTPResponse(self.status, self.headers, content, reason=self.reason, http_version=self.http_version)
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ class Interaction:
         request, response = self.request, self.response
         facts = (
             request.method, request.url, request.headers, request.body.text,
-            response.status, response.reason, response.headers, response.body.text,
+            response.status, response.reason, response.headers, response.body.text, response.http_version,
         )  # fmt: skip
         return sha256(repr(facts).encode("utf-8", "surrogatepass")).hexdigest()
 

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import RLock, Thread, current_thread
 from typing import Any, Protocol, TypeVar
 from weakref import WeakKeyDictionary, WeakSet
@@ -20,9 +20,11 @@ from vcr.cassette import Cassette
 from vcr.request import Request as VcrRequest
 
 from pytest_imgresponse.clients.aiohttp import count_redirection
+from pytest_imgresponse.clients.httpx import version_played, version_seen
 from pytest_imgresponse.clients.messages import from_vcr_request, from_vcr_response, to_vcr_response
 from pytest_imgresponse.clients.patches import Patches
 from pytest_imgresponse.clients.retries import LAST, retried_at_once
+from pytest_imgresponse.clients.tornado import NO_ANSWER
 from pytest_imgresponse.errors import CassetteInUseError
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 
@@ -190,6 +192,7 @@ class _SessionCassette(Cassette):  # type: ignore[misc]
         LAST.replayed = True
         answer = player.play(ticket)
         count_redirection(request.method, request.uri, answer)
+        version_played(answer.http_version)
         return to_vcr_response(retried_at_once(answer))
 
     def append(self, request: VcrRequest, response: dict[str, Any]) -> None:
@@ -204,8 +207,10 @@ class _SessionCassette(Cassette):  # type: ignore[misc]
             return
         if "string" not in response["body"] and response["status"]["code"] not in range(300, 400):
             return  # aiohttp could not read it to its end; of redirections it keeps no bodies
+        if response["status"]["code"] == NO_ANSWER and "url" in response:  # which the stub for tornado alone tells
+            return
         player, ticket = known
-        player.record(ticket, from_vcr_response(response))
+        player.record(ticket, replace(from_vcr_response(response), http_version=version_seen()))
 
     def find_requests_with_most_matches(self, request: VcrRequest) -> list[tuple[VcrRequest, list[Any], list[Any]]]:
         """The recorded steps of a redirection to this URL; vcrpy asks for them on behalf of aiohttp."""

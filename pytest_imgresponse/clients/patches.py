@@ -23,7 +23,9 @@ from vcr.patch import CassettePatcherBuilder, ConnectionRemover
 
 from pytest_imgresponse.clients.aiohttp import following, read_as_live, with_bytes
 from pytest_imgresponse.clients.force_reset import kept_while_sending
+from pytest_imgresponse.clients.httpx import keeping_version
 from pytest_imgresponse.clients.retries import sleeping_when_live
+from pytest_imgresponse.clients.tornado import following as following_in_tornado
 
 # Requests that never leave the process are not the image API's business, though vcrpy patches them too.
 _IN_PROCESS = (
@@ -110,7 +112,9 @@ class Patches:
             if (known := (getattr(owner, "__name__", ""), name)) in _IN_PROCESS:
                 continue
             if known in _OVER_SOCKETS:
-                value = _unless_it_passes(self._passes, original, value)
+                value = keeping_version(self._cassette, self._passes, owner, name, original)
+            elif name == "fetch_impl":
+                value = following_in_tornado(self._passes, original, value)
             elif known == ("ClientSession", AIOHTTP_REQUEST):
                 value = _with_encoded_body(self._passes, original, value)
             patches.append(_Patch(owner, name, original, value))
@@ -127,16 +131,6 @@ def _our_own() -> Iterator[tuple[Any, str, Any]]:
     yield from kept_while_sending()
     if (urllib3 := sys.modules.get("urllib3")) is not None:
         yield urllib3.Retry, "sleep", sleeping_when_live(urllib3.Retry.sleep)
-
-
-def _unless_it_passes(passes: Passes, original: Any, patched: Any) -> Any:
-    """How a transport of httpx handles a request: as it always does where the request passes by."""
-
-    @functools.wraps(original)
-    def handle(self: Any, request: Any) -> Any:
-        return (original if passes(request.url.host) else patched)(self, request)
-
-    return handle
 
 
 def _with_encoded_body(passes: Passes, original: Any, patched: Any) -> Any:
