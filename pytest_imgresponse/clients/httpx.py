@@ -11,6 +11,7 @@ import functools
 import sys
 from collections.abc import Callable
 from contextvars import ContextVar
+from inspect import iscoroutinefunction
 from typing import Any
 
 from vcr.cassette import Cassette
@@ -32,17 +33,18 @@ def version_played(version: str) -> None:
 
 
 def keeping_version(
-    cassette: Cassette, passes: Callable[[str | None], bool], owner: type, name: str, original: Any
+    cassette: Cassette, passes: Callable[[str | None], bool], owner: type, original: Any, patched: Any
 ) -> Any:
     """How a transport handles a request: as it always does where the request passes by, else through the cassette."""
     package = sys.modules[owner.__module__.partition(".")[0]]  # the stubs of vcrpy are for httpx and for httpx2
-    if name == "handle_request":
+    send = patched.__wrapped__  # what vcrpy calls, which need not be what is there now
+    if not iscoroutinefunction(send):
 
         @functools.wraps(original)
         def noting(self: Any, request: Any) -> Any:
-            return _noted(original(self, request))
+            return _noted(send(self, request))
 
-        patched = vcr_handle_request(cassette, noting, package)
+        play = vcr_handle_request(cassette, noting, package)
 
         @functools.wraps(original)
         def handle(self: Any, request: Any) -> Any:
@@ -50,7 +52,7 @@ def keeping_version(
                 return original(self, request)
             _VERSION.set("")
             try:
-                return _with_version(patched(self, request))
+                return _with_version(play(self, request))
             finally:
                 _VERSION.set(None)
 
@@ -58,9 +60,9 @@ def keeping_version(
 
     @functools.wraps(original)
     async def noting_async(self: Any, request: Any) -> Any:
-        return _noted(await original(self, request))
+        return _noted(await send(self, request))
 
-    patched_async = vcr_handle_async_request(cassette, noting_async, package)
+    play_async = vcr_handle_async_request(cassette, noting_async, package)
 
     @functools.wraps(original)
     async def handle_async(self: Any, request: Any) -> Any:
@@ -68,7 +70,7 @@ def keeping_version(
             return await original(self, request)
         _VERSION.set("")
         try:
-            return _with_version(await patched_async(self, request))
+            return _with_version(await play_async(self, request))
         finally:
             _VERSION.set(None)
 

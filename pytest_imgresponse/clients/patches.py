@@ -112,7 +112,7 @@ class Patches:
             if (known := (getattr(owner, "__name__", ""), name)) in _IN_PROCESS:
                 continue
             if known in _OVER_SOCKETS:
-                value = keeping_version(self._cassette, self._passes, owner, name, original)
+                value = keeping_version(self._cassette, self._passes, owner, original, value)
             elif name == "fetch_impl":
                 value = following_in_tornado(self._passes, original, value)
             elif known == ("ClientSession", AIOHTTP_REQUEST):
