@@ -14,6 +14,8 @@ from collections import defaultdict
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from importlib import import_module
+from inspect import iscoroutinefunction, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -177,6 +179,8 @@ def imgresponse(request: pytest.FixtureRequest, imgresponse_config: object) -> I
     from pytest_imgresponse.cassette.recorder import open_session
 
     config, use = request.config, _use_of(request.node)
+    if iscoroutinefunction(request.function) and FIXTURE in signature(request.function).parameters:
+        import_module("pytest_imgresponse.models")  # its import reads files: not in the event loop later
     try:
         session = _session_of(request.node, use, imgresponse_config)
     except ImgResponseError as error:  # its own traceback says nothing to a user

@@ -147,3 +147,58 @@ def test_tornado(suite, api, pytest_with):
     assert asked == ["Bearer sk-live-0123456789"] * 3 + [None, "Bearer sk-live-0123456789"]
     assert "8 passed" in pytest_with("tornado")
     assert len(api.requests) == 14 + 2  # of the host that is ignored
+
+
+BY_BLOCKBUSTER = """
+import aiohttp
+import openai  # and with it pydantic, whose import blocks
+import yarl
+from blockbuster import blockbuster_ctx
+
+@pytest.fixture(autouse=True)
+def no_blocking_call(request, imgresponse):
+    with blockbuster_ctx() as blockbuster:
+        if imgresponse.recording:
+            blockbuster.deactivate()
+        yield
+
+HEADERS = {"Authorization": "Bearer sk-live-0123456789"}
+ORDER = {"model": "dall-e-2", "prompt": "a red fox", "size": "256x256", "response_format": "url", "n": 2}
+
+@pytest.mark.asyncio
+@pytest.mark.imgresponse
+async def test_httpx(imgresponse):
+    async with httpx.AsyncClient(headers=HEADERS) as client:
+        for form in ("b64_json", "url"):
+            answer = await client.post(BASE + "/images/generations", json={**ORDER, "response_format": form})
+        for item in answer.json()["data"]:
+            assert (await client.get(item["url"])).content
+    assert [image.size for image in imgresponse.images] == [(256, 256)] * 4
+    assert len(imgresponse.responses) == 2
+
+@pytest.mark.asyncio
+@pytest.mark.imgresponse
+async def test_aiohttp(imgresponse):
+    async with aiohttp.ClientSession(headers=HEADERS) as client:
+        async with client.post(BASE + "/images/generations", json=ORDER) as response:
+            url = (await response.json())["data"][0]["url"]
+        async with client.get(yarl.URL(url, encoded=True)) as response:
+            assert await response.read()
+    assert imgresponse.images[0].size == (256, 256)
+
+@pytest.mark.asyncio
+@pytest.mark.imgresponse
+async def test_miss():
+    with pytest.raises(Exception, match="There is no cassette"):
+        async with httpx.AsyncClient() as client:
+            await client.get(BASE)
+"""
+
+
+def test_blockbuster(suite, api, pytest_with):
+    """No replay makes a blocking call in a running event loop."""
+    suite.write(BY_BLOCKBUSTER)
+    pytest_with("blockbuster", "--imgresponse-record=once", "-k", "not miss")
+    assert len(api.requests) == 6
+    assert "3 passed" in pytest_with("blockbuster")
+    assert len(api.requests) == 6

@@ -16,13 +16,16 @@ import time
 from hashlib import sha256
 from pathlib import Path
 
+import httpx
 import pytest
 import vcr
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pytest_imgresponse import replay
 from pytest_imgresponse.cassette import document
+from pytest_imgresponse.cassette import store as store_module
 from pytest_imgresponse.cassette.interaction import Interaction, Request, Response
 from pytest_imgresponse.cassette.store import Store
 from pytest_imgresponse.errors import CassetteDecodeError
@@ -583,3 +586,47 @@ def test_a_file_of_any_length_is_not_read(path):
     os.truncate(path, 2**40)
     with pytest.raises(CassetteDecodeError, match=r"fox.yaml: a file of 1099511627776 bytes is too large"):
         Store(path).load()
+
+
+def test_a_replay_reads_its_pictures_when_it_is_opened_up_to_a_limit(path, monkeypatch):
+    first, second = interaction(picture(1)), interaction(picture(2), prompt="a blue fox")
+    save(Store(path), first, second)
+    fox = first.request.http(), second.request.http()
+
+    def ask(request):
+        return httpx.post(request.url, content=request.body).content
+
+    def without_files():
+        with replay(path) as recorder:
+            hidden = [each.rename(each.with_suffix(".hidden")) for each in path.parent.glob("*.png")]
+            try:
+                yield from map(ask, fox)
+                assert list(recorder.http_responses) == [first.response.http(), second.response.http()]
+            finally:
+                for each in hidden:
+                    each.rename(each.with_suffix(".png"))
+
+    assert list(without_files()) == [first.response.http().body, second.response.http().body]
+    monkeypatch.setattr(store_module, "READ_AHEAD", len(picture(1)))
+    bodies = without_files()
+    assert next(bodies) == first.response.http().body
+    with pytest.raises(CassetteDecodeError, match=r"the picture fox-2\.png is missing"):
+        next(bodies)
+
+
+def test_what_was_read_ahead_is_verified_and_freed(path):
+    save(Store(path), interaction(picture(1)))
+    other = path.with_name("fox-1.png")
+    store = Store(path)
+    (loaded,) = store.load()
+    other.write_bytes(b"damaged")
+    store.read_ahead()
+    other.write_bytes(picture(1))
+    assert picture(1) in loaded.response.body.pictures()
+    store.read_ahead()
+    other.unlink()
+    store.read_ahead()  # there is nothing to read, and what was read stays
+    assert picture(1) in loaded.response.body.pictures()
+    store.let_go()
+    with pytest.raises(CassetteDecodeError, match="is missing"):
+        list(loaded.response.body.pictures())

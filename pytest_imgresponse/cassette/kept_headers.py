@@ -49,13 +49,15 @@ _IDS = ("apim-request-id", "request-id", "x-amz-request-id", "x-amzn-requestid",
 _OF_THE_BODY = re.compile(r"content-md5|(?:content-|repr-)?digest|x-amz-checksum-.*|x-goog-hash")
 
 _NOT_WORTH_NAMING = re.compile(
-    # of the connection, the server and those between; security of browsers; traces; ids that are never kept
+    # of the connection, the server and those between; security of browsers; stores of blobs; traces; ids never kept
     r"connection|keep-alive|proxy-connection|te|trailer|transfer-encoding|upgrade|alt-svc|server|server-timing|via|pragma"
     r"|x-(?:powered|served)-by|x-cache.*|x-timer|x-varnish|x-backend.*|x-envoy-.*|x-kong-.*|x-runtime|x-azure-ref|x-amz-cf-.*"
     r"|x-msedge-ref|x-fb-.*|cf-(?!aig-).*|fly-.*|x-consumed-content-encoding|x-http-reason|strict-transport-security|x-content-type-options"
     r"|x-frame-options|x-xss-protection|x-download-options|x-permitted-cross-domain-policies|x-dns-prefetch-control"
     r"|x-robots-tag|origin-agent-cluster|permissions-policy|referrer-policy|content-security-policy.*|cross-origin-.*"
     r"|access-control-.*|timing-allow-origin|expect-ct|nel|p3p|report-to|reporting-endpoints|traceparent|tracestate|baggage"
+    r"|x-ms-(?:blob|copy|creation|lease|server|version).*|x-amz-(?:id-2|server-side-encryption.*|storage-class)"
+    r"|x-goog-(?:metageneration|storage-class)|x-guploader-.*"
     r"|x-b3-.*|x-cloud-trace-context|x-amzn-trace-id|openai-(?:organization|project)|(?:proxy-)?authentication-info"
 )
 

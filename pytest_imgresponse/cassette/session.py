@@ -53,8 +53,11 @@ class Session:
         self.settings = settings
         self.tickets: list[Ticket] = []
         self.misses: list[CassetteError] = []
-        store = Store(path)
+        self._store = store = Store(path)
         self.existed = store.exists()
+        # Looked for now: a miss may be in an event loop, where nothing may wait for a disk.
+        others = () if self.existed else (path.with_name(f"{path.stem}{end}") for end in _OTHERS)
+        self._beside = next((other.name for other in others if other.exists()), None)
         self.loaded = self._load(store) if self.existed else []
         self._remedy = remedy
         self._lock = RLock()
@@ -63,6 +66,8 @@ class Session:
         )
         old = self.loaded if self.existed else None
         self._saver = Saver(store, settings, self._redactor, run, gitattributes or path.parent, old)
+        if not self.recording:
+            store.read_ahead()
         self._facets = [facets_of(self._redactor.request(i.request), settings.match_on) for i in self.loaded]
         self._left: dict[str, deque[Interaction]] = defaultdict(deque)
         for interaction, facets in zip(self.loaded, self._facets, strict=True):
@@ -175,6 +180,10 @@ class Session:
                 ticket.recorded = kept
             self._saver.save(self.tickets)
 
+    def close(self) -> None:
+        """Free what only a replay needs."""
+        self._store.let_go()
+
     def redirected(self, request: HTTPRequest) -> Ticket:
         """The ticket of a request that was sent already, as a step of a redirection: one that waits, or a new one."""
         clean = self._redactor.request(Request.of(request))
@@ -202,9 +211,7 @@ class Session:
             f"{self.settings.record!r})."
         )
         if not self.existed:
-            others = (self.path.with_name(f"{self.path.stem}{end}") for end in _OTHERS)
-            beside = next((path.name for path in others if path.exists()), None)
-            other = f" Beside it is {beside}, which is not read: it has to be YAML." if beside else ""
+            other = f" Beside it is {self._beside}, which is not read: it has to be YAML." if self._beside else ""
             return CassetteMissingError(
                 f"{head}\nThere is no cassette {self.path}.{other}\nTo record it: {self._remedy.format(mode='once')}"
             )
@@ -226,7 +233,7 @@ class Session:
 
 
 def _pictures_of(body: Body, answer: HTTPResponse) -> list[bytes]:
-    """The pictures of an answer that was played, from the files that it was read from."""
+    """The pictures of an answer that was played, from what it was read from."""
     try:
         return list(body.pictures())
     except CassetteDecodeError:  # the files have changed since, or are gone: they are in the answer
