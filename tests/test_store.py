@@ -22,6 +22,7 @@ import vcr
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from urllib3 import encode_multipart_formdata
 
 from pytest_imgresponse import replay
 from pytest_imgresponse.cassette import document
@@ -29,7 +30,7 @@ from pytest_imgresponse.cassette import store as store_module
 from pytest_imgresponse.cassette.interaction import Interaction, Request, Response
 from pytest_imgresponse.cassette.store import Store
 from pytest_imgresponse.errors import CassetteDecodeError
-from pytest_imgresponse.http import HTTPRequest, HTTPResponse
+from pytest_imgresponse.http import HTTPRequest, HTTPResponse, boundary_of
 
 PICTURE = b"\x89PNG\r\n\x1a\n" + b"pixels" * 9
 
@@ -137,6 +138,38 @@ def test_any_text_comes_back_through_the_yaml(body, answer, value):
     given = Interaction(Request.of(asked), Response.of(HTTPResponse(200, {"date": value}, answer.encode())))
     text = document.join([document.dump(given, lambda file: file.reference)] * 2)
     assert document.parse(text, "here", lambda name, sha: pytest.fail("no file")) == [given, given]
+    for loader in (yaml.SafeLoader, yaml.CSafeLoader):  # vcrpy takes what is there
+        for item in yaml.load(text, loader)["interactions"]:
+            assert (item["request"]["body"] or "", item["response"]["body"]["string"]) == (body, answer)
+
+
+A_FORM = r"""
+    body: "\
+      --imgresponse-boundary\r\n\
+      Content-Disposition: form-data; name=\"prompt\"\r\n\
+      \r\n\
+      a \"red\" fox,\n\
+      \  in two lines\ttab\r\n\
+      --imgresponse-boundary\r\n\
+      Content-Disposition: form-data; name=\"n\"\r\n\
+"""
+
+
+def test_a_form_has_a_line_for_each_of_its_own(path):
+    """A reviewer sees which field has changed, and plain vcrpy the same bytes."""
+    fields = {"prompt": 'a "red" fox,\n  in two lines\ttab', "n": "1", "image": PICTURE}
+    body, content_type = encode_multipart_formdata(fields)
+    asked = HTTPRequest("POST", "http://a/v1/images/edits", {"Content-Type": content_type}, body)
+    save(Store(path), Interaction(Request.of(asked), Response.of(HTTPResponse(200, {}, b"{}"))))
+    text = path.read_text(encoding="utf-8")
+    assert A_FORM in text
+    assert '      --imgresponse-boundary--\\r\\n"\n' in text
+    loaded = Store(path).load()[0].request.http()
+    normalised = body.replace(boundary_of(content_type), b"imgresponse-boundary")
+    assert loaded.body == normalised
+    with vcr.use_cassette(str(path), record_mode="none") as cassette:
+        reference = cassette.requests[0].body[cassette.requests[0].body.index(b"imgresponse:v1:") :].split(b"\r\n")[0]
+        assert cassette.requests[0].body.replace(reference, PICTURE) == normalised
 
 
 def test_utf_8_whatever_the_locale(tmp_path):

@@ -27,7 +27,11 @@ Resolve = Callable[[str, str], File]
 
 # What a literal block gives back unchanged: no tab or carriage return, no mark that YAML takes for a line
 # break or strips (U+0085, U+2028, U+2029, U+FEFF), nothing unprintable (YAML 1.1, section 5.1).
-_LITERAL = re.compile("[\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]*")
+_READABLE = "\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff"
+_LITERAL = re.compile(f"[\n{_READABLE}]*")
+# What has to be escaped within quotes (YAML 1.1, section 5.7): a blank too where a line begins with it.
+_TO_ESCAPE = re.compile(rf'^ |["\\]|[^{_READABLE}]')
+_ESCAPES = {" ": "\\ ", '"': '\\"', "\\": "\\\\", "\r": "\\r", "\t": "\\t"}
 _FOREIGN = (
     ("http_interactions", "a Ruby VCR cassette"),
     ("log", "a HAR file"),
@@ -82,13 +86,30 @@ def _block(text: str, indent: int) -> str:
     that stays inline.
     """
     if not text or not _LITERAL.fullmatch(text):
-        quoted = yaml.dump(text, Dumper=_Dumper, allow_unicode=True, default_style='"', width=2**30)
-        return f" {quoted.rstrip()}"
+        return f" {_quoted(text, indent)}"
     # YAML 1.1, sections 9.2.1 and 9.2.2: where the content begins, and which breaks at its end belong to it.
     begins = "2" if text[0] in " \n" else ""
     ends = "-" if text[-1] != "\n" else "+" if text.endswith("\n\n") or text == "\n" else ""
     lines = [" " * indent + line if line else "" for line in text.removesuffix("\n").split("\n")]
     return " |" + begins + ends + "\n" + "\n".join(lines)
+
+
+def _quoted(text: str, indent: int) -> str:
+    """A text in quotes; one of several lines, as a multipart form is, in as many, their ends escaped."""
+    *lines, last = (_TO_ESCAPE.sub(_escape, line) for line in text.split("\n"))
+    if not lines:
+        return f'"{last}"'
+    pieces = [f"{line}\\n" for line in lines] + ([last] if last else [])
+    # A break behind a backslash is none, and neither are the blanks that follow it.
+    between = "\\\n" + " " * indent
+    return f'"{between}{between.join(pieces)}"'
+
+
+def _escape(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return _ESCAPES.get(found[0]) or (
+        f"\\x{code:02X}" if code < 2**8 else f"\\u{code:04X}" if code < 2**16 else f"\\U{code:08X}"
+    )
 
 
 def join(items: Sequence[str]) -> str:
