@@ -44,7 +44,7 @@ class UnstubbedRequestError(ImgResponseError):
 
 
 class UnrecordableRequestError(CassetteError):
-    """A request body that cannot be read for the cassette; refused before anything was sent."""
+    """A request that cannot be read for the cassette, its body above all; refused before anything was sent."""
 
 
 class NetworkBlockedError(ImgResponseError):

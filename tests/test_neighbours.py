@@ -202,3 +202,43 @@ def test_blockbuster(suite, api, pytest_with):
     assert len(api.requests) == 6
     assert "3 passed" in pytest_with("blockbuster")
     assert len(api.requests) == 6
+
+
+BY_NIQUESTS = """
+import asyncio
+import niquests
+
+ORDER = {"model": "dall-e-2", "prompt": "a red fox", "size": "256x256", "response_format": "b64_json"}
+HEADERS = {"Authorization": "Bearer sk-live-0123456789"}
+
+@pytest.mark.imgresponse
+def test_session(imgresponse):
+    answer = niquests.post(BASE + "/images/generations", json=ORDER, headers=HEADERS)
+    assert (answer.status_code, answer.headers["OpenAI-Version"]) == (200, "2020-10-01")
+    assert answer.json() == imgresponse.last.json()
+
+async def ask():
+    async with niquests.AsyncSession() as session:
+        return (await session.post(BASE + "/images/generations?key=s3cret", json=ORDER, headers=HEADERS)).status_code
+
+@pytest.mark.imgresponse
+def test_async_session():
+    with pytest.raises(Exception) as caught:
+        asyncio.run(ask())
+    assert type(caught.value).__name__ == "UnrecordableRequestError"
+    assert "AsyncHTTPConnectionPool, which vcrpy does not see" in str(caught.value)
+    assert "s3cret" not in str(caught.value)
+
+@pytest.mark.imgresponse(ignore_hosts=["127.0.0.1"])
+def test_passes():
+    assert asyncio.run(ask()) == 200
+"""
+
+
+def test_niquests(suite, api, pytest_with):
+    """Its session records and replays; the asynchronous one is refused, not sent in silence."""
+    suite.write(BY_NIQUESTS)
+    for mode, sent in (("once", 2), ("none", 1)):
+        before = len(api.requests)
+        assert "3 passed" in pytest_with("niquests", f"--imgresponse-record={mode}")
+        assert len(api.requests) - before == sent

@@ -26,6 +26,7 @@ from pytest_imgresponse.clients.force_reset import kept_while_sending
 from pytest_imgresponse.clients.httpx import keeping_version
 from pytest_imgresponse.clients.retries import sleeping_when_live
 from pytest_imgresponse.clients.tornado import following as following_in_tornado
+from pytest_imgresponse.clients.urllib3_future import unseen_pools
 
 # Requests that never leave the process are not the image API's business, though vcrpy patches them too.
 _IN_PROCESS = (
@@ -43,7 +44,7 @@ URL, which the second adds."""
 _CLIENTS = (
     "aiohttp", "aiohttp.client", "botocore.awsrequest", "http.client", "httplib2", "httpx", "httpx2",
     "httpx_curl_cffi", "pyreqwest.compatibility.httpx", "tornado.curl_httpclient", "tornado.simple_httpclient",
-    "urllib3", "urllib3.connection", "urllib3.connectionpool", "urllib3.contrib.socks",
+    "urllib3", "urllib3.connection", "urllib3.connectionpool", "urllib3.contrib.socks", "urllib3_future",
 )  # fmt: skip
 """The modules whose attributes are replaced."""
 _ABSENT = object()
@@ -104,7 +105,7 @@ class Patches:
                 else:
                     owner, name = patcher.target, patcher.attribute  # undocumented names of `unittest.mock`
                     values[owner, name] = vars(owner)[name]
-        for owner, name, value in _our_own():
+        for owner, name, value in (*_our_own(), *unseen_pools(self._passes)):
             values[owner, name] = value
         patches = []
         for (owner, name), value in values.items():
