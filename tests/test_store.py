@@ -26,7 +26,7 @@ from urllib3 import encode_multipart_formdata
 
 from pytest_imgresponse import replay
 from pytest_imgresponse.cassette import document
-from pytest_imgresponse.cassette import store as store_module
+from pytest_imgresponse.cassette import session as session_module
 from pytest_imgresponse.cassette.interaction import Interaction, Request, Response
 from pytest_imgresponse.cassette.store import Store
 from pytest_imgresponse.errors import CassetteDecodeError
@@ -640,26 +640,8 @@ def test_a_replay_reads_its_pictures_when_it_is_opened_up_to_a_limit(path, monke
                     each.rename(each.with_suffix(".png"))
 
     assert list(without_files()) == [first.response.http().body, second.response.http().body]
-    monkeypatch.setattr(store_module, "READ_AHEAD", len(picture(1)))
+    monkeypatch.setattr(session_module, "READ_AHEAD", 1)
     bodies = without_files()
     assert next(bodies) == first.response.http().body
     with pytest.raises(CassetteDecodeError, match=r"the picture fox-2\.png is missing"):
         next(bodies)
-
-
-def test_what_was_read_ahead_is_verified_and_freed(path):
-    save(Store(path), interaction(picture(1)))
-    other = path.with_name("fox-1.png")
-    store = Store(path)
-    (loaded,) = store.load()
-    other.write_bytes(b"damaged")
-    store.read_ahead()
-    other.write_bytes(picture(1))
-    assert picture(1) in loaded.response.body.pictures()
-    store.read_ahead()
-    other.unlink()
-    store.read_ahead()  # there is nothing to read, and what was read stays
-    assert picture(1) in loaded.response.body.pictures()
-    store.let_go()
-    with pytest.raises(CassetteDecodeError, match="is missing"):
-        list(loaded.response.body.pictures())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from pytest_imgresponse._config import Images, Layer, Matcher, RecordMode, settings_from
@@ -44,7 +44,7 @@ class ImgResponse(ExchangeLog):
 @contextmanager
 def open_session(session: Session) -> Iterator[ImgResponse]:
     """The session answers the clients of this process; raises at the end what could not be saved."""
-    with closing(session), keys_held(() if session.recording else session.settings.stand_in_keys), opened(session):
+    with keys_held(() if session.recording else session.settings.stand_in_keys), opened(session):
         yield ImgResponse(session)
     if session.save_error is not None:
         raise session.save_error

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
+from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from threading import RLock
@@ -12,7 +14,6 @@ from pytest_imgresponse.cassette.encodings import remove_encoding
 from pytest_imgresponse.cassette.interaction import Interaction, Request, Response
 from pytest_imgresponse.cassette.matching import facets_of, key_of, nearest, passes_by
 from pytest_imgresponse.cassette.merging import Ticket, failed
-from pytest_imgresponse.cassette.payloads import Body
 from pytest_imgresponse.cassette.redaction import Redactor
 from pytest_imgresponse.cassette.saving import PROCESS, Run, Saver
 from pytest_imgresponse.cassette.store import Store
@@ -27,6 +28,8 @@ from pytest_imgresponse.errors import (
 from pytest_imgresponse.exchanges import Exchange
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 
+READ_AHEAD = 64 * 2**20
+"""Bytes of answers that a replay takes into memory when it opens its cassette."""
 _OTHERS = (".yaml.gz", ".json", ".json.gz")
 """How the names of cassettes of other serializers end: vcrpy's JSON, langchain's gzip."""
 
@@ -53,7 +56,7 @@ class Session:
         self.settings = settings
         self.tickets: list[Ticket] = []
         self.misses: list[CassetteError] = []
-        self._store = store = Store(path)
+        store = Store(path)
         self.existed = store.exists()
         # Looked for now: a miss may be in an event loop, where nothing may wait for a disk.
         others = () if self.existed else (path.with_name(f"{path.stem}{end}") for end in _OTHERS)
@@ -66,8 +69,7 @@ class Session:
         )
         old = self.loaded if self.existed else None
         self._saver = Saver(store, settings, self._redactor, run, gitattributes or path.parent, old)
-        if not self.recording:
-            store.read_ahead()
+        self._ahead = {} if self.recording else _read_ahead(self.loaded)
         self._facets = [facets_of(self._redactor.request(i.request), settings.match_on) for i in self.loaded]
         self._left: dict[str, deque[Interaction]] = defaultdict(deque)
         for interaction, facets in zip(self.loaded, self._facets, strict=True):
@@ -144,8 +146,10 @@ class Session:
         """The recorded answer of a ticket. Raises `CassetteDecodeError` for a picture that is not right."""
         assert ticket.played is not None
         kept = ticket.played.response
-        answer = kept.http()
-        ticket.exchange = Exchange(ticket.asked, answer, partial(_pictures_of, kept.body, answer))
+        answer = self._ahead.pop(id(ticket.played), None) or kept.http()
+        ticket.exchange = Exchange(
+            ticket.asked, answer, partial(kept.body.pictures_within, answer.body, answer.header("content-type"))
+        )
         return answer
 
     def record(self, ticket: Ticket, response: HTTPResponse) -> None:
@@ -179,10 +183,6 @@ class Session:
             else:
                 ticket.recorded = kept
             self._saver.save(self.tickets)
-
-    def close(self) -> None:
-        """Free what only a replay needs."""
-        self._store.let_go()
 
     def redirected(self, request: HTTPRequest) -> Ticket:
         """The ticket of a request that was sent already, as a step of a redirection: one that waits, or a new one."""
@@ -232,9 +232,16 @@ class Session:
         return f"Cassette {self.path} holds {len(self._facets)} interaction(s); {differs}"
 
 
-def _pictures_of(body: Body, answer: HTTPResponse) -> list[bytes]:
-    """The pictures of an answer that was played, from what it was read from."""
-    try:
-        return list(body.pictures())
-    except CassetteDecodeError:  # the files have changed since, or are gone: they are in the answer
-        return list(Body.of(answer.body, answer.header("content-type")).pictures())
+def _read_ahead(interactions: Sequence[Interaction]) -> dict[int, HTTPResponse]:
+    """The answers with pictures, by the interaction's identity: code in an event loop must not wait for a file later.
+
+    No more is read once they are `READ_AHEAD`.
+    """
+    ahead: dict[int, HTTPResponse] = {}
+    left = READ_AHEAD
+    for interaction in interactions:
+        if left > 0 and interaction.response.body.files:
+            with suppress(CassetteDecodeError):  # raised where it is played
+                answer = ahead[id(interaction)] = interaction.response.http()
+                left -= len(answer.body)
+    return ahead

@@ -39,8 +39,6 @@ _GITATTRIBUTES = """\
 """
 LARGEST_FILE = 256 * 2**20
 """Bytes of a cassette or a picture that are read at the most: a sparse file can have any length."""
-READ_AHEAD = 64 * 2**20
-"""Bytes of pictures that a replay takes into memory when it opens its cassette."""
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
 
@@ -54,7 +52,6 @@ class Store:
         self._interactions: list[Interaction] = []
         self._names: dict[str, str] = {}  # of the files of the cassette on the disk, by hash
         self._items: dict[tuple[str, tuple[str, ...]], str] = {}
-        self._ahead: dict[str, bytes] = {}  # the bytes of its files that were read ahead, by hash, not yet verified
         self._placed: set[str] = set()  # by this store, so that each save need not hash them again
         self._swept = False
 
@@ -86,20 +83,6 @@ class Store:
         self._interactions = document.parse(text, str(self.path), self._resolve)
         self._seen = _identity(facts)
         return list(self._interactions)
-
-    def read_ahead(self) -> None:
-        """Read the pictures now, up to `READ_AHEAD`: code in an event loop must not wait for a file later."""
-        left = READ_AHEAD
-        for digest, name in self._names.items():
-            with suppress(CassetteDecodeError):  # raised by who plays it
-                data = self._regular_bytes(self.path.parent / name, most=left)
-                if data is not None:
-                    self._ahead[digest] = data
-                    left -= len(data)
-
-    def let_go(self) -> None:
-        """Free what was read ahead; who wants a picture now reads its file."""
-        self._ahead.clear()
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -219,8 +202,6 @@ class Store:
 
     def _read(self, digest: str, name: str) -> bytes:
         """The bytes of a picture, verified. Raises `CassetteDecodeError`."""
-        if (ahead := self._ahead.get(digest)) is not None and sha256(ahead).hexdigest() == digest:
-            return ahead
         path = self.path.parent / self._names.get(digest, name)
         found = None
         for place in self._places(path, digest):
@@ -239,12 +220,12 @@ class Store:
             self.load()  # the cassette may have been saved since, and its pictures numbered anew
         yield self.path.parent / self._names.get(digest, path.name)
 
-    def _regular_bytes(self, path: Path, most: int = LARGEST_FILE) -> bytes | None:
+    def _regular_bytes(self, path: Path) -> bytes | None:
         """The bytes of a regular file; None where there is none. A link is refused: it may lead anywhere."""
         try:
             facts = path.lstat()
             mode = facts.st_mode
-            if stat.S_ISREG(mode) and facts.st_size <= most:
+            if stat.S_ISREG(mode) and facts.st_size <= LARGEST_FILE:
                 return path.read_bytes()
         except OSError:
             return None
