@@ -477,7 +477,7 @@ class TestRecorder:
     def test_an_svg_is_bytes_and_a_broken_picture_is_an_error(self, tmp_path):
         from pytest_imgresponse.images import open_image
 
-        with pytest.raises(ResponseError, match="are no PNG, JPEG, WebP or GIF"):
+        with pytest.raises(ResponseError, match="are no PNG, JPEG, WebP, GIF, AVIF"):
             open_image(b"GIF89a")
 
     def test_a_picture_over_the_pixel_limit_is_not_decoded(self):

@@ -21,7 +21,7 @@ import pybase64
 
 from pytest_imgresponse.base64_text import strictly
 from pytest_imgresponse.http import Part, boundary_of, join_multipart, split_multipart
-from pytest_imgresponse.images import suffix_of
+from pytest_imgresponse.images import SUFFIXES, suffix_of
 
 MARK = "imgresponse:v1:"
 REFERENCE = re.compile(MARK + r"(?P<name>[^#\s\"\\/]+)#(?P<sha256>[0-9a-f]{64})(?P<more>#[^\s\"]*)?")
@@ -33,8 +33,7 @@ _PIECE = 3 * 2**16
 _ESCAPED_MARK = MARK + "#"
 """What `MARK` in a body is saved as: a file name cannot begin with this sign, so it is no reference."""
 _DIGEST = re.compile("#[0-9a-f]{64}")
-_FILE_NAME = re.compile(r"[^#\s\"\\/:]+-\d+\.(?:png|jpg|webp|gif|svg|bin)$")
-_SUFFIXES = (".png", ".jpg", ".webp", ".gif", ".svg", ".bin")
+_FILE_NAME = re.compile(rf"[^#\s\"\\/:]+-\d+(?:{'|'.join(map(re.escape, SUFFIXES))})$")
 _LONGEST_NAME = 255
 # PHP escapes the slash, .NET the plus sign.
 _ESCAPES = {"#slash": ("/", "\\/"), "#plus": ("+", "\\u002B")}
@@ -204,7 +203,7 @@ def _like_a_reference(text: str) -> str | None:
     """The first file name with a hash, as in a reference, that has another mark before it than ours."""
     for digest in _DIGEST.finditer(text):
         before = text[max(0, digest.start() - _LONGEST_NAME - len(MARK) - 1) : digest.start()]
-        name = _FILE_NAME.search(before) if before.endswith(_SUFFIXES) else None
+        name = _FILE_NAME.search(before) if before.endswith(SUFFIXES) else None
         if name is not None and not before[: name.start()].endswith((MARK, _ESCAPED_MARK)):
             return before[max(0, name.start() - len(MARK)) :] + digest[0]
     return None
@@ -274,7 +273,7 @@ def _payload(text: str) -> File | None:
     """
     if len(text) % 4 or not text.isascii():
         return None
-    head = strictly(text[:64]) or b""
+    head = strictly(text[:88]) or b""
     if suffix_of(head) is None and not head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<"):
         return None
     data = strictly(text)

@@ -23,20 +23,12 @@ from pytest_imgresponse.cassette import document
 from pytest_imgresponse.cassette.interaction import Interaction
 from pytest_imgresponse.cassette.payloads import File
 from pytest_imgresponse.errors import CassetteDecodeError
-from pytest_imgresponse.images import suffix_of
+from pytest_imgresponse.images import SUFFIXES, suffix_of
 
 LOCK_SECONDS = 60.0
 """How long a save waits for another worker's."""
 
-_GITATTRIBUTES = """\
-*.yaml text eol=lf
-*.png binary
-*.jpg binary
-*.webp binary
-*.gif binary
-*.svg binary
-*.bin binary
-"""
+_GITATTRIBUTES = "".join(["*.yaml text eol=lf\n", *(f"*{suffix} binary\n" for suffix in SUFFIXES)])
 LARGEST_FILE = 256 * 2**20
 """Bytes of a cassette or a picture that are read at the most: a sparse file can have any length."""
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
@@ -124,7 +116,7 @@ class Store:
             raise
         for temporary, final in staged:
             temporary.replace(final)
-        own = re.compile(rf"{re.escape(self._stem)}-\d+\.(?:png|jpg|webp|gif|svg|bin)")
+        own = re.compile(rf"{re.escape(self._stem)}-\d+(?:{'|'.join(map(re.escape, SUFFIXES))})")
         for name in set(before.values()) - set(names.values()):
             if own.fullmatch(name):  # a stranger's cassette may name any file
                 (self.path.parent / name).unlink(missing_ok=True)
