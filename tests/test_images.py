@@ -920,5 +920,8 @@ def test_no_hostile_file_takes_memory():
 def test_no_program_is_started_for_what_a_stranger_sent():
     """Pillow hands EPS to Ghostscript, where there is one."""
     eps = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n%%EOF\n"
-    with pytest.raises(ResponseError, match=r"bytes \(b'%!PS-Adobe-3'…\) are no PNG, JPEG, WebP, GIF, AVIF, TIFF, JPEG 2000, ICO or BMP"):
+    with pytest.raises(
+        ResponseError,
+        match=r"bytes \(b'%!PS-Adobe-3'…\) are no PNG, JPEG, WebP, GIF, AVIF, TIFF, JPEG 2000, ICO or BMP",
+    ):
         open_image(eps)

@@ -308,7 +308,7 @@ class TestDamage:
                 "'x'",
             ),
             (b"version: 1\ninteractions: [*a]", "the alias *a stands for nothing that is complete"),
-            (b"version: 1\n? [a]\n: b", "a key is ['a'], not a text"),
+            (b"version: 1\n? [a]\n: b", "a key is a list, not a text"),
             (b"version: 1\ninteractions: []\n---\na: b", "it holds more than one document"),
             (b"a: !!set {b}", "the tag 'tag:yaml.org,2002:set' would construct an object"),
             (b"a: !!foo b", "the tag 'tag:yaml.org,2002:foo' would construct an object"),
@@ -529,16 +529,38 @@ def test_a_cassette_with_its_version_first_loads(path):
     assert Store(path).load() == store.load()
 
 
+OTHER_BODIES = {
+    "body_text: {prompt: a cat}": "has 'body_text' in the place of `body`: another serializer wrote it",
+    "json: {prompt: a cat}": "has 'json' in the place of `body`: another serializer wrote it",
+    "parsed_body: 1, body: {string: x}": "has `body` and 'parsed_body': which of them was sent is not known",
+}
+
+
 @pytest.mark.parametrize("part", ["request", "response"])
-def test_bodies_of_another_serializer_are_not_read_as_empty(path, part):
-    """pydantic-ai keeps JSON bodies under `parsed_body`; read as empty they would be lost when it is saved."""
-    bodies = {"request": "body: x", "response": "body: {string: x}"} | {part: "parsed_body: {prompt: a cat}"}
+@pytest.mark.parametrize("other", OTHER_BODIES)
+def test_bodies_of_another_serializer_are_not_read_as_empty(path, part, other):
+    """Read as empty they would be lost when the cassette is saved."""
+    bodies = {"request": "body: x", "response": "body: {string: x}"} | {part: other}
     path.write_text(
         f"interactions:\n- request: {{method: POST, uri: 'http://a/', headers: {{}}, {bodies['request']}}}\n"
         f"  response: {{status: {{code: 200}}, headers: {{}}, {bodies['response']}}}\nversion: 1\n"
     )
-    with pytest.raises(CassetteDecodeError, match=f"its {part} has 'parsed_body' in the place of `body`"):
+    with pytest.raises(CassetteDecodeError, match=f"its {part} {OTHER_BODIES[other]}"):
         Store(path).load()
+
+
+@pytest.mark.parametrize(
+    ("body", "found"), [("{base64_string: eA==}", "['base64_string']"), ("text", "str"), ("[a]", "list")]
+)
+def test_a_response_without_the_string_of_its_body_is_refused(path, body, found):
+    path.write_text(f"interactions:\n{REQUEST}{ANSWER % ('{}', 'x')}version: 1\n".replace("{string: x}", body))
+    with pytest.raises(CassetteDecodeError, match=re.escape(f"its response has {found} as `body`, without `string`")):
+        Store(path).load()
+
+
+def test_an_answer_without_a_body_is_empty(path):
+    path.write_text(f"interactions:\n{REQUEST}{ANSWER % ('{}', 'x')}version: 1\n".replace("{string: x}", "{}"))
+    assert Store(path).load()[0].response.http().body == b""
 
 
 REQUEST = "- request: {method: GET, uri: 'http://a/', headers: {}, body: null}\n"

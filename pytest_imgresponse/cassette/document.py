@@ -6,6 +6,7 @@ file without it was cut off.
 
 from __future__ import annotations
 
+import json
 import re
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +18,7 @@ import yaml
 from pytest_imgresponse.cassette.encodings import remove_encoding
 from pytest_imgresponse.cassette.interaction import Interaction, Pairs, Request, Response
 from pytest_imgresponse.cassette.payloads import Body, File
-from pytest_imgresponse.cassette.yaml_tree import tree_of
+from pytest_imgresponse.cassette.yaml_tree import PARSED_BODY, tree_of
 from pytest_imgresponse.errors import CassetteDecodeError
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 
@@ -28,6 +29,8 @@ Resolve = Callable[[str, str], File]
 # What a literal block gives back unchanged: no tab or carriage return, no mark that YAML takes for a line
 # break or strips (U+0085, U+2028, U+2029, U+FEFF), nothing unprintable (YAML 1.1, section 5.1).
 _LITERAL = re.compile("[\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]*")
+# What vcrpy has beside a body.
+_KNOWN = ("method", "uri", "headers", "status", "status_code")
 _FOREIGN = (
     ("http_interactions", "a Ruby VCR cassette"),
     ("log", "a HAR file"),
@@ -136,20 +139,32 @@ def _grouped(headers: Pairs) -> dict[str, tuple[str, ...]]:
 
 
 def _interaction(item: Mapping[str, Any], resolve: Resolve) -> Interaction:
-    return Interaction(_request(item["request"], resolve), _response(item["response"], resolve))
+    request, response = _request(item["request"], resolve), _response(item["response"], resolve)
+    by_value = any(PARSED_BODY in item[part] for part in ("request", "response"))
+    return Interaction(request, response, by_value=by_value)
 
 
 def _refuse_other_bodies(data: Mapping[str, Any], part: str) -> None:
     """Raises `ValueError` for a body under another name: read as empty, it would be lost when the cassette is saved."""
+    there = PARSED_BODY in data or "body" in data or "content" in data
     for name in data:
-        if "body" in name and name != "body":
+        if name not in ("body", PARSED_BODY) and ("body" in name or not (there or name in _KNOWN)):
             raise ValueError(f"its {part} has {name!r} in the place of `body`: another serializer wrote it")
+    if PARSED_BODY in data and data.get("body") is not None:
+        raise ValueError(f"its {part} has `body` and {PARSED_BODY!r}: which of them was sent is not known")
+
+
+def _dumped(value: object) -> bytes:
+    """The bytes of a JSON value: as most clients write it, since how it was written is not known."""
+    return b"" if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _request(data: Mapping[str, Any], resolve: Resolve) -> Request:
     method, url, headers = _text(data["method"]).upper(), _text(data["uri"]), _pairs(data.get("headers"))
     urlsplit(url)  # raises ValueError for one that is none
     _refuse_other_bodies(data, "request")
+    if PARSED_BODY in data:
+        return Request.of(HTTPRequest(method, url, headers, _dumped(data[PARSED_BODY])))
     body = data.get("body")
     if isinstance(body, str):
         return Request(method, url, headers, Body.stored(body, resolve))
@@ -163,7 +178,11 @@ def _response(data: Mapping[str, Any], resolve: Resolve) -> Response:
         status, reason, body = _status(data["status_code"]), "", data.get("content")
     else:
         status, reason = _status(data["status"]["code"]), _text(data["status"].get("message") or "")
-        body = (data.get("body") or {}).get("string")
+        body = _string(data.get("body") or {})
+    if PARSED_BODY in data:  # in the clear, whatever the headers say, and of another length
+        headers = tuple((name, value) for name, value in headers if name.lower() != "content-encoding")
+        sent = HTTPResponse(status, headers, _dumped(data[PARSED_BODY]), reason=reason)
+        return Response.of(remove_encoding(sent))
     if not isinstance(body, str):
         sent = HTTPResponse(status, headers, _bytes(body), reason=reason)
         return Response.of(sent if sent.header("content-encoding") is None else remove_encoding(sent))
@@ -171,6 +190,14 @@ def _response(data: Mapping[str, Any], resolve: Resolve) -> Response:
     if response.header("content-encoding") is None or response.body.is_one_file:
         return response
     return Response.of(remove_encoding(response.http()))
+
+
+def _string(body: object) -> object:
+    """The body of a response, which vcrpy writes one level deeper than that of a request."""
+    if isinstance(body, dict) and (not body or "string" in body):
+        return body.get("string")
+    found = [*body] if isinstance(body, dict) else type(body).__name__
+    raise ValueError(f"its response has {found} as `body`, without `string`: another serializer wrote it")
 
 
 def _pairs(headers: Mapping[str, Any] | None) -> Pairs:

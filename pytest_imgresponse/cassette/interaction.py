@@ -85,6 +85,8 @@ class Interaction:
 
     request: Request
     response: Response
+    by_value: bool = field(default=False, compare=False)
+    """Whether of a body only its JSON value was recorded, and not how it was written, as pydantic-ai does it."""
 
     @cached_property
     def digest(self) -> str:
