@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from pytest_imgresponse.cassette.encodings import remove_encoding
+from pytest_imgresponse.cassette.encodings import MOST_GROWTH, SMALL_GROWTH, remove_encoding
 from pytest_imgresponse.cassette.interaction import Interaction, Pairs, Request, Response
 from pytest_imgresponse.cassette.payloads import Body, File
 from pytest_imgresponse.cassette.yaml_tree import PARSED_BODY, tree_of
@@ -24,6 +24,14 @@ from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 
 WAY_OUT = "restore it from version control, or record the cassette again (--imgresponse-record=rewrite)"
 HEADER, END = "interactions:", "version: 1\n"
+MOST_INTERACTIONS = 10_000
+MOST_FILES = 1000
+"""Files of one interaction."""
+MOST_HEADERS = 1000
+"""Headers of one message: servers and clients refuse far fewer."""
+LONGEST_TEXT = 2**18
+"""Characters of a URL, or of one header."""
+_LONGEST_PROBLEM = 1000
 Resolve = Callable[[str, str], File]
 
 # What a literal block gives back unchanged: no tab or carriage return, no mark that YAML takes for a line
@@ -108,7 +116,7 @@ def parse(text: str, where: str, resolve: Resolve) -> list[Interaction]:
     try:
         data = tree_of(text)
     except (yaml.YAMLError, ValueError) as error:
-        problem = " ".join(str(error).split()) or type(error).__name__
+        problem = _short(" ".join(str(error).split()) or type(error).__name__)
         raise CassetteDecodeError(f"{where}: not a cassette that can be read: {problem}; {WAY_OUT}") from error
     items = data.get("interactions") if isinstance(data, dict) else None
     if not isinstance(items, list):
@@ -119,16 +127,23 @@ def parse(text: str, where: str, resolve: Resolve) -> list[Interaction]:
     if "version" not in data:
         raise CassetteDecodeError(f"{where}: it was cut off: its last line is not `version: 1`; {WAY_OUT}")
     if (version := data["version"]) != "1":
-        got = repr(version) if isinstance(version, str) else f"a {type(version).__name__}"
+        got = _short(repr(version)) if isinstance(version, str) else f"a {type(version).__name__}"
         raise CassetteDecodeError(f"{where}: expected `version: 1`, as vcrpy writes it; got {got}; {WAY_OUT}")
-    interactions = []
+    if len(items) > MOST_INTERACTIONS:
+        raise CassetteDecodeError(f"{where}: it holds {len(items)} interactions: {MOST_INTERACTIONS} are the most")
+    interactions, room = [], _Room(len(text))
     for number, item in enumerate(items, 1):
         try:
-            interactions.append(_interaction(item, resolve))
+            interactions.append(_interaction(item, resolve, room))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            problem = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
+            problem = _short(f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error))
             raise CassetteDecodeError(f"{where}: interaction {number} cannot be read: {problem}; {WAY_OUT}") from error
     return interactions
+
+
+def _short(problem: str) -> str:
+    """What a stranger's file says is not all repeated."""
+    return problem if len(problem) <= _LONGEST_PROBLEM else f"{problem[:_LONGEST_PROBLEM]}…"
 
 
 def _grouped(headers: Pairs) -> dict[str, tuple[str, ...]]:
@@ -138,8 +153,23 @@ def _grouped(headers: Pairs) -> dict[str, tuple[str, ...]]:
     return grouped
 
 
-def _interaction(item: Mapping[str, Any], resolve: Resolve) -> Interaction:
-    request, response = _request(item["request"], resolve), _response(item["response"], resolve)
+class _Room:
+    """How much the bodies of a cassette may grow when their content-encoding is removed, all together."""
+
+    def __init__(self, length: int) -> None:
+        self._left = SMALL_GROWTH + MOST_GROWTH * length
+
+    def without_encoding(self, sent: HTTPResponse) -> HTTPResponse:
+        """Raises `ValueError` where there is no room for it."""
+        answer = remove_encoding(sent, self._left)
+        self._left -= len(answer.body) - len(sent.body)
+        return answer
+
+
+def _interaction(item: Mapping[str, Any], resolve: Resolve, room: _Room) -> Interaction:
+    request, response = _request(item["request"], resolve), _response(item["response"], resolve, room)
+    if (files := len({*request.body.files, *response.body.files})) > MOST_FILES:
+        raise ValueError(f"it has {files} pictures and other files: {MOST_FILES} are the most")
     by_value = any(PARSED_BODY in item[part] for part in ("request", "response"))
     return Interaction(request, response, by_value=by_value)
 
@@ -171,7 +201,7 @@ def _request(data: Mapping[str, Any], resolve: Resolve) -> Request:
     return Request.of(HTTPRequest(method, url, headers, _bytes(body)))
 
 
-def _response(data: Mapping[str, Any], resolve: Resolve) -> Response:
+def _response(data: Mapping[str, Any], resolve: Resolve, room: _Room) -> Response:
     headers = _pairs(data["headers"])
     _refuse_other_bodies(data, "response")
     if "status_code" in data:  # vcrpy before 8.2 wrote httpx's answers so
@@ -182,14 +212,14 @@ def _response(data: Mapping[str, Any], resolve: Resolve) -> Response:
     if PARSED_BODY in data:  # in the clear, whatever the headers say, and of another length
         headers = tuple((name, value) for name, value in headers if name.lower() != "content-encoding")
         sent = HTTPResponse(status, headers, _dumped(data[PARSED_BODY]), reason=reason)
-        return Response.of(remove_encoding(sent))
+        return Response.of(room.without_encoding(sent))
     if not isinstance(body, str):
         sent = HTTPResponse(status, headers, _bytes(body), reason=reason)
-        return Response.of(sent if sent.header("content-encoding") is None else remove_encoding(sent))
+        return Response.of(sent if sent.header("content-encoding") is None else room.without_encoding(sent))
     response = Response(status, reason, headers, Body.stored(body, resolve))
     if response.header("content-encoding") is None or response.body.is_one_file:
         return response
-    return Response.of(remove_encoding(response.http()))
+    return Response.of(room.without_encoding(response.http()))
 
 
 def _string(body: object) -> object:
@@ -205,6 +235,8 @@ def _pairs(headers: Mapping[str, Any] | None) -> Pairs:
     for name, values in (headers or {}).items():
         several = values if isinstance(values, list | tuple) else [values]
         pairs += [(name, v.decode("latin-1") if isinstance(v, bytes) else _text(v)) for v in several]
+    if len(pairs) > MOST_HEADERS:
+        raise ValueError(f"it has {len(pairs)} headers: {MOST_HEADERS} are the most")
     if any("\n" in text or "\r" in text for pair in pairs for text in pair):
         raise ValueError("a header holds a line break")
     return tuple(pairs)
@@ -214,6 +246,8 @@ def _text(value: object) -> str:
     """A text, and not what a stranger's YAML may have in its place: to print that may take for ever."""
     if not isinstance(value, str):
         raise TypeError(f"a {type(value).__name__} stands where a text is expected")
+    if len(value) > LONGEST_TEXT:
+        raise ValueError(f"beside its bodies stands a text of {len(value)} characters: {LONGEST_TEXT} are the most")
     return value
 
 

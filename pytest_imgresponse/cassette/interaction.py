@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 
+from pytest_imgresponse.cassette.encodings import MOST_GROWTH, SMALL_GROWTH, TooLargeError, remove_encoding
 from pytest_imgresponse.cassette.payloads import Body, File
 from pytest_imgresponse.errors import CassetteDecodeError
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse, boundary_of
@@ -76,7 +77,17 @@ class Response:
     def http(self) -> HTTPResponse:
         """The response with its whole body. Reads the pictures, and raises what reading them raises."""
         content = self.body.content(self.header("content-type"))
+        if self.body.is_one_file and self.header("content-encoding") is not None:
+            self._refuse_bomb(content)
         return HTTPResponse(self.status, self.headers, content, reason=self.reason)
+
+    def _refuse_bomb(self, content: bytes) -> None:
+        """Raises `CassetteDecodeError` for a body that its client would make too much of."""
+        try:
+            remove_encoding(HTTPResponse(self.status, self.headers, content), SMALL_GROWTH + MOST_GROWTH * len(content))
+        except TooLargeError as error:
+            (file,) = self.body.files.values()
+            raise CassetteDecodeError(f"{file.cassette}: a body cannot be replayed: {error}") from error
 
 
 @dataclass(frozen=True)

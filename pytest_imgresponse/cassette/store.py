@@ -65,6 +65,8 @@ class Store:
             data = file.read()
         if data.startswith(_LFS_POINTER):
             raise CassetteDecodeError(f"{self.path}: this is a Git LFS pointer, not a cassette; run `git lfs pull`")
+        if b"\0" in data:  # as in a sparse file, which would be as long again as a text
+            raise CassetteDecodeError(f"{self.path}: not a cassette: it holds a NUL byte; {document.WAY_OUT}")
         try:
             text = data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
@@ -190,7 +192,7 @@ class Store:
         if name in (".", "..") or path.name != name or ":" in name or "\0" in name:
             raise ValueError(f"the reference to {name!r} leads out of the cassette's folder")
         self._names[digest] = name
-        return File(digest, path.suffix, partial(self._read, digest, name))
+        return File(digest, path.suffix, partial(self._read, digest, name), str(self.path))
 
     def _read(self, digest: str, name: str) -> bytes:
         """The bytes of a picture, verified. Raises `CassetteDecodeError`."""
