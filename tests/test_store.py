@@ -422,7 +422,12 @@ class TestDamage:
     def test_a_pipe_in_the_place_of_a_picture(self, path, loaded):
         (path.parent / "fox-1.png").unlink()
         os.mkfifo(path.parent / "fox-1.png")
-        self.fails(loaded, path, "the picture fox-1.png is missing")
+        self.fails(loaded, path, "fox-1.png is a pipe or a device; a picture must be a regular file")
+
+    def test_a_folder_in_the_place_of_a_picture(self, path, loaded):
+        (path.parent / "fox-1.png").unlink()
+        (path.parent / "fox-1.png").mkdir()
+        self.fails(loaded, path, "fox-1.png is a folder; a picture must be a regular file")
 
     @pytest.mark.parametrize("name", ["..", "C:fox.png"])
     def test_a_reference_that_leads_out(self, path, loaded, name):

@@ -14,7 +14,7 @@ from pytest_imgresponse.cassette.interaction import Interaction, Request, Respon
 from pytest_imgresponse.cassette.redaction import Redactor
 from pytest_imgresponse.cassette.store import Store
 from pytest_imgresponse.clients.messages import from_vcr_request, from_vcr_response, to_vcr_response
-from pytest_imgresponse.errors import ConfigError
+from pytest_imgresponse.errors import CassetteDecodeError, ConfigError
 
 
 class ImagePersister:
@@ -34,7 +34,10 @@ class ImagePersister:
         store = Store(Path(cassette_path))
         if not store.exists():
             raise CassetteNotFoundError(f"there is no cassette {cassette_path}")
-        interactions = store.load()
+        try:
+            interactions = store.load()
+        except OSError as error:
+            raise CassetteDecodeError(f"{cassette_path}: the cassette cannot be read: {error}") from error
         requests = [
             VcrRequest(r.method, r.url, r.body or None, dict(r.headers))
             for r in (interaction.request.http() for interaction in interactions)

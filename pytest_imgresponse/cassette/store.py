@@ -48,8 +48,14 @@ class Store:
         self._swept = False
 
     def exists(self) -> bool:
-        """Whether there is a file of that name, good or bad."""
-        return os.path.lexists(self.path)
+        """Whether there is a file of that name, good or bad, or none that may be looked for."""
+        try:
+            self.path.lstat()
+        except PermissionError:
+            return True  # `load` says what is not permitted
+        except OSError:
+            return False
+        return True
 
     def load(self) -> list[Interaction]:
         """The interactions, their pictures not yet read. Raises `CassetteDecodeError`, or `OSError`."""
@@ -215,21 +221,27 @@ class Store:
         yield self.path.parent / self._names.get(digest, path.name)
 
     def _regular_bytes(self, path: Path) -> bytes | None:
-        """The bytes of a regular file; None where there is none. A link is refused: it may lead anywhere."""
+        """The bytes of a regular file; None where there is none. A link is refused: it may lead anywhere.
+
+        Raises `CassetteDecodeError` for what is there and is no such file, or may not be read.
+        """
         try:
             facts = path.lstat()
             mode = facts.st_mode
             if stat.S_ISREG(mode) and facts.st_size <= LARGEST_FILE:
                 return path.read_bytes()
+        except PermissionError as error:
+            raise CassetteDecodeError(
+                f"{self.path}: {path.name} may not be read: {error}; give this user the permission"
+            ) from error
         except OSError:
             return None
         if stat.S_ISREG(mode):
             raise CassetteDecodeError(f"{self.path}: {path.name}: {_too_large(facts.st_size)}")
-        if stat.S_ISLNK(mode):
-            raise CassetteDecodeError(
-                f"{self.path}: {path.name} is a symbolic link; a picture must be a file; {document.WAY_OUT}"
-            )
-        return None
+        what = "a symbolic link" if stat.S_ISLNK(mode) else "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
+        raise CassetteDecodeError(
+            f"{self.path}: {path.name} is {what}; a picture must be a regular file; {document.WAY_OUT}"
+        )
 
     def _complaint(self, path: Path, digest: str, data: bytes | None) -> str:
         if data is None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -14,7 +16,7 @@ from pytest_imgresponse.api import api_errors
 from pytest_imgresponse.cassette.interaction import Interaction, Request
 from pytest_imgresponse.cassette.matching import Facets, facets_of, key_of, nearest
 from pytest_imgresponse.cassette.redaction import Redactor, shown_url
-from pytest_imgresponse.cassette.store import Store
+from pytest_imgresponse.cassette.store import LARGEST_FILE, Store
 from pytest_imgresponse.endpoint.framing import Delivery, deliverable, without
 from pytest_imgresponse.errors import CassetteDecodeError, CassetteMissingError, ConfigError, ImgResponseError
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
@@ -32,6 +34,10 @@ def cassettes_at(place: Path) -> tuple[list[Path], list[Path]]:
     Beside them the YAML files below the folder that are none. Raises `CassetteMissingError` where there is none.
     """
     if place.is_dir():
+        try:
+            os.scandir(place).close()  # what it may not look into is an empty folder for `rglob`
+        except OSError as error:
+            raise CassetteMissingError(f"{place}: the folder cannot be read: {error}") from error
         found = sorted(path for path in place.rglob("*") if path.suffix in (".yaml", ".yml"))
         cassettes = [path for path in found if _is_cassette(path)]
         if cassettes:
@@ -45,8 +51,16 @@ def cassettes_at(place: Path) -> tuple[list[Path], list[Path]]:
 
 
 def _is_cassette(path: Path) -> bool:
-    """Whether it says that it is one; what cannot be read counts, and is refused when it is loaded."""
+    """Whether it says that it is one; what cannot be read counts, and is refused when it is loaded.
+
+    A pipe or a device does not: to open one may wait for ever.
+    """
     try:
+        facts = path.stat()
+        if not stat.S_ISREG(facts.st_mode):
+            return stat.S_ISDIR(facts.st_mode)
+        if facts.st_size > LARGEST_FILE:
+            return True
         return _INTERACTIONS.search(path.read_bytes()) is not None
     except OSError:
         return True
