@@ -157,3 +157,8 @@ class Suite:
 @pytest.fixture
 def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, api: LocalEndpoint) -> Suite:
     return Suite(pytester, monkeypatch, api)
+
+
+def attack_size(small: int) -> int:
+    """How many mutations a test tries: a few, or as many as `IMGRESPONSE_ATTACK_SIZE` says."""
+    return int(os.environ.get("IMGRESPONSE_ATTACK_SIZE") or small)

@@ -281,6 +281,14 @@ class TestOtherMarks:
         stored = body.renamed(lambda file: f"fox-1{file.suffix}")
         assert Body.stored(stored, lambda name, digest: files[digest]).content() == content
 
+    @pytest.mark.parametrize(
+        "text", [f"4.png#{'a' * 64}", f"{MARK}a-1.png#{'a' * 64} and b.svg#{'b' * 64}", f"{MARK}# x-1.png#{'a' * 64}"]
+    )
+    def test_what_is_left_of_one_is_refused(self, text):
+        with pytest.raises(ValueError, match="is no reference of this version"):
+            Body.stored(text, lambda name, digest: File(digest, ".png", bytes))
+        assert Body.of(text.encode()).content() == text.encode()
+
     @pytest.mark.parametrize("text", ["%s ", "%s\n", " %s", "\t%s\n"])
     def test_white_space_beside_a_reference_that_is_a_whole_body_is_refused(self, text):
         reference = f"imgresponse:v1:fox-1.png#{'a' * 64}"

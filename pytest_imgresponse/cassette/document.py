@@ -38,7 +38,7 @@ Resolve = Callable[[str, str], File]
 # break or strips (U+0085, U+2028, U+2029, U+FEFF), nothing unprintable (YAML 1.1, section 5.1).
 _LITERAL = re.compile("[\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]*")
 # What vcrpy has beside a body.
-_KNOWN = ("method", "uri", "headers", "status", "status_code")
+_KNOWN = ("method", "uri", "headers", "status", "status_code", "body", "url")
 _FOREIGN = (
     ("http_interactions", "a Ruby VCR cassette"),
     ("log", "a HAR file"),
@@ -168,6 +168,8 @@ class _Room:
 
 def _interaction(item: Mapping[str, Any], resolve: Resolve, room: _Room) -> Interaction:
     request, response = _request(item["request"], resolve), _response(item["response"], resolve, room)
+    if (others := [name for name in item if name not in ("request", "response")]) and not response.body.text:
+        raise ValueError(f"its response has no body, and beside it stands {others[0]!r}: it is damaged")
     if (files := len({*request.body.files, *response.body.files})) > MOST_FILES:
         raise ValueError(f"it has {files} pictures and other files: {MOST_FILES} are the most")
     by_value = any(PARSED_BODY in item[part] for part in ("request", "response"))
@@ -176,11 +178,12 @@ def _interaction(item: Mapping[str, Any], resolve: Resolve, room: _Room) -> Inte
 
 def _refuse_other_bodies(data: Mapping[str, Any], part: str) -> None:
     """Raises `ValueError` for a body under another name: read as empty, it would be lost when the cassette is saved."""
-    there = PARSED_BODY in data or "body" in data or "content" in data
+    body = data.get("body")
+    there = PARSED_BODY in data or "content" in data or body is not None
     for name in data:
         if name not in ("body", PARSED_BODY) and ("body" in name or not (there or name in _KNOWN)):
             raise ValueError(f"its {part} has {name!r} in the place of `body`: another serializer wrote it")
-    if PARSED_BODY in data and data.get("body") is not None:
+    if PARSED_BODY in data and body is not None:
         raise ValueError(f"its {part} has `body` and {PARSED_BODY!r}: which of them was sent is not known")
 
 
@@ -208,7 +211,7 @@ def _response(data: Mapping[str, Any], resolve: Resolve, room: _Room) -> Respons
         status, reason, body = _status(data["status_code"]), "", data.get("content")
     else:
         status, reason = _status(data["status"]["code"]), _text(data["status"].get("message") or "")
-        body = _string(data.get("body") or {})
+        body = None if PARSED_BODY in data else _string(data.get("body"))
     if PARSED_BODY in data:  # in the clear, whatever the headers say, and of another length
         headers = tuple((name, value) for name, value in headers if name.lower() != "content-encoding")
         sent = HTTPResponse(status, headers, _dumped(data[PARSED_BODY]), reason=reason)
@@ -224,10 +227,10 @@ def _response(data: Mapping[str, Any], resolve: Resolve, room: _Room) -> Respons
 
 def _string(body: object) -> object:
     """The body of a response, which vcrpy writes one level deeper than that of a request."""
-    if isinstance(body, dict) and (not body or "string" in body):
-        return body.get("string")
+    if body is None or (isinstance(body, dict) and "string" in body):
+        return body and body["string"]
     found = [*body] if isinstance(body, dict) else type(body).__name__
-    raise ValueError(f"its response has {found} as `body`, without `string`: another serializer wrote it")
+    raise ValueError(f"its response has {found} as `body`, without `string`: it is damaged, or of another serializer")
 
 
 def _pairs(headers: Mapping[str, Any] | None) -> Pairs:

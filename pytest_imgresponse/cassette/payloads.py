@@ -38,8 +38,7 @@ _PIECE = 3 * 2**16
 """Bytes that are encoded at once: a multiple of three, so that only the last piece ends in padding."""
 _ESCAPED_MARK = MARK + "#"
 """What `MARK` in a body is saved as: a file name cannot begin with this sign, so it is no reference."""
-_DIGEST = re.compile("#[0-9a-f]{64}")
-_FILE_NAME = re.compile(rf"[^#\s\"\\/:]+-\d+(?:{'|'.join(map(re.escape, SUFFIXES))})$")
+_END = re.compile(rf"(?:{'|'.join(map(re.escape, SUFFIXES))})#[0-9a-f]{{64}}")
 _LONGEST_NAME = 255
 # PHP escapes the slash, .NET the plus sign.
 _ESCAPES = {"#slash": ("/", "\\/"), "#plus": ("+", "\\u002B")}
@@ -234,12 +233,12 @@ def _end(content: bytes, boundary: bytes) -> bytes:
 
 
 def _like_a_reference(text: str) -> str | None:
-    """The first file name with a hash, as in a reference, that has another mark before it than ours."""
-    for digest in _DIGEST.finditer(text):
-        before = text[max(0, digest.start() - _LONGEST_NAME - len(MARK) - 1) : digest.start()]
-        name = _FILE_NAME.search(before) if before.endswith(SUFFIXES) else None
-        if name is not None and not before[: name.start()].endswith((MARK, _ESCAPED_MARK)):
-            return before[max(0, name.start() - len(MARK)) :] + digest[0]
+    """The first suffix of a file with a hash, as in a reference, that has not our mark and a name before it."""
+    for found in _END.finditer(text):
+        mark = text.rfind(MARK, max(0, found.start() - _LONGEST_NAME - len(MARK)), found.start())
+        name = text[mark + len(MARK) : found.start()].removeprefix("#") if mark >= 0 else ""
+        if not REFERENCE.fullmatch(f"{MARK}{name}{found[0]}") or not name:
+            return text[max(0, found.start() - 2 * len(MARK)) : found.end()]
     return None
 
 

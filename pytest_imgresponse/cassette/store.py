@@ -197,7 +197,8 @@ class Store:
         path = PurePath(name)
         if name in (".", "..") or path.name != name or ":" in name or "\0" in name:
             raise ValueError(f"the reference to {name!r} leads out of the cassette's folder")
-        self._names[digest] = name
+        if self._names.setdefault(digest, name) != name:
+            raise ValueError(f"{name!r} and {self._names[digest]!r} have the same hash: one of them was altered")
         return File(digest, path.suffix, partial(self._read, digest, name), str(self.path))
 
     def _read(self, digest: str, name: str) -> bytes:
