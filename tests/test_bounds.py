@@ -15,7 +15,7 @@ import httpx
 import pytest
 import zstandard
 
-from pytest_imgresponse import CassetteDecodeError, replay
+from pytest_imgresponse import CassetteDecodeError, ResponseError, replay
 from pytest_imgresponse.cassette import document, payloads
 from pytest_imgresponse.cassette.store import Store
 from pytest_imgresponse.images.make import make_picture
@@ -159,3 +159,15 @@ def test_a_sparse_picture_with_the_right_hash(tmp_path):
     path.write_text(cassette(f"'\"imgresponse:v1:fox-1.png#{digest.hexdigest()}\"'"))
     with pytest.raises(CassetteDecodeError, match="refers to files of more than 201326592 bytes"):
         Store(path).load()[0].response.http()
+
+
+def test_the_pictures_of_an_answer_have_a_bound_too(tmp_path):
+    path = tmp_path / "fox.yaml"
+    large = make_picture("png", 5000, 5000)
+    path.with_name("fox-1.png").write_bytes(large)
+    named = f"imgresponse:v1:fox-1.png#{sha256(large).hexdigest()}"
+    path.write_text(cassette(f"'{json.dumps([named] * 7)}'"))
+    with replay(path) as replayed:
+        httpx.get("http://h.example/")
+        with pytest.raises(ResponseError, match="one answer have more than 128000000 pixels all together"):
+            replayed.images

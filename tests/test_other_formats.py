@@ -172,6 +172,18 @@ def test_a_file_that_claims_more_than_the_limit_is_not_decoded(name):
         open_image(data)
 
 
+def test_a_tile_of_a_tiff_may_not_be_larger_than_any_picture():
+    """A tile is decoded as a whole: here 1.6 GB for ten times ten pixels."""
+    pixels = zlib.compress(bytes(1000))
+    tags = {256: 10, 257: 10, 258: 8, 259: 8, 262: 1, 277: 1, 322: 40000, 323: 40000, 324: 134, 325: len(pixels)}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    data = b"II*\0\x08\0\0\0" + struct.pack("<H", len(tags)) + entries + bytes(4) + pixels
+    (remark,) = judged(data).remarks
+    assert f"TIFF has 40000x40000 pixels, {PIXEL_LIMIT_WORDS}" in remark.message
+    with pytest.raises(ResponseError, match="40000x40000 pixels is over the limit"):
+        open_image(data)
+
+
 def test_the_list_of_an_ico_may_not_hide_what_is_within():
     """Its list can say no more than 256, and Pillow decodes what is there."""
     rows = zlib.compress(bytes(9000 * 1126), 9)

@@ -211,7 +211,9 @@ def _response(data: Mapping[str, Any], resolve: Resolve, room: _Room) -> Respons
         status, reason, body = _status(data["status_code"]), "", data.get("content")
     else:
         status, reason = _status(data["status"]["code"]), _text(data["status"].get("message") or "")
-        body = None if PARSED_BODY in data else _string(data.get("body"))
+        if not data.keys() & {"body", PARSED_BODY}:
+            raise ValueError("its response has no `body`, which vcrpy always writes")
+        body = _string(data.get("body"))
     if PARSED_BODY in data:  # in the clear, whatever the headers say, and of another length
         headers = tuple((name, value) for name, value in headers if name.lower() != "content-encoding")
         sent = HTTPResponse(status, headers, _dumped(data[PARSED_BODY]), reason=reason)

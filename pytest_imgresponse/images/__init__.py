@@ -27,6 +27,7 @@ __all__ = [
     "FORMATS",
     "KINDS",
     "OUTPUT_FORMATS",
+    "PIXEL_BUDGET",
     "PIXEL_LIMIT",
     "PIXEL_LIMIT_WORDS",
     "SUFFIXES",
@@ -40,6 +41,10 @@ __all__ = [
 
 PIXEL_LIMIT = 34_000_000
 """Pixels that are decoded of one file at the most: some four of the API's largest pictures, which have 8,294,400."""
+
+PIXEL_BUDGET = 128_000_000
+"""Pixels of one response that are decoded at the most, and up to a picture more: ten of the API's largest are
+82,944,000. It is pixels that take time to decode, and a small file can hold many."""
 
 PIXEL_LIMIT_WORDS = "over the pixel limit"
 """What each finding about a picture too large to decode says."""

@@ -11,11 +11,22 @@ from collections.abc import Iterator
 from struct import Struct
 from struct import error as StructError  # noqa: N812 - the class has a name in lower case
 
+from pytest_imgresponse.images import PIXEL_LIMIT
 from pytest_imgresponse.images.formats import KINDS, without_codec
 from pytest_imgresponse.images.raster import Broken, Pixels, Raster
 
 _ENTRY = Struct("<BB6xII")  # of an ICO: width, height, …, the length of the picture and its place
-_TAGS = {256: "width", 257: "height", 273: "places", 279: "lengths", 324: "places", 325: "lengths"}
+_TAGS = {
+    256: "width",
+    257: "height",
+    273: "places",
+    279: "lengths",
+    322: "tile width",
+    323: "tile height",
+    324: "places",
+    325: "lengths",
+}
+_SIZES = ("width", "height", "tile width", "tile height")
 _MOST_PIECES = 2**16
 """Strips or tiles of a TIFF, and entries of its directory, that are looked at."""
 _MOST_PAGES = 64
@@ -109,7 +120,9 @@ class TIFF(Other):
                     found[_TAGS[tag]] = self._values(order, kind, values, at + entry.size, number.size)
                 at += entry.size + number.size
             if page == 0:
-                self.set_size(found.get("width", [0])[0], found.get("height", [0])[0])
+                width, height, across, down = (found.get(name, [0])[0] for name in _SIZES)
+                # libtiff decodes a tile as a whole, whatever the picture needs of it.
+                self.set_size(*((across, down) if across * down > PIXEL_LIMIT else (width, height)))
             for place, length in zip(found.get("places", ()), found.get("lengths", ()), strict=False):
                 self.ends(place + length, f"the pixels of its picture {page}, counted from 0")
             (place,) = number.unpack_from(self.content, at)
