@@ -9,7 +9,8 @@ import pytest
 
 from pytest_imgresponse._config import MATCHERS
 from pytest_imgresponse.cassette.interaction import Request
-from pytest_imgresponse.cassette.matching import differences, facets_of, is_loopback, key_of
+from pytest_imgresponse.cassette.matching import facets_of, is_loopback, key_of
+from pytest_imgresponse.cassette.misses import differences
 from pytest_imgresponse.http import HTTPRequest
 
 PICTURE = b"\x89PNG\r\n\x1a\n" + b"pixels" * 9

@@ -1,4 +1,4 @@
-"""Matching: which recorded request a request equals, and how the nearest one differs.
+"""Matching: which recorded request a request equals.
 
 Bodies are compared by what they mean: JSON by value, multipart by its parts, else by their bytes. Pictures
 are compared by hash. Loopback authorities are one host, whatever the port.
@@ -7,7 +7,7 @@ are compared by hash. Loopback authorities are one host, whatever the port.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from ipaddress import ip_address
 from operator import itemgetter
@@ -16,13 +16,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pytest_imgresponse._config import MATCHERS
 from pytest_imgresponse.cassette.interaction import Request
-from pytest_imgresponse.cassette.payloads import REFERENCE
 from pytest_imgresponse.http import boundary_of, split_multipart
 
 Facets = dict[str, Any]
 LOOPBACK = "the loopback"
-_SHOWN = 12  # differences
-_LONGEST = 80  # characters of a value
 _DEEPEST = 100
 
 
@@ -55,33 +52,6 @@ def is_loopback(host: str | None) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host.rstrip(".").lower() == "localhost"
-
-
-def differences(recorded: Facets, asked: Facets) -> list[str]:
-    """How two requests differ, a line each: `prompt: recorded 'a red fox', asked 'a red foxx'`."""
-    lines = []
-    for name in asked:
-        before, after = _leaves_of(name, recorded[name]), _leaves_of(name, asked[name])
-        for path in {**before, **after}:
-            old, new = before.get(path, _ABSENT), after.get(path, _ABSENT)
-            if json.dumps(old, default=repr) != json.dumps(new, default=repr):
-                lines.append(f"{path}: recorded {_short(old)}, asked {_short(new)}")
-    return lines
-
-
-def nearest(recorded: Sequence[Facets], asked: Facets) -> str:
-    """Which recorded request is nearest to one that has no match, and what differs."""
-    number, facets = min(enumerate(recorded, 1), key=lambda numbered: _distance(numbered[1], asked))
-    lines = differences(facets, asked)
-    shown = "".join(f"\n  {line}" for line in lines[:_SHOWN])
-    more = f"\n  … and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else ""
-    return f"the nearest, number {number}, differs in:{shown}{more}"
-
-
-def _distance(recorded: Facets, asked: Facets) -> tuple[int, int]:
-    """First what kind of request it is, then in how many places it differs."""
-    route = sum(recorded[name] != asked[name] for name in asked if name not in ("body", "query"))
-    return route, len(differences(recorded, asked))
 
 
 def _port(url: str) -> int | None:
@@ -119,53 +89,6 @@ def _plain(value: Any, depth: int = 0) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-class _Absent:
-    def __repr__(self) -> str:
-        return "nothing"
-
-
-_ABSENT = _Absent()
-
-
-def _leaves_of(name: str, value: Any) -> dict[str, Any]:
-    """The leaves of a facet by their paths: `data[0].url`, a field of a form by its name."""
-    if name == "query":
-        return dict(_named(value, "query "))
-    if name != "body":
-        return {name: value}
-    if value is None:
-        return {}
-    ((kind, meaning),) = value.items()
-    if kind == "multipart":
-        return dict(_named(meaning, ""))
-    return dict(_leaves(meaning, "")) if kind == "json" else {"body": meaning}
-
-
-def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict) and value:
-        for name, item in value.items():
-            yield from _leaves(item, f"{path}.{name}" if path else str(name))
-    elif isinstance(value, list) and value:
-        for number, item in enumerate(value):
-            yield from _leaves(item, f"{path}[{number}]")
-    else:
-        yield path or "body", value
-
-
-def _named(pairs: Iterable[tuple[str, str]], prefix: str) -> Iterator[tuple[str, str]]:
-    seen: dict[str, int] = {}
-    for name, value in pairs:
-        seen[name] = seen.get(name, 0) + 1
-        yield f"{prefix}{name}" + (f"#{seen[name]}" if seen[name] > 1 else ""), value
-
-
 def passes_by(host: str | None, ignore_hosts: Sequence[str]) -> bool:
     """Whether a host is one of these names and patterns."""
     return any(fnmatchcase((host or "").lower(), pattern.lower()) for pattern in ignore_hosts)
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    if (found := REFERENCE.search(text)) is not None:
-        return f"the picture {found['sha256'][:12]}…"
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text)} characters)"

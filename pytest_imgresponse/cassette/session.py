@@ -10,8 +10,9 @@ from threading import RLock
 from pytest_imgresponse._config import Settings
 from pytest_imgresponse.cassette.encodings import remove_encoding
 from pytest_imgresponse.cassette.interaction import Interaction, Request, Response
-from pytest_imgresponse.cassette.matching import facets_of, key_of, nearest, passes_by
+from pytest_imgresponse.cassette.matching import facets_of, key_of, passes_by
 from pytest_imgresponse.cassette.merging import Ticket, failed
+from pytest_imgresponse.cassette.misses import miss
 from pytest_imgresponse.cassette.payloads import Body
 from pytest_imgresponse.cassette.redaction import Redactor
 from pytest_imgresponse.cassette.saving import PROCESS, Run, Saver
@@ -19,16 +20,11 @@ from pytest_imgresponse.cassette.store import Store
 from pytest_imgresponse.errors import (
     CassetteDecodeError,
     CassetteError,
-    CassetteMissingError,
     CassetteSaveError,
     ConfigError,
-    UnrecordedRequestError,
 )
 from pytest_imgresponse.exchanges import Exchange
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
-
-_OTHERS = (".yaml.gz", ".json", ".json.gz")
-"""How the names of cassettes of other serializers end: vcrpy's JSON, langchain's gzip."""
 
 
 class Session:
@@ -126,8 +122,8 @@ class Session:
                 ticket.played = left.popleft()
             if ticket.played is None:
                 if not self.recording:
-                    self.misses.append(miss := self._miss(clean, ticket.key))
-                    raise miss
+                    self.misses.append(error := self._miss(clean, ticket.key))
+                    raise error
                 self._saver.probe()
                 ticket.clean = clean
             self.tickets.append(ticket)
@@ -193,32 +189,15 @@ class Session:
         return key_of(facets_of(clean, self.settings.match_on))
 
     def _miss(self, request: Request, key: str) -> CassetteError:
-        head = (
-            f"no answer for {request.method} {request.url}, and nothing was sent (record mode "
-            f"{self.settings.record!r})."
+        return miss(
+            request,
+            key,
+            self.path,
+            self.settings,
+            self._remedy,
+            recorded=self._facets if self.existed else None,
+            asked=1 + sum(other.key == key for other in self.tickets),
         )
-        if not self.existed:
-            others = (self.path.with_name(f"{self.path.stem}{end}") for end in _OTHERS)
-            beside = next((path.name for path in others if path.exists()), None)
-            other = f" Beside it is {beside}, which is not read: it has to be YAML." if beside else ""
-            return CassetteMissingError(
-                f"{head}\nThere is no cassette {self.path}.{other}\nTo record it: {self._remedy.format(mode='once')}"
-            )
-        return UnrecordedRequestError(
-            f"{head}\n{self._nearest(request, key)}\n"
-            f"To add it: {self._remedy.format(mode='new_episodes')}\n"
-            f"To record the cassette afresh: {self._remedy.format(mode='rewrite')}"
-        )
-
-    def _nearest(self, request: Request, key: str) -> str:
-        same = sum(key_of(facets) == key for facets in self._facets)
-        if same:
-            asked = 1 + sum(other.key == key for other in self.tickets)
-            return f"Cassette {self.path} holds this request {same} time(s); it was asked {asked} times."
-        if not self._facets:
-            return f"Cassette {self.path} holds no interaction."
-        differs = nearest(self._facets, facets_of(request, self.settings.match_on))
-        return f"Cassette {self.path} holds {len(self._facets)} interaction(s); {differs}"
 
 
 def _pictures_of(body: Body, answer: HTTPResponse) -> list[bytes]:

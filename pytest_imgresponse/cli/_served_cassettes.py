@@ -12,7 +12,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from pytest_imgresponse.api import api_errors
 from pytest_imgresponse.cassette.interaction import Interaction, Request
-from pytest_imgresponse.cassette.matching import Facets, facets_of, key_of, nearest
+from pytest_imgresponse.cassette.matching import Facets, facets_of, key_of
+from pytest_imgresponse.cassette.misses import nearest
 from pytest_imgresponse.cassette.redaction import Redactor, shown_url
 from pytest_imgresponse.cassette.store import Store
 from pytest_imgresponse.endpoint.framing import Delivery, deliverable, without
