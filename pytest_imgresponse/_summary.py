@@ -28,6 +28,8 @@ class Tally:
     failed: list[str] = field(default_factory=list)
     not_kept: list[str] = field(default_factory=list)
     missed: list[str] = field(default_factory=list)
+    unfinished: list[str] = field(default_factory=list)
+    not_saved: list[str] = field(default_factory=list)
     shared: dict[str, dict[str, list[str]]] = field(default_factory=dict)
 
     def add(self, session: Session, test: str, *, passed: bool, shared: bool) -> None:
@@ -42,6 +44,7 @@ class Tally:
             elif ticket.played is not None:
                 self.replayed += 1
         self.not_kept += [f"{i.response.status} for {cassette} ({test})" for i in session.not_kept]
+        self.unfinished += [str(cassette.parent) for cassette in session.unfinished]
         if not passed:
             return
         self.missed += [f"{test}: {str(miss).splitlines()[0]}" for miss in session.misses]
@@ -76,6 +79,7 @@ class Tally:
             (self.failed, other.failed),
             (self.not_kept, other.not_kept),
             (self.missed, other.missed),
+            (self.unfinished, other.unfinished),
         ):
             mine += theirs
         for cassette, entry in other.shared.items():
@@ -116,6 +120,11 @@ class Tally:
             ("did not keep an error, since the cassette holds a success", self.not_kept),
             ("unplayed", unplayed),
             ("passed although a request had no recorded answer", self.missed),
+            (
+                "a rewrite did not end, and what it recorded is kept; move it to where the cassette is, or delete it",
+                list(dict.fromkeys(self.unfinished)),
+            ),
+            ("not saved", self.not_saved),
         ):
             for entry in entries[:_SHOWN]:
                 yield f"{title}: {entry}".replace(f"{root}{os.sep}", "")

@@ -58,6 +58,8 @@ class _Use:
     options: dict[str, Any]
     error: ConfigError | None = None
     passed: bool = False
+    ended: bool = False
+    """Whether it came to its end, be it a failure; False where the run was interrupted in it."""
 
 
 _STATE = pytest.StashKey[_State]()
@@ -188,11 +190,11 @@ def imgresponse(request: pytest.FixtureRequest, imgresponse_config: object) -> I
             from pytest_imgresponse._network import blocked_network
 
             stack.enter_context(blocked_network(use.cassette))
-        yield stack.enter_context(open_session(session))
+        yield stack.enter_context(open_session(session, lambda: use.ended))
 
 
 def _session_of(node: Any, use: _Use, given: object) -> Session:
-    from pytest_imgresponse.cassette.saving import Run
+    from pytest_imgresponse.cassette.run import Run
     from pytest_imgresponse.cassette.session import Session
 
     config = node.config
@@ -227,6 +229,7 @@ def _session_of(node: Any, use: _Use, given: object) -> Session:
         run=Run(state.run_directory),
         remedy=f"pytest {node.nodeid!r} --imgresponse-record={{mode}}",
         gitattributes=folder,
+        shared=use.named,
     )
 
 
@@ -282,10 +285,11 @@ def _judge(config: pytest.Config, session: Session, use: _Use, nodeid: str) -> N
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Note whether the test passed: what is unplayed in a failed one says nothing."""
+    """Note whether the test passed: what is unplayed in a failed one says nothing. An interrupted one has no report."""
     report = yield
-    if call.when == "call" and (use := item.stash.get(_USE, None)) is not None:
-        use.passed = report.passed
+    if call.when != "teardown" and (use := item.stash.get(_USE, None)) is not None:
+        use.passed = call.when == "call" and report.passed
+        use.ended = call.when == "call" or not report.passed
     return report
 
 
@@ -315,9 +319,25 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         users = {cassette: sorted(tests) for cassette, tests in state.users.items()}
         output[_TALLY] = {"tally": state.tally.as_dict(), "users": users}
         return
+    if state.run_directory.exists():
+        _finish_shared(session, state)
     judged = {} if _narrowed(session.config) else state.tally.judge_shared(state.users)
     state.tally.unplayed.update(judged)
     if judged and session.config.getoption("--imgresponse-strict") and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _finish_shared(session: pytest.Session, state: _State) -> None:
+    """Shared cassettes that were rewritten take the place of the old ones, unless the run was cut short."""
+    from pytest_imgresponse.cassette.rewriting import finish_shared
+    from pytest_imgresponse.cassette.run import Run
+
+    ended = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+    cut_short = not ended or bool(session.shouldstop) or bool(session.shouldfail)
+    stay, errors = finish_shared(Run(state.run_directory), cut_short=cut_short)
+    state.tally.unfinished += [str(cassette.parent) for cassette in stay]
+    state.tally.not_saved += [str(error) for error in errors]
+    if errors and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
+from asyncio import CancelledError
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,10 +44,20 @@ class ImgResponse(ExchangeLog):
 
 
 @contextmanager
-def open_session(session: Session) -> Iterator[ImgResponse]:
-    """The session answers the clients of this process; raises at the end what could not be saved."""
-    with keys_held(() if session.recording else session.settings.stand_in_keys), opened(session):
-        yield ImgResponse(session)
+def open_session(session: Session, ended: Callable[[], bool] = lambda: True) -> Iterator[ImgResponse]:
+    """The session answers the clients of this process; raises at the end what could not be saved.
+
+    `ended` says whether what ran meanwhile came to its end, and was not interrupted.
+    """
+    interrupted = False
+    try:
+        with keys_held(() if session.recording else session.settings.stand_in_keys), opened(session):
+            yield ImgResponse(session)
+    except (KeyboardInterrupt, GeneratorExit, CancelledError):
+        interrupted = True
+        raise
+    finally:
+        session.close(interrupted=interrupted or not ended())
     if session.save_error is not None:
         raise session.save_error
 
@@ -84,6 +96,12 @@ def replay(
     given = {name: value for name, value in options.items() if value is not None}
     settings = settings_from([Layer("the call of replay()", given)])
     session = Session(_yaml(path), settings, remedy=f'replay({os.fspath(path)!r}, record="{{mode}}")')
+    for place in session.unfinished:
+        warnings.warn(
+            f"{session.path}: a rewrite did not end, and what it recorded is in {place.parent}: move that to "
+            f"{session.path.parent}, or delete it",
+            stacklevel=3,
+        )
     with open_session(session) as recorder:
         yield recorder
 

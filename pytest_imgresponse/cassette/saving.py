@@ -4,58 +4,24 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from hashlib import sha256
 from pathlib import Path
-from typing import Literal
 
 from pytest_imgresponse._config import Settings
 from pytest_imgresponse.cassette.interaction import Interaction
 from pytest_imgresponse.cassette.matching import facets_of, key_of
 from pytest_imgresponse.cassette.merging import Ticket, are_only_errors, merge, still_held_back
 from pytest_imgresponse.cassette.redaction import Redactor
+from pytest_imgresponse.cassette.rewriting import Rewrite
+from pytest_imgresponse.cassette.run import Run
 from pytest_imgresponse.cassette.store import Store
 from pytest_imgresponse.errors import CassetteDecodeError, CassetteSaveError
-
-Deed = Literal["made", "rewritten"]
-
-
-class Run:
-    """What has to be known of a whole run, across tests and workers: which cassettes were started in it.
-
-    A run is that of a suite, or a process outside of pytest. `directory` is shared by the workers of the run; without
-    one the run is this process alone.
-    """
-
-    def __init__(self, directory: Path | None = None) -> None:
-        self._directory = directory
-        self._noted: set[str] = set()
-
-    def has(self, what: Deed, cassette: Path) -> bool:
-        """Whether this run has made the cassette, or has started it afresh."""
-        note = _note(what, cassette)
-        return note in self._noted or (self._directory is not None and (self._directory / note).exists())
-
-    def note(self, what: Deed, cassette: Path) -> None:
-        """Note that it has. Called under the cassette's lock."""
-        note = _note(what, cassette)
-        self._noted.add(note)
-        if self._directory is not None:
-            self._directory.mkdir(mode=0o700, exist_ok=True)
-            (self._directory / note).touch()
-
-
-def _note(what: Deed, cassette: Path) -> str:
-    return f"{what}-{sha256(str(cassette.absolute()).encode('utf-8', 'surrogateescape')).hexdigest()}"
-
-
-PROCESS = Run()
-"""The run of a process without pytest."""
 
 
 class Saver:
     """Saves a cassette, for whoever holds the lock of its session.
 
-    `old` is what the cassette held when it was opened; None where there was none.
+    `old` is what the cassette held when it was opened; None where there was none. A cassette that is rewritten takes
+    the old one's place in `close`, a `shared` one when the run ends.
     """
 
     def __init__(
@@ -66,6 +32,8 @@ class Saver:
         run: Run,
         attributes: Path,
         old: Sequence[Interaction] | None,
+        *,
+        shared: bool = False,
     ) -> None:
         self.error: CassetteSaveError | None = None
         """What could not be saved, until it is."""
@@ -83,6 +51,10 @@ class Saver:
         self._elsewhere: Store | None = None
         self._known: dict[str, tuple[Interaction, str]] = {}
         self._probed = False
+        self._rewrite = Rewrite(store, run) if settings.record == "rewrite" else None
+        self._shared = shared
+        self._interrupted: bool | None = None
+        """How the test ended; None while it runs."""
 
     @property
     def made(self) -> bool:
@@ -115,30 +87,57 @@ class Saver:
             self._save(tickets)
         except (OSError, CassetteDecodeError) as error:
             self.error = self._rescued(tickets, error)
+        if self._interrupted is not None:  # the answer came after the test
+            self.close(interrupted=self._interrupted)
 
     def put_elsewhere(self, unsaved: Interaction, tickets: Sequence[Ticket], cause: Exception) -> None:
         """Keep what may not stand in the cassette, and `error`."""
         self._unsaved.append(unsaved)
         self.error = self._rescued(tickets, cause)
 
+    def rewritten(self) -> list[Interaction]:
+        """What other tests of this run have rewritten of a shared cassette so far. Raises `CassetteDecodeError`."""
+        return self._rewrite.load_beside() if self._rewrite is not None else []
+
+    def close(self, *, interrupted: bool) -> Path | None:
+        """What is rewritten takes the old cassette's place.
+
+        Gives its path where it stays beside the old one: this run was interrupted, or something could not be saved.
+        """
+        self._interrupted = interrupted
+        rewrite = self._rewrite
+        if rewrite is None or not rewrite.store.exists():
+            return None
+        if self._shared:
+            if self.error is not None:
+                self._run.note("unsaved", self._store.path)
+            return None
+        if rewrite.begun and (interrupted or self.error is not None):
+            return rewrite.store.path
+        try:
+            rewrite.finish()
+        except CassetteSaveError as error:
+            self.error = error
+        return None
+
     def _save(self, tickets: Sequence[Ticket]) -> None:
         recorded = [ticket for ticket in tickets if ticket.recorded is not None]
-        rewrite, path = self._settings.record == "rewrite", self._store.path
+        rewrite, path = self._rewrite, self._store.path
+        if not recorded and not (rewrite and self._held_back):
+            return
         with self._store.lock():
-            afresh = rewrite and not self._run.has("rewritten", path)
-            if not recorded or (afresh and are_only_errors(recorded, self._old)):
-                return
-            if afresh:  # its files may be removed now, and may yet be needed for what was held back
-                self._old = [interaction.in_memory() for interaction in self._old]
-            disk = self._store.load() if self._store.exists() and not afresh else []
             held_back = still_held_back(self._old, self._held_back, tickets) if rewrite else []
+            disk = rewrite.load() if rewrite else self._store.load() if self._store.exists() else []
             merged = merge([*map(self._clean, disk)], tickets, self._key_of, [*map(self._clean, held_back)])
-            self._store.save(merged, self._attributes)
+            if rewrite:
+                rewrite.save(merged, self._attributes, begun=not are_only_errors(recorded, self._old))
+            else:
+                self._store.save(merged, self._attributes)
             self.error = self.error if self._unsaved else None
             for ticket in recorded:
                 ticket.saved = True
-            if rewrite:
-                self._run.note("rewritten", path)
+            if rewrite and self._shared:
+                self._run.note("shared", path)
             if not self._existed:
                 self._run.note("made", path)
 

@@ -15,7 +15,9 @@ from pytest_imgresponse.cassette.merging import Ticket, failed
 from pytest_imgresponse.cassette.misses import miss
 from pytest_imgresponse.cassette.payloads import Body
 from pytest_imgresponse.cassette.redaction import Redactor
-from pytest_imgresponse.cassette.saving import PROCESS, Run, Saver
+from pytest_imgresponse.cassette.rewriting import unfinished
+from pytest_imgresponse.cassette.run import PROCESS, Run
+from pytest_imgresponse.cassette.saving import Saver
 from pytest_imgresponse.cassette.store import Store
 from pytest_imgresponse.errors import (
     CassetteDecodeError,
@@ -32,7 +34,7 @@ class Session:
 
     `run` knows which cassettes the run has made or started afresh. `remedy` is the way to record, as the user would
     type it: `{mode}` stands for the record mode. `gitattributes` is the folder that gets a `.gitattributes`, by default
-    that of the cassette.
+    that of the cassette. A `shared` cassette that is rewritten is replaced by the run, not in `close`.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Session:
         run: Run = PROCESS,
         remedy: str = 'replay(…, record="{mode}")',
         gitattributes: Path | None = None,
+        shared: bool = False,
     ) -> None:
         self.path = path = path.absolute()  # a test may change the directory
         self.name = str(path)
@@ -56,11 +59,15 @@ class Session:
         self._lock = RLock()
         self._redactor = Redactor(settings.redact_names, settings.redact_values, settings.before_save)
         old = self.loaded if self.existed else None
-        self._saver = Saver(store, settings, self._redactor, run, gitattributes or path.parent, old)
+        self._saver = Saver(store, settings, self._redactor, run, gitattributes or path.parent, old, shared=shared)
+        at_work = run.id if run is not PROCESS or settings.record == "rewrite" else None
+        self.unfinished = unfinished(path, self.loaded, at_work)
+        """Where the answers of rewrites are that did not end."""
         self._facets = [facets_of(self._redactor.request(i.request), settings.match_on) for i in self.loaded]
         self._left: dict[str, deque[Interaction]] = defaultdict(deque)
         for interaction, facets in zip(self.loaded, self._facets, strict=True):
             self._left[key_of(facets)].append(interaction)
+        self._put_in_front(self._saver.rewritten())
 
     def _load(self, store: Store) -> list[Interaction]:
         try:
@@ -71,6 +78,21 @@ class Session:
             raise
         except OSError as error:
             raise CassetteDecodeError(f"{self.path}: the cassette cannot be read: {error}") from error
+
+    def _put_in_front(self, rewritten: list[Interaction]) -> None:
+        """Each answer that another test of the run has rewritten is what the next one replaces, not the older one."""
+        new: dict[str, list[Interaction]] = defaultdict(list)
+        for interaction in rewritten:
+            new[self._key_of(self._redactor.request(interaction.request))].append(interaction)
+        for key, interactions in new.items():
+            self._left[key] = deque([*interactions, *list(self._left[key])[len(interactions) :]])
+
+    def close(self, *, interrupted: bool = False) -> None:
+        """No more is asked. What was rewritten takes the cassette's place, unless the test was `interrupted`."""
+        with self._lock:
+            stays = self._saver.close(interrupted=interrupted)
+        if stays is not None:
+            self.unfinished.append(stays)
 
     @property
     def recording(self) -> bool:

@@ -33,7 +33,9 @@ def cassettes_at(place: Path) -> tuple[list[Path], list[Path]]:
     Beside them the YAML files below the folder that are none. Raises `CassetteMissingError` where there is none.
     """
     if place.is_dir():
-        found = sorted(path for path in place.rglob("*") if path.suffix in (".yaml", ".yml"))
+        files = (path for path in place.rglob("*") if path.suffix in (".yaml", ".yml"))
+        # a hidden folder has what an interrupted rewrite left
+        found = sorted(path for path in files if not any(map(_hidden, path.relative_to(place).parts)))
         cassettes = [path for path in found if _is_cassette(path)]
         if cassettes:
             return cassettes, [path for path in found if path not in cassettes]
@@ -43,6 +45,10 @@ def cassettes_at(place: Path) -> tuple[list[Path], list[Path]]:
         if path.exists():
             return [path], []
     raise CassetteMissingError(f"expected a cassette, or a folder with some; there is no {place}")
+
+
+def _hidden(name: str) -> bool:
+    return name.startswith(".")
 
 
 def _is_cassette(path: Path) -> bool:

@@ -1,0 +1,60 @@
+"""The run: what has to be known across its tests and workers, such as which cassettes were started in it."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal
+
+Deed = Literal["made", "rewritten", "replaced", "shared", "unsaved"]
+"""What is noted of a cassette: this run has made it; has started it afresh; has put that in the old one's place;
+will do so when it ends, since tests share it; will not, since an answer could not be saved."""
+_ID = 8  # letters
+
+
+class Run:
+    """What has to be known of a whole run, across tests and workers: which cassettes were started in it.
+
+    A run is that of a suite, or a process outside of pytest. `directory` is shared by the workers of the run; without
+    one the run is this process alone.
+    """
+
+    def __init__(self, directory: Path | None = None) -> None:
+        self._directory = directory
+        self._noted: set[str] = set()
+        self._name = (uuid.uuid4().hex if directory is None else directory.name)[-_ID:]
+
+    @property
+    def id(self) -> str:
+        """What tells it from other runs, in names of files; a forked process is another."""
+        return self._name if self._directory is not None else f"{self._name}-{os.getpid()}"
+
+    def has(self, what: Deed, cassette: Path) -> bool:
+        """Whether this is noted of a cassette."""
+        note = _note(what, cassette)
+        return note in self._noted or (self._directory is not None and (self._directory / note).exists())
+
+    def note(self, what: Deed, cassette: Path) -> None:
+        """Note it. Called under the cassette's lock."""
+        note = _note(what, cassette)
+        if note in self._noted:
+            return
+        self._noted.add(note)
+        if self._directory is not None:
+            self._directory.mkdir(mode=0o700, exist_ok=True)
+            (self._directory / note).write_bytes(os.fsencode(cassette))
+
+    def noted(self, what: Deed) -> list[Path]:
+        """The cassettes of which this is noted, in the directory of the run."""
+        notes = self._directory.glob(f"{what}-*") if self._directory is not None else ()
+        return sorted(Path(os.fsdecode(note.read_bytes())) for note in notes)
+
+
+def _note(what: Deed, cassette: Path) -> str:
+    return f"{what}-{sha256(str(cassette.absolute()).encode('utf-8', 'surrogateescape')).hexdigest()}"
+
+
+PROCESS = Run()
+"""The run of a process without pytest."""
