@@ -30,6 +30,11 @@ def add_options(parser: pytest.Parser) -> None:
     )
     parser.addini("imgresponse_record", f"Record mode: {', '.join(RECORD_MODES)}.", default="none")
     parser.addini("imgresponse_cassette_dir", "Where cassettes lie, from the root directory.", default="cassettes")
+    parser.addini(
+        "imgresponse_cassette_layout",
+        "Where these are: root (in the root directory), or beside (in each folder of tests, as pytest-recording's).",
+        default="root",
+    )
     parser.addini("imgresponse_images", f"How pictures are kept: {', '.join(IMAGES)}.", default="exact")
     parser.addini(
         "imgresponse_block_network",

@@ -14,14 +14,14 @@ from collections import defaultdict
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_imgresponse._config import MARKER_OPTIONS, Layer, settings_from
 from pytest_imgresponse._options import add_options
-from pytest_imgresponse._paths import cassette_of_test, inside, named_cassette
+from pytest_imgresponse._paths import LAYOUTS, Layouts, SuiteTest, inside, named_cassette
 from pytest_imgresponse._summary import Tally
 from pytest_imgresponse.errors import CassetteInUseError, ConfigError, ImgResponseError, UnplayedError
 
@@ -53,8 +53,9 @@ class _State:
 class _Use:
     """A test's use of a cassette."""
 
+    test: SuiteTest
+    name: PurePosixPath | None
     cassette: Path
-    named: bool
     options: dict[str, Any]
     error: ConfigError | None = None
     passed: bool = False
@@ -81,6 +82,7 @@ def pytest_configure(config: pytest.Config) -> None:
     try:
         settings_from([_ini_layer(config, "record"), _ini_layer(config, "images")])
         config.getini("imgresponse_block_network")
+        _check_layout(config)
     except (ConfigError, ValueError) as error:
         raise pytest.UsageError(str(error)) from error
     shared: dict[str, str] = getattr(config, "workerinput", {})
@@ -98,7 +100,9 @@ def pytest_report_header(config: pytest.Config) -> str:
     """The mode, in a line."""
     mode = config.getoption("--imgresponse-record") or config.getini("imgresponse_record")
     meaning = " (replay only)" if mode == "none" else ""
-    return f"imgresponse: record mode {mode}{meaning}, cassettes in {config.getini('imgresponse_cassette_dir')}"
+    layouts = _layouts(config)
+    where = f"{layouts.directory} beside the tests" if layouts.layout == "beside" else layouts.directory
+    return f"imgresponse: record mode {mode}{meaning}, cassettes in {where}"
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -116,15 +120,21 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         name, options = _marked(markers, item.nodeid)
     except ConfigError as caught:  # here it would end the whole run; the fixture raises it for this test
         error = caught
-    # Of a file outside of the root directory pytest does not say the path.
-    nodeid = f"{item.path.name}{item.nodeid}" if item.nodeid.startswith("::") else item.nodeid
-    relative = cassette_of_test(nodeid) if name is None else name
-    use = item.stash[_USE] = _Use(_cassette_dir(item.config) / str(relative), name is not None, options, error)
+    use = item.stash[_USE] = _use(item, name, options, error)
     state = item.config.stash[_STATE]
-    claim = f"the name {relative}" if use.named else nodeid if nodeid is item.nodeid else f"{item.path}{item.nodeid}"
+    own = f"{item.path}{item.nodeid}" if item.nodeid.startswith("::") else item.nodeid
+    claim = own if name is None else f"the name {name}"
     state.claims[str(use.cassette).casefold()].add(claim)
-    if use.named:
+    if name is not None:
         state.users[str(use.cassette)].add(item.nodeid)
+
+
+def _use(node: Any, name: PurePosixPath | None, options: dict[str, Any], error: ConfigError | None = None) -> _Use:
+    # Of a file outside of the root directory pytest does not say the path.
+    nodeid = f"{node.path.name}{node.nodeid}" if node.nodeid.startswith("::") else node.nodeid
+    cls = getattr(node, "cls", None)
+    test = SuiteTest(nodeid, node.path, f"{cls.__name__}.{node.name}" if cls else node.name)
+    return _Use(test, name, _layouts(node.config).cassette(test, name), options, error)
 
 
 def _early(item: pytest.Item, names: list[str]) -> list[str]:
@@ -136,7 +146,7 @@ def _early(item: pytest.Item, names: list[str]) -> list[str]:
     return [*wider, FIXTURE, *(name for name in others if name not in wider)]
 
 
-def _marked(markers: list[pytest.Mark], nodeid: str) -> tuple[Any, dict[str, Any]]:
+def _marked(markers: list[pytest.Mark], nodeid: str) -> tuple[PurePosixPath | None, dict[str, Any]]:
     """The name and the options of a test's markers; of each, the closest marker that has it."""
     name = None
     options: dict[str, Any] = {}
@@ -159,12 +169,30 @@ def _marker_layer(nodeid: str, options: dict[str, Any]) -> Layer:
 
 
 def _ini_layer(config: pytest.Config, name: str) -> Layer:
+    return Layer(_origin(config, name), {name: config.getini(f"imgresponse_{name}")})
+
+
+def _origin(config: pytest.Config, name: str) -> str:
     where = config.inipath.name if config.inipath is not None else "no file"
-    return Layer(f"ini `imgresponse_{name}` in {where}", {name: config.getini(f"imgresponse_{name}")})
+    return f"ini `imgresponse_{name}` in {where}"
 
 
-def _cassette_dir(config: pytest.Config) -> Path:
-    return config.rootpath / str(config.getini("imgresponse_cassette_dir"))
+def _layouts(config: pytest.Config) -> Layouts:
+    directory, layout = config.getini("imgresponse_cassette_dir"), config.getini("imgresponse_cassette_layout")
+    return Layouts(config.rootpath, str(directory), str(layout))
+
+
+def _check_layout(config: pytest.Config) -> None:
+    layouts = _layouts(config)
+    if layouts.layout not in LAYOUTS:
+        raise ConfigError(
+            f"expected one of {', '.join(LAYOUTS)}; got {layouts.layout!r} (from {_origin(config, 'cassette_layout')})"
+        )
+    if layouts.layout == "beside" and (Path(layouts.directory).is_absolute() or ".." in Path(layouts.directory).parts):
+        raise ConfigError(
+            f"with the layout beside each folder of tests has cassettes of its own: expected the name of a folder; got "
+            f"{layouts.directory!r} (from {_origin(config, 'cassette_dir')})"
+        )
 
 
 @pytest.fixture(scope="session")
@@ -221,7 +249,8 @@ def _session_of(node: Any, use: _Use, given: object) -> Session:
             _ini_layer(config, "images"),
         ]
     )
-    folder = _cassette_dir(config)
+    layouts = _layouts(config)
+    folder = layouts.folder(use.test)
     inside(folder, use.cassette)
     return Session(
         use.cassette,
@@ -229,7 +258,8 @@ def _session_of(node: Any, use: _Use, given: object) -> Session:
         run=Run(state.run_directory),
         remedy=f"pytest {node.nodeid!r} --imgresponse-record={{mode}}",
         gitattributes=folder,
-        shared=use.named,
+        shared=use.name is not None,
+        elsewhere=lambda: layouts.elsewhere(use.test, use.name),
     )
 
 
@@ -251,8 +281,7 @@ def imgresponse_endpoint() -> Iterator[LocalEndpoint]:
 def _use_of(node: Any) -> _Use:
     """The use that was noted when the test was collected, or one for a fixture that was asked for by name."""
     if _USE not in node.stash:
-        cassette = _cassette_dir(node.config) / str(cassette_of_test(node.nodeid))
-        node.stash[_USE] = _Use(cassette, named=False, options={})
+        node.stash[_USE] = _use(node, None, {})
     use: _Use = node.stash[_USE]
     return use
 
@@ -265,12 +294,12 @@ def _mapping(value: object) -> dict[str, Any]:
 
 def _judge(config: pytest.Config, session: Session, use: _Use, nodeid: str) -> None:
     """Count what the test did; under `--imgresponse-strict` refuse what it left behind though it passed."""
-    config.stash[_STATE].tally.add(session, nodeid, passed=use.passed, shared=use.named)
+    config.stash[_STATE].tally.add(session, nodeid, passed=use.passed, shared=use.name is not None)
     if not use.passed or not config.getoption("--imgresponse-strict"):
         return
     if session.misses:
         pytest.fail(f"{type(session.misses[0]).__name__}: {session.misses[0]}", pytrace=False)
-    unplayed = [] if use.named or session.settings.allow_unplayed else session.unplayed
+    unplayed = [] if use.name is not None or session.settings.allow_unplayed else session.unplayed
     if unplayed:
         asked = "\n".join(f"  {i.request.method} {i.request.url}" for i in unplayed[:10])
         problem = UnplayedError(

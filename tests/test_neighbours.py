@@ -52,6 +52,47 @@ def test_beside(suite, api, pytest_with, name):
     assert run() == 0
 
 
+THEIR_SUITE = """
+@pytest.mark.vcr
+class TestShop:
+    class TestInner:
+        def test_it(self): ask("inner")
+
+    @pytest.mark.parametrize("at", ["a b", "2:3", "v1.5", "ü#", "q" * 300])
+    def test_it(self, at): ask(at)
+
+@pytest.mark.vcr
+@pytest.mark.parametrize("at", ["<?>", 'x|"y"', "a/b", "it's*"])
+def test_it(at): ask(at)
+"""
+
+
+@pytest.mark.parametrize("name", ["pytest-recording", "cassetter"])
+def test_its_cassettes_are_found_where_they_are(suite, api, pytest_with, name):
+    """And those of pytest-recording replay there, with `imgresponse_cassette_layout = beside`."""
+    length = 300 if name == "pytest-recording" else 200  # the other does not shorten names
+    files = ("tests/test_logo.py", "tests/unit/test_logo.py")
+    for file in files:
+        suite.write(THEIR_SUITE.replace("300", str(length)), file)
+    arguments = ["--import-mode=importlib", "-p", "no:hypothesispytest"]
+    pytest_with(name, "--record-mode=once", *arguments)
+    assert len(api.requests) == 20
+    for file in files:
+        suite.write(THEIR_SUITE.replace("300", str(length)).replace("pytest.mark.vcr", "pytest.mark.imgresponse"), file)
+    found = f"But there is {suite.root}/tests/unit/cassettes/test_logo/"
+    layout = ": set the ini `imgresponse_cassette_layout = beside`"
+    suite.run(*arguments, "-k", "unit").outcomes(failed=10, deselected=10).sent(0).says(
+        f"{found}TestShop.test_it[v1.5].yaml{layout}",
+        f"{found}TestInner.test_it.yaml{layout}",
+        f"{found}test_it[---].yaml{layout}",
+    )
+    suite.configure("imgresponse_cassette_layout = beside")
+    if name == "pytest-recording":
+        suite.run(*arguments).outcomes(passed=20).sent(0)
+        suite.record(*arguments, mode="rewrite").outcomes(passed=20).sent(20)
+        suite.run(*arguments, "--imgresponse-strict").outcomes(passed=20).sent(0)
+
+
 @pytest.mark.parametrize(("column", "name"), [(1, "pytest-recording"), (2, "pytest-vcr")])
 def test_who_comes_from_it_finds_what_the_readme_says(suite, api, pytest_with, column, name):
     """Their options, markers and fixtures are these, their cassette lies there, and replays when it is moved to ours."""
@@ -64,10 +105,13 @@ def test_who_comes_from_it_finds_what_the_readme_says(suite, api, pytest_with, c
     suite.write("@pytest.mark.vcr\ndef test_fox(): assert ask().json()['data'][0]['b64_json']\n")
     pytest_with(name, told["record"][column].strip("`"))
     assert len(api.requests) == 1
+    to_ours = (
+        suite.root.joinpath("tests/test_logo.py").read_text().replace("pytest.mark.vcr", "pytest.mark.imgresponse")
+    )
+    suite.root.joinpath("tests/test_logo.py").write_text(to_ours)
+    suite.run().outcomes(failed=1).sent(0).says(f"But there is {suite.root / place}")
     (suite.root / ours).parent.mkdir(parents=True)
     (suite.root / place).rename(suite.root / ours)
-    test = suite.root / "tests/test_logo.py"
-    test.write_text(test.read_text().replace("pytest.mark.vcr", "pytest.mark.imgresponse"))
     suite.run().outcomes(passed=1).sent(0)
 
     theirs = "".join(cells[column] for cells in rows)

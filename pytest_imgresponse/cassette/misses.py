@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,20 +28,19 @@ def miss(
     remedy: str,
     *,
     recorded: Sequence[Facets] | None,
+    elsewhere: Callable[[], Iterable[tuple[Path, str | None]]],
     asked: int,
 ) -> CassetteError:
     """The error of a redacted request that has no answer.
 
-    `recorded` are the requests of the cassette, None where there is none; `asked` is how often this one was. `remedy`
-    is the way to record, `{mode}` in it the record mode.
+    `recorded` are the requests of the cassette, None where there is none; `elsewhere` gives where else one may
+    lie; `asked` is how often this one was. `remedy` is the way to record, `{mode}` in it the record mode.
     """
     head = f"no answer for {request.method} {request.url}, and nothing was sent (record mode {settings.record!r})."
     if recorded is None:
-        others = (path.with_name(f"{path.stem}{end}") for end in _OTHERS)
-        beside = next((path.name for path in others if path.exists()), None)
-        other = f" Beside it is {beside}, which is not read: it has to be YAML." if beside else ""
         return CassetteMissingError(
-            f"{head}\nThere is no cassette {path}.{other}\nTo record it: {remedy.replace('{mode}', 'once')}"
+            f"{head}\nThere is no cassette {path}.{_found(path, elsewhere())}\n"
+            f"To record it: {remedy.replace('{mode}', 'once')}"
         )
     same = sum(key_of(facets) == key for facets in recorded)
     if same:
@@ -55,6 +55,20 @@ def miss(
         f"To add it: {remedy.replace('{mode}', 'new_episodes')}\n"
         f"To record the cassette afresh: {remedy.replace('{mode}', 'rewrite')}"
     )
+
+
+def _found(path: Path, elsewhere: Iterable[tuple[Path, str | None]]) -> str:
+    """A recording that is there in another form or place, and how to use it before one pays for it again."""
+    for place, layout in [(path, None), *elsewhere]:
+        for found in (place, *(place.with_name(f"{place.stem}{end}") for end in _OTHERS)):
+            if not os.path.lexists(found):
+                continue
+            where = f" Beside it is {found.name}" if found.parent == path.parent else f"\nBut there is {found}"
+            if found.suffix not in (".yaml", ".yml"):
+                return f"{where}, which is not read: it has to be YAML (`imgresponse import`)."
+            way = f"set the ini `imgresponse_cassette_layout = {layout}`, or " if layout else ""
+            return f"{where}: {way}move it, its pictures too (or `imgresponse import`)."
+    return ""
 
 
 def differences(recorded: Facets, asked: Facets) -> list[str]:

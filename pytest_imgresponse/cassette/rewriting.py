@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+from pytest_imgresponse._paths import safe_name
 from pytest_imgresponse.cassette.interaction import Interaction
 from pytest_imgresponse.cassette.run import Run
 from pytest_imgresponse.cassette.store import Store
@@ -19,7 +20,7 @@ from pytest_imgresponse.errors import CassetteDecodeError, CassetteSaveError
 
 
 def _folder(cassette: Path) -> Path:
-    return cassette.with_name(f".{cassette.name}.rewrite")
+    return cassette.with_name(f".{safe_name(cassette.stem)}{cassette.suffix}.rewrite")
 
 
 class Rewrite:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from threading import RLock
@@ -34,7 +35,8 @@ class Session:
 
     `run` knows which cassettes the run has made or started afresh. `remedy` is the way to record, as the user would
     type it: `{mode}` stands for the record mode. `gitattributes` is the folder that gets a `.gitattributes`, by default
-    that of the cassette. A `shared` cassette that is rewritten is replaced by the run, not in `close`.
+    that of the cassette. `elsewhere` gives where else its cassette may lie, and the layout in which it is looked for
+    there. A `shared` cassette that is rewritten is replaced by the run, not in `close`.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Session:
         remedy: str = 'replay(…, record="{mode}")',
         gitattributes: Path | None = None,
         shared: bool = False,
+        elsewhere: Callable[[], Iterable[tuple[Path, str | None]]] = tuple,
     ) -> None:
         self.path = path = path.absolute()  # a test may change the directory
         self.name = str(path)
@@ -56,6 +59,7 @@ class Session:
         self.existed = store.exists()
         self.loaded = self._load(store) if self.existed else []
         self._remedy = remedy
+        self._elsewhere = elsewhere
         self._lock = RLock()
         self._redactor = Redactor(settings.redact_names, settings.redact_values, settings.before_save)
         old = self.loaded if self.existed else None
@@ -218,6 +222,7 @@ class Session:
             self.settings,
             self._remedy,
             recorded=self._facets if self.existed else None,
+            elsewhere=self._elsewhere,
             asked=1 + sum(other.key == key for other in self.tickets),
         )
 

@@ -48,6 +48,7 @@ class Store:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._stem = safe_name(path.stem)
+        self._short = f"{self._stem}{path.suffix}"  # in those of other files, which may be no longer than disks take
         self._seen: tuple[int, ...] | None = None
         self._interactions: list[Interaction] = []
         self._names: dict[str, str] = {}  # of the files of the cassette on the disk, by hash
@@ -88,7 +89,7 @@ class Store:
     def lock(self) -> Iterator[None]:
         """Held by one process at a time; makes the folder. Raises `OSError`."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        lock_path = self.path.with_name(f".{self.path.name}.lock")
+        lock_path = self.path.with_name(f".{self._short}.lock")
         with FileLock(lock_path, timeout=LOCK_SECONDS):
             try:
                 yield
@@ -117,7 +118,7 @@ class Store:
                 if not temporary.exists():
                     new.append(temporary)
                 _replace(temporary, data)
-            _replace(self.path, text.encode())
+            _replace(self.path, text.encode(), self._short)
         except BaseException:
             for temporary in new:
                 temporary.unlink(missing_ok=True)
@@ -185,7 +186,7 @@ class Store:
         """Remove, once, what a killed process left behind while it saved this cassette."""
         if self._swept:
             return
-        stem, name = re.escape(self._stem), re.escape(self.path.name)
+        stem, name = re.escape(self._stem), re.escape(self._short)
         left = re.compile(rf"\.+{stem}\.[0-9a-f]{{64}}(\.\d+\.tmp)?|\.{name}\.\d+\.tmp")
         for entry in list(self.path.parent.iterdir()):
             if left.fullmatch(entry.name):
@@ -258,9 +259,9 @@ def _identity(facts: os.stat_result) -> tuple[int, ...]:
     return facts.st_mtime_ns, facts.st_ctime_ns, facts.st_size, facts.st_ino
 
 
-def _replace(path: Path, data: bytes) -> None:
+def _replace(path: Path, data: bytes, name: str | None = None) -> None:
     """Write a file as a whole or not at all; what stands there, be it a link, is not followed."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{name or path.name}.{os.getpid()}.tmp")
     temporary.unlink(missing_ok=True)
     try:
         with temporary.open("xb") as file:
