@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_imgresponse._config import MARKER_OPTIONS, Layer, settings_from
+from pytest_imgresponse._failure import failure
 from pytest_imgresponse._options import add_options
 from pytest_imgresponse._paths import LAYOUTS, Layouts, SuiteTest, inside, named_cassette
 from pytest_imgresponse._summary import Tally
@@ -207,10 +208,13 @@ def imgresponse(request: pytest.FixtureRequest, imgresponse_config: object) -> I
     from pytest_imgresponse.cassette.recorder import open_session
 
     config, use = request.config, _use_of(request.node)
+    problem = None
     try:
         session = _session_of(request.node, use, imgresponse_config)
-    except ImgResponseError as error:  # its own traceback says nothing to a user
-        pytest.fail(f"{type(error).__name__}: {error}", pytrace=False)
+    except ImgResponseError as error:
+        problem = f"{type(error).__name__}: {error}"
+    if problem is not None:  # its own traceback says nothing to a user, and neither does what it came from
+        pytest.fail(problem, pytrace=False)
     block = config.getoption("--imgresponse-block-network") or config.getini("imgresponse_block_network")
     with ExitStack() as stack:
         stack.callback(_judge, config, session, use, request.node.nodeid)
@@ -319,6 +323,8 @@ def pytest_runtest_makereport(
     if call.when != "teardown" and (use := item.stash.get(_USE, None)) is not None:
         use.passed = call.when == "call" and report.passed
         use.ended = call.when == "call" or not report.passed
+    if report.failed and call.excinfo is not None and not item.config.getoption("fulltrace"):
+        report.longrepr = failure(item, call.excinfo.value) or report.longrepr
     return report
 
 

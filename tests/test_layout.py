@@ -128,14 +128,14 @@ class TestElsewhere:
         suite.configure(f"imgresponse_cassette_layout = {layout}").write(MARKED)
         (suite.root / place).parent.mkdir(parents=True)
         (suite.root / place).touch()
-        suite.run().outcomes(failed=1).sent(0).says(f"But there is {suite.root / place}", way)
+        suite.run().outcomes(failed=1).sent(0).says(f"But there is {place}", way)
 
     def test_a_named_one_too(self, suite):
         suite.write("@pytest.mark.imgresponse('fox')\ndef test_it(): ask()")
         place = suite.root / "tests/cassettes/test_logo/fox.yaml"
         place.parent.mkdir(parents=True)
         place.touch()
-        suite.run().outcomes(failed=1).says(f"But there is {place}")
+        suite.run().outcomes(failed=1).says("But there is tests/cassettes/test_logo/fox.yaml")
 
 
 def test_the_places_of_other_recorders():

@@ -137,7 +137,8 @@ def test_a_miss_names_the_nearest_request_and_the_way_out(suite):
         "holds 2 interaction(s); the nearest, number 2, differs in:",
         "prompt: recorded 'a red fox', asked 'a red foxx'",
         "--imgresponse-record=new_episodes",
-        "--imgresponse-record=rewrite",
+        "Only the body differs; a `match_on` without 'body' leaves it out.",
+        "With `rewrite` in its place, all of the cassette is recorded afresh.",
     )
 
 

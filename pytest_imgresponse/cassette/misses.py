@@ -2,58 +2,68 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any
 
 from pytest_imgresponse._config import Settings
 from pytest_imgresponse.cassette.interaction import Request
-from pytest_imgresponse.cassette.matching import Facets, facets_of, key_of
+from pytest_imgresponse.cassette.matching import Facets, facets_of
 from pytest_imgresponse.cassette.payloads import REFERENCE
 from pytest_imgresponse.errors import CassetteError, CassetteMissingError, UnrecordedRequestError
 
 _OTHERS = (".yaml.gz", ".json", ".json.gz")
 """How the names of cassettes of other serializers end: vcrpy's JSON, langchain's gzip."""
-_SHOWN = 12  # differences
-_LONGEST = 80  # characters of a value
+_LARGE = ("body", "query")
+_SHOWN = 3  # differences
+_COUNTED = 200  # differences, when the nearest is looked for
+_VISITS = 300_000  # leaves that are compared in all, so that a miss is told at once
+_FEWEST_VISITS = 100
+_LONGEST_LINE = 72  # characters of a difference
+_LONGEST_PATH = 26
+_LONGEST_URL = 120
 
 
 def miss(
     request: Request,
-    key: str,
     path: Path,
     settings: Settings,
     remedy: str,
     *,
     recorded: Sequence[Facets] | None,
     elsewhere: Callable[[], Iterable[tuple[Path, str | None]]],
+    same: int,
     asked: int,
 ) -> CassetteError:
     """The error of a redacted request that has no answer.
 
     `recorded` are the requests of the cassette, None where there is none; `elsewhere` gives where else one may
-    lie; `asked` is how often this one was. `remedy` is the way to record, `{mode}` in it the record mode.
+    lie; `same` is how often this one was recorded, `asked` how often it was asked. `remedy` is the way to record,
+    `{mode}` in it the record mode.
     """
-    head = f"no answer for {request.method} {request.url}, and nothing was sent (record mode {settings.record!r})."
+    url = request.url if len(request.url) <= _LONGEST_URL else f"{request.url[:_LONGEST_URL]}…"
+    head = f"no answer for {request.method} {url}, and nothing was sent (record mode {settings.record!r})."
     if recorded is None:
         return CassetteMissingError(
             f"{head}\nThere is no cassette {path}.{_found(path, elsewhere())}\n"
             f"To record it: {remedy.replace('{mode}', 'once')}"
         )
-    same = sum(key_of(facets) == key for facets in recorded)
     if same:
         held = f"this request {same} time(s); it was asked {asked} times."
     elif recorded:
-        differs = nearest(recorded, facets_of(request, settings.match_on))
-        held = f"{len(recorded)} interaction(s); {differs}"
+        facets = facets_of(request, settings.match_on)
+        number = _nearest(recorded, facets)
+        held = f"{len(recorded)} interaction(s); {_differing(recorded, facets, number)}"
+        if all(recorded[number][name] == facets[name] for name in facets if name != "body"):
+            held += "\nOnly the body differs; a `match_on` without 'body' leaves it out."
     else:
         held = "no interaction."
     return UnrecordedRequestError(
         f"{head}\nCassette {path} holds {held}\n"
         f"To add it: {remedy.replace('{mode}', 'new_episodes')}\n"
-        f"To record the cassette afresh: {remedy.replace('{mode}', 'rewrite')}"
+        f"With `rewrite` in its place, all of the cassette is recorded afresh."
     )
 
 
@@ -73,29 +83,31 @@ def _found(path: Path, elsewhere: Iterable[tuple[Path, str | None]]) -> str:
 
 def differences(recorded: Facets, asked: Facets) -> list[str]:
     """How two requests differ, a line each: `prompt: recorded 'a red fox', asked 'a red foxx'`."""
-    lines = []
-    for name in asked:
-        before, after = _leaves_of(name, recorded[name]), _leaves_of(name, asked[name])
-        for path in {**before, **after}:
-            old, new = before.get(path, _ABSENT), after.get(path, _ABSENT)
-            if json.dumps(old, default=repr) != json.dumps(new, default=repr):
-                lines.append(f"{path}: recorded {_short(old)}, asked {_short(new)}")
-    return lines
+    return [_told(*found) for found in _Comparison(_VISITS).differences(recorded, asked)]
 
 
 def nearest(recorded: Sequence[Facets], asked: Facets) -> str:
     """Which recorded request is nearest to one that has no match, and what differs."""
-    number, facets = min(enumerate(recorded, 1), key=lambda numbered: _distance(numbered[1], asked))
-    lines = differences(facets, asked)
-    shown = "".join(f"\n  {line}" for line in lines[:_SHOWN])
-    more = f"\n  … and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else ""
-    return f"the nearest, number {number}, differs in:{shown}{more}"
+    return _differing(recorded, asked, _nearest(recorded, asked))
 
 
-def _distance(recorded: Facets, asked: Facets) -> tuple[int, int]:
-    """First what kind of request it is, then in how many places it differs."""
-    route = sum(recorded[name] != asked[name] for name in asked if name not in ("body", "query"))
-    return route, len(differences(recorded, asked))
+def _differing(recorded: Sequence[Facets], asked: Facets, number: int) -> str:
+    found = list(_Comparison(_VISITS).differences(recorded[number], asked))
+    shown = "".join(f"\n  {_told(*difference)}" for difference in found[:_SHOWN])
+    more = f"\n  … and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    return f"the nearest, number {number + 1}, differs in:{shown}{more}"
+
+
+def _nearest(recorded: Sequence[Facets], asked: Facets) -> int:
+    """By what kind of request it is, and then by how many places it differs in."""
+    routes = [sum(facets[name] != asked[name] for name in asked if name not in _LARGE) for facets in recorded]
+    candidates = [number for number, route in enumerate(routes) if route == min(routes)]
+    visits = max(_FEWEST_VISITS, _VISITS // len(candidates))
+
+    def distance(number: int) -> int:
+        return sum(1 for _ in islice(_Comparison(visits).differences(recorded[number], asked), _COUNTED))
+
+    return min(candidates, key=distance)
 
 
 class _Absent:
@@ -104,31 +116,69 @@ class _Absent:
 
 
 _ABSENT = _Absent()
+_Difference = tuple[str, Any, Any]
 
 
-def _leaves_of(name: str, value: Any) -> dict[str, Any]:
-    """The leaves of a facet by their paths: `data[0].url`, a field of a form by its name."""
+class _Comparison:
+    """Compares two requests leaf by leaf, up to so many: a body can hold any number of them."""
+
+    def __init__(self, visits: int) -> None:
+        self._left = visits
+
+    def differences(self, recorded: Facets, asked: Facets) -> Iterator[_Difference]:
+        """The path of each leaf that differs, `data[0].url`, and what it is in both."""
+        for name in asked:
+            old, new = _tree(name, recorded[name]), _tree(name, asked[name])
+            yield from self._compare("" if name in _LARGE else name, old, new)
+
+    def _compare(self, path: str, old: Any, new: Any) -> Iterator[_Difference]:
+        kinds = [type(value) for value in (old, new) if value is not _ABSENT and value not in ({}, [])]
+        children: Iterable[tuple[Any, Any, Any]]
+        if kinds in ([dict], [dict, dict]):
+            old, new = _or_empty(old, {}), _or_empty(new, {})
+            before, after = f"{path}." if path else "", ""
+            children = ((name, old.get(name, _ABSENT), new.get(name, _ABSENT)) for name in _names(old, new))
+        elif kinds in ([list], [list, list]):
+            before, after = f"{path}[", "]"
+            both = zip_longest(_or_empty(old, []), _or_empty(new, []), fillvalue=_ABSENT)
+            children = ((number, *pair) for number, pair in enumerate(both))
+        else:
+            if not _equal(old, new):
+                yield path or "body", old, new
+            return
+        for name, one, other in children:
+            self._left -= 1
+            if self._left < 0:
+                return
+            if isinstance(one, dict | list) or isinstance(other, dict | list):
+                yield from self._compare(f"{before}{name}{after}", one, other)
+            elif not _equal(one, other):
+                yield f"{before}{name}{after}", one, other
+
+
+def _equal(old: Any, new: Any) -> bool:
+    return type(old) is type(new) and bool(old == new)
+
+
+def _names(old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:
+    yield from old
+    yield from (name for name in new if name not in old)
+
+
+def _or_empty(value: Any, empty: Any) -> Any:
+    return value if isinstance(value, type(empty)) else empty
+
+
+def _tree(name: str, value: Any) -> Any:
+    """A facet as JSON: the fields of a form and of a query by their names."""
     if name == "query":
         return dict(_named(value, "query "))
     if name != "body":
-        return {name: value}
+        return value
     if value is None:
-        return {}
+        return _ABSENT
     ((kind, meaning),) = value.items()
-    if kind == "multipart":
-        return dict(_named(meaning, ""))
-    return dict(_leaves(meaning, "")) if kind == "json" else {"body": meaning}
-
-
-def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict) and value:
-        for name, item in value.items():
-            yield from _leaves(item, f"{path}.{name}" if path else str(name))
-    elif isinstance(value, list) and value:
-        for number, item in enumerate(value):
-            yield from _leaves(item, f"{path}[{number}]")
-    else:
-        yield path or "body", value
+    return dict(_named(meaning, "")) if kind == "multipart" else meaning
 
 
 def _named(pairs: Iterable[tuple[str, str]], prefix: str) -> Iterator[tuple[str, str]]:
@@ -138,8 +188,26 @@ def _named(pairs: Iterable[tuple[str, str]], prefix: str) -> Iterator[tuple[str,
         yield f"{prefix}{name}" + (f"#{seen[name]}" if seen[name] > 1 else ""), value
 
 
-def _short(value: Any) -> str:
-    text = repr(value)
-    if (found := REFERENCE.search(text)) is not None:
+def _told(path: str, old: Any, new: Any) -> str:
+    """A difference in a line that a terminal takes."""
+    path = path if len(path) <= _LONGEST_PATH else f"…{path[-_LONGEST_PATH:]}"
+    room = (_LONGEST_LINE - len(path) - len(": recorded ……'', asked ……''")) // 2
+    start = 0
+    if isinstance(old, str) and isinstance(new, str) and max(len(old), len(new)) > room:
+        same = next(
+            (at for at, pair in enumerate(zip(old, new, strict=False)) if pair[0] != pair[1]), min(len(old), len(new))
+        )
+        start = max(0, same - room // 3)
+    return f"{path}: recorded {_short(old, start, room)}, asked {_short(new, start, room)}"
+
+
+def _short(value: Any, start: int, room: int) -> str:
+    if isinstance(value, str) and (found := REFERENCE.search(value)) is not None:
         return f"the picture {found['sha256'][:12]}…"
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text)} characters)"
+    if not isinstance(value, str):
+        text = repr(value)
+        return text if len(text) <= room else f"{text[:room]}…"
+    text, end = repr(value[start : start + room]), len(value) > start + room
+    if len(text) > room + 2:  # escapes
+        text, end = text[:room], True
+    return f"{'…' * (start > 0)}{text}{'…' * end}"

@@ -217,12 +217,12 @@ class Session:
     def _miss(self, request: Request, key: str) -> CassetteError:
         return miss(
             request,
-            key,
             self.path,
             self.settings,
             self._remedy,
             recorded=self._facets if self.existed else None,
             elsewhere=self._elsewhere,
+            same=sum(other.key == key and other.played is not None for other in self.tickets),
             asked=1 + sum(other.key == key for other in self.tickets),
         )
 
