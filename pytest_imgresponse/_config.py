@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
+from pytest_imgresponse._peers import OPTIONS
 from pytest_imgresponse.errors import ConfigError
 
 RecordMode = Literal["none", "once", "new_episodes", "all", "rewrite"]
@@ -58,6 +59,8 @@ def settings_from(layers: Iterable[Layer]) -> Settings:
     chosen: dict[str, Any] = {}
     for layer in layers:
         for name, value in layer.options.items():
+            if name not in layer.known and name in OPTIONS:
+                raise ConfigError(f"{name} (from {layer.origin}) is an option of other recorders; here {OPTIONS[name]}")
             if name not in layer.known:
                 raise ConfigError(f"unknown option {name!r} (from {layer.origin}); known are: {', '.join(layer.known)}")
             checked = _CHECKS[name](name, value, layer.origin)

@@ -23,6 +23,7 @@ from pytest_imgresponse._config import MARKER_OPTIONS, Layer, settings_from
 from pytest_imgresponse._failure import failure
 from pytest_imgresponse._options import add_options
 from pytest_imgresponse._paths import LAYOUTS, Layouts, SuiteTest, inside, named_cassette
+from pytest_imgresponse._peers import FIXTURES, MARKERS, beside
 from pytest_imgresponse._summary import Tally
 from pytest_imgresponse.errors import CassetteInUseError, ConfigError, ImgResponseError, UnplayedError
 
@@ -119,6 +120,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     options: dict[str, Any] = {}
     try:
         name, options = _marked(markers, item.nodeid)
+        _refuse_another_recorder(item, names)
     except ConfigError as caught:  # here it would end the whole run; the fixture raises it for this test
         error = caught
     use = item.stash[_USE] = _use(item, name, options, error)
@@ -136,6 +138,15 @@ def _use(node: Any, name: PurePosixPath | None, options: dict[str, Any], error: 
     cls = getattr(node, "cls", None)
     test = SuiteTest(nodeid, node.path, f"{cls.__name__}.{node.name}" if cls else node.name)
     return _Use(test, name, _layouts(node.config).cassette(test, name), options, error)
+
+
+def _refuse_another_recorder(item: pytest.Item, fixtures: list[str]) -> None:
+    for theirs in MARKERS:
+        if item.get_closest_marker(theirs) is not None:
+            raise ConfigError(beside(item.nodeid, theirs, "marker"))
+    for theirs in FIXTURES:
+        if theirs in fixtures:
+            raise ConfigError(beside(item.nodeid, theirs, "fixture"))
 
 
 def _early(item: pytest.Item, names: list[str]) -> list[str]:

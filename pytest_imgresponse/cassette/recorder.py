@@ -9,6 +9,7 @@ from asyncio import CancelledError
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Never
 
 from pytest_imgresponse._config import Images, Layer, Matcher, RecordMode, settings_from
 from pytest_imgresponse.cassette.session import Session
@@ -74,6 +75,7 @@ def replay(
     redact_values: Sequence[str | re.Pattern[str]] | None = None,
     before_save: Callable[[str], str] | None = None,
     stand_in_keys: Sequence[str] | None = None,
+    **unknown: Never,
 ) -> Iterator[ImgResponse]:
     """Answer the HTTP clients of this process from the cassette at `path`, without pytest.
 
@@ -94,7 +96,7 @@ def replay(
         "stand_in_keys": stand_in_keys,
     }
     given = {name: value for name, value in options.items() if value is not None}
-    settings = settings_from([Layer("the call of replay()", given)])
+    settings = settings_from([Layer("the call of replay()", {**given, **unknown}, tuple(options))])
     session = Session(_yaml(path), settings, remedy=f'replay({os.fspath(path)!r}, record="{{mode}}")')
     for place in session.unfinished:
         warnings.warn(
