@@ -231,6 +231,39 @@ class TestInterrupted:
         suite.run().outcomes(passed=1).sent(0)
 
 
+class TestWhatIsGoneWhenTheBlockEnds:
+    """As what went to a fake file system is, when that is gone."""
+
+    def test_it_is_saved_again(self, tmp_path, ask):
+        with replay(tmp_path / "a" / "fox", record="once"):
+            ask()
+            os.rename(tmp_path / "a", tmp_path / "b")
+        with replay(tmp_path / "a" / "fox") as again:
+            ask()
+        assert len(again.images) == 1
+
+    def test_it_is_added_to_what_is_there(self, path, ask):
+        with replay(path, record="once"):
+            ask("one")
+        before = path.read_bytes()
+        with replay(path, record="new_episodes"):
+            ask("two")
+            path.write_bytes(before)
+        assert path.read_text().count("- request:") == 2
+
+    def test_a_damaged_one_is_left_to_the_next(self, path, ask):
+        with replay(path, record="once"):
+            ask()
+            path.write_text("damaged")
+        assert path.read_text() == "damaged"
+
+    def test_what_another_added_is_no_loss(self, path, ask):
+        with replay(path, record="once"):
+            ask("one")
+            path.touch()
+        assert path.read_text().count("- request:") == 1
+
+
 class TestBeforeSave:
     def test_a_mark_of_a_picture_survives_what_is_done_to_the_text(self, path, ask):
         def tidy(text):

@@ -52,6 +52,27 @@ def test_beside(suite, api, pytest_with, name):
     assert run() == 0
 
 
+@pytest.mark.parametrize("mode", ["once", "all", "rewrite"])
+def test_beside_the_fake_file_system_of_pyfakefs(suite, api, pytest_with, mode):
+    """What is recorded under its fixture is on the real disk, and replays under it."""
+    source = """
+    @pytest.mark.imgresponse
+    def test_it({}):
+        ask()
+        assert httpx.get(BASE + "/none", headers={{"Authorization": "Bearer sk-x"}}).status_code == 404
+    """
+    suite.write(source.format("fs"))
+    assert "2 recorded" in pytest_with("pyfakefs", f"--imgresponse-record={mode}")
+    assert suite.files() == ["test_logo/test_it-1.png", "test_logo/test_it.yaml"]
+    suite.write(source.format("")).run("--imgresponse-strict").outcomes(passed=1).sent(0)
+    suite.write(source.format("fs").replace("ask()", ""))  # without the picture, which is read when it is asked for
+    assert "1 replayed" in pytest_with("pyfakefs")
+    if mode != "once":
+        suite.write(source.format("fs"))
+        assert "2 recorded" in pytest_with("pyfakefs", f"--imgresponse-record={mode}")
+        assert suite.files() == ["test_logo/test_it-1.png", "test_logo/test_it.yaml"]
+
+
 THEIR_SUITE = """
 @pytest.mark.vcr
 class TestShop:

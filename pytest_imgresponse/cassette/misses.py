@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any
@@ -33,22 +33,21 @@ def miss(
     remedy: str,
     *,
     recorded: Sequence[Facets] | None,
-    elsewhere: Callable[[], Iterable[tuple[Path, str | None]]],
+    other: str,
     same: int,
     asked: int,
 ) -> CassetteError:
     """The error of a redacted request that has no answer.
 
-    `recorded` are the requests of the cassette, None where there is none; `elsewhere` gives where else one may
-    lie; `same` is how often this one was recorded, `asked` how often it was asked. `remedy` is the way to record,
+    `recorded` are the requests of the cassette, None where there is none; `other` tells of one elsewhere;
+    `same` is how often this one was recorded, `asked` how often it was asked. `remedy` is the way to record,
     `{mode}` in it the record mode.
     """
     url = request.url if len(request.url) <= _LONGEST_URL else f"{request.url[:_LONGEST_URL]}…"
     head = f"no answer for {request.method} {url}, and nothing was sent (record mode {settings.record!r})."
     if recorded is None:
         return CassetteMissingError(
-            f"{head}\nThere is no cassette {path}.{_found(path, elsewhere())}\n"
-            f"To record it: {remedy.replace('{mode}', 'once')}"
+            f"{head}\nThere is no cassette {path}.{other}\nTo record it: {remedy.replace('{mode}', 'once')}"
         )
     if same:
         held = f"this request {same} time(s); it was asked {asked} times."
@@ -67,7 +66,7 @@ def miss(
     )
 
 
-def _found(path: Path, elsewhere: Iterable[tuple[Path, str | None]]) -> str:
+def told_of_another(path: Path, elsewhere: Iterable[tuple[Path, str | None]]) -> str:
     """A recording that is there in another form or place, and how to use it before one pays for it again."""
     for place, layout in [(path, None), *elsewhere]:
         for found in (place, *(place.with_name(f"{place.stem}{end}") for end in _OTHERS)):

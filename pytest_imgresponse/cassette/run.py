@@ -39,10 +39,8 @@ class Run:
     def note(self, what: Deed, cassette: Path) -> None:
         """Note it. Called under the cassette's lock."""
         note = _note(what, cassette)
-        if note in self._noted:
-            return
         self._noted.add(note)
-        if self._directory is not None:
+        if self._directory is not None and not (self._directory / note).exists():
             self._directory.mkdir(mode=0o700, exist_ok=True)
             (self._directory / note).write_bytes(os.fsencode(cassette))
 

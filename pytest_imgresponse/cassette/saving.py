@@ -88,7 +88,7 @@ class Saver:
         except (OSError, CassetteDecodeError) as error:
             self.error = self._rescued(tickets, error)
         if self._interrupted is not None:  # the answer came after the test
-            self.close(interrupted=self._interrupted)
+            self.close(tickets, interrupted=self._interrupted)
 
     def put_elsewhere(self, unsaved: Interaction, tickets: Sequence[Ticket], cause: Exception) -> None:
         """Keep what may not stand in the cassette, and `error`."""
@@ -99,11 +99,15 @@ class Saver:
         """What other tests of this run have rewritten of a shared cassette so far. Raises `CassetteDecodeError`."""
         return self._rewrite.load_beside() if self._rewrite is not None else []
 
-    def close(self, *, interrupted: bool) -> Path | None:
-        """What is rewritten takes the old cassette's place.
+    def close(self, tickets: Sequence[Ticket], *, interrupted: bool) -> Path | None:
+        """What was saved is saved again where it is gone, and what is rewritten takes the old cassette's place.
 
         Gives its path where it stays beside the old one: this run was interrupted, or something could not be saved.
         """
+        if self._interrupted is None and self.error is None and self._is_gone(tickets):
+            for ticket in tickets:
+                ticket.saved = False
+            self.save(tickets)
         self._interrupted = interrupted
         rewrite = self._rewrite
         if rewrite is None or not rewrite.store.exists():
@@ -119,6 +123,17 @@ class Saver:
         except CassetteSaveError as error:
             self.error = error
         return None
+
+    def _is_gone(self, tickets: Sequence[Ticket]) -> bool:
+        """Whether an answer that was saved is not on the disk: the file system was a fake one (pyfakefs), say."""
+        saved = {t.recorded.digest for t in tickets if t.saved and t.recorded is not None}
+        store = self._rewrite.store if self._rewrite else self._store
+        try:
+            if not saved or not store.has_changed():
+                return False
+            return not saved <= {interaction.digest for interaction in store.load()} if store.exists() else True
+        except (OSError, CassetteDecodeError):  # whoever reads it next is told
+            return False
 
     def _save(self, tickets: Sequence[Ticket]) -> None:
         recorded = [ticket for ticket in tickets if ticket.recorded is not None]

@@ -13,7 +13,7 @@ from pytest_imgresponse.cassette.encodings import remove_encoding
 from pytest_imgresponse.cassette.interaction import Interaction, Request, Response
 from pytest_imgresponse.cassette.matching import facets_of, key_of, passes_by
 from pytest_imgresponse.cassette.merging import Ticket, failed
-from pytest_imgresponse.cassette.misses import miss
+from pytest_imgresponse.cassette.misses import miss, told_of_another
 from pytest_imgresponse.cassette.payloads import Body
 from pytest_imgresponse.cassette.redaction import Redactor
 from pytest_imgresponse.cassette.rewriting import unfinished
@@ -59,7 +59,8 @@ class Session:
         self.existed = store.exists()
         self.loaded = self._load(store) if self.existed else []
         self._remedy = remedy
-        self._elsewhere = elsewhere
+        # Looked for now: a miss may be in an event loop, where nothing may wait for a disk.
+        self._other = "" if self.existed else told_of_another(path, elsewhere())
         self._lock = RLock()
         self._redactor = Redactor(settings.redact_names, settings.redact_values, settings.before_save)
         old = self.loaded if self.existed else None
@@ -94,7 +95,7 @@ class Session:
     def close(self, *, interrupted: bool = False) -> None:
         """No more is asked. What was rewritten takes the cassette's place, unless the test was `interrupted`."""
         with self._lock:
-            stays = self._saver.close(interrupted=interrupted)
+            stays = self._saver.close(self.tickets, interrupted=interrupted)
         if stays is not None:
             self.unfinished.append(stays)
 
@@ -221,7 +222,7 @@ class Session:
             self.settings,
             self._remedy,
             recorded=self._facets if self.existed else None,
-            elsewhere=self._elsewhere,
+            other=self._other,
             same=sum(other.key == key and other.played is not None for other in self.tickets),
             asked=1 + sum(other.key == key for other in self.tickets),
         )

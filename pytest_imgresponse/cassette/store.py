@@ -60,6 +60,10 @@ class Store:
         """Whether there is a file of that name, good or bad."""
         return os.path.lexists(self.path)
 
+    def has_changed(self) -> bool:
+        """Whether the file is another than this store has loaded or saved last, or is gone. Raises `OSError`."""
+        return not self.exists() or _identity(self.path.stat()) != self._seen
+
     def load(self) -> list[Interaction]:
         """The interactions, their pictures not yet read. Raises `CassetteDecodeError`, or `OSError`."""
         mode = self.path.stat().st_mode
