@@ -34,7 +34,7 @@ def failure(item: pytest.Item, raised: BaseException) -> Any:
         return None
     shown = copy(error)
     frames = _frames(item, raised, error)
-    left = _LINES - 1 - (raised is not error)  # but for the heading
+    left = _LINES - 1 - (raised is not error) - hasattr(item.config, "workerinput")  # headings
     while len(frames) > 1 and left - sum(map(_height, frames)) < _MESSAGE:
         del frames[-1]
     if not isinstance(error, ContractError):

@@ -219,6 +219,7 @@ def imgresponse(request: pytest.FixtureRequest, imgresponse_config: object) -> I
     from pytest_imgresponse.cassette.recorder import open_session
 
     config, use = request.config, _use_of(request.node)
+    use.ended = False  # of a test that is run again
     problem = None
     try:
         session = _session_of(request.node, use, imgresponse_config)
