@@ -238,7 +238,7 @@ def imgresponse(request: pytest.FixtureRequest, imgresponse_config: object) -> I
 
 
 def _session_of(node: Any, use: _Use, given: object) -> Session:
-    from pytest_imgresponse.cassette.run import Run
+    from pytest_imgresponse.cassette.runs import Run
     from pytest_imgresponse.cassette.session import Session
 
     config = node.config
@@ -377,7 +377,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def _finish_shared(session: pytest.Session, state: _State) -> None:
     """Shared cassettes that were rewritten take the place of the old ones, unless the run was cut short."""
     from pytest_imgresponse.cassette.rewriting import finish_shared
-    from pytest_imgresponse.cassette.run import Run
+    from pytest_imgresponse.cassette.runs import Run
 
     ended = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
     cut_short = not ended or bool(session.shouldstop) or bool(session.shouldfail)

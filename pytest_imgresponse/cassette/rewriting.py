@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pytest_imgresponse._paths import safe_name
 from pytest_imgresponse.cassette.interaction import Interaction
-from pytest_imgresponse.cassette.run import Run
+from pytest_imgresponse.cassette.runs import Run
 from pytest_imgresponse.cassette.store import Store
 from pytest_imgresponse.errors import CassetteDecodeError, CassetteSaveError
 

@@ -12,7 +12,7 @@ from pytest_imgresponse.cassette.matching import facets_of, key_of
 from pytest_imgresponse.cassette.merging import Ticket, are_only_errors, merge, still_held_back
 from pytest_imgresponse.cassette.redaction import Redactor
 from pytest_imgresponse.cassette.rewriting import Rewrite
-from pytest_imgresponse.cassette.run import Run
+from pytest_imgresponse.cassette.runs import Run
 from pytest_imgresponse.cassette.store import Store
 from pytest_imgresponse.errors import CassetteDecodeError, CassetteSaveError
 

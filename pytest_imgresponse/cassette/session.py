@@ -17,7 +17,7 @@ from pytest_imgresponse.cassette.misses import miss, told_of_another
 from pytest_imgresponse.cassette.payloads import Body
 from pytest_imgresponse.cassette.redaction import Redactor
 from pytest_imgresponse.cassette.rewriting import unfinished
-from pytest_imgresponse.cassette.run import PROCESS, Run
+from pytest_imgresponse.cassette.runs import PROCESS, Run
 from pytest_imgresponse.cassette.saving import Saver
 from pytest_imgresponse.cassette.store import Store
 from pytest_imgresponse.errors import (
