@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pytest_imgresponse.errors import ContractError as ContractError
     from pytest_imgresponse.errors import ImgResponseError as ImgResponseError
     from pytest_imgresponse.errors import NetworkBlockedError as NetworkBlockedError
+    from pytest_imgresponse.errors import OutsideCassetteError as OutsideCassetteError
     from pytest_imgresponse.errors import ResponseError as ResponseError
     from pytest_imgresponse.errors import UnplayedError as UnplayedError
     from pytest_imgresponse.errors import UnrecordableRequestError as UnrecordableRequestError
@@ -70,6 +71,7 @@ _NAMES = {
         "ContractError",
         "ImgResponseError",
         "NetworkBlockedError",
+        "OutsideCassetteError",
         "ResponseError",
         "UnplayedError",
         "UnrecordableRequestError",

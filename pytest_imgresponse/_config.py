@@ -10,12 +10,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
+from pytest_imgresponse._peers import OPTIONS
 from pytest_imgresponse.errors import ConfigError
 
 RecordMode = Literal["none", "once", "new_episodes", "all", "rewrite"]
 RECORD_MODES: tuple[str, ...] = get_args(RecordMode)
-Matcher = Literal["method", "scheme", "host", "port", "path", "query", "body"]
-MATCHERS: tuple[str, ...] = get_args(Matcher)
+Matcher = str | Callable[[Any, Any], Any]
+"""One of `MATCHERS`, `header:` and the name of a header, or a function of two requests, the recorded and the asked."""
+MATCHERS = ("method", "scheme", "host", "port", "path", "query", "body")
+HEADER = "header:"
 Images = Literal["exact"]
 IMAGES: tuple[str, ...] = get_args(Images)
 
@@ -25,17 +28,20 @@ class Settings:
     """What a cassette is opened with. The names are those of the marker and of `imgresponse_config`."""
 
     record: str = "none"
-    match_on: tuple[str, ...] = MATCHERS
+    match_on: tuple[Matcher, ...] = MATCHERS
     images: str = "exact"
     allow_unplayed: bool = False
+    allow_playback_repeats: bool = False
     ignore_hosts: tuple[str, ...] = ()
     redact_names: tuple[str, ...] = ()
     redact_values: tuple[str | re.Pattern[str], ...] = ()
+    keep_names: tuple[str, ...] = ()
+    keep_headers: tuple[str, ...] = ()
     before_save: Callable[[str], str] | None = None
     stand_in_keys: tuple[str, ...] = ("OPENAI_API_KEY",)
 
 
-MARKER_OPTIONS = ("record", "match_on", "images", "allow_unplayed", "ignore_hosts")
+MARKER_OPTIONS = ("record", "match_on", "images", "allow_unplayed", "allow_playback_repeats", "ignore_hosts")
 CONFIG_OPTIONS = tuple(field.name for field in fields(Settings))
 
 
@@ -58,6 +64,8 @@ def settings_from(layers: Iterable[Layer]) -> Settings:
     chosen: dict[str, Any] = {}
     for layer in layers:
         for name, value in layer.options.items():
+            if name not in layer.known and name in OPTIONS:
+                raise ConfigError(f"{name} (from {layer.origin}) is an option of other recorders; here {OPTIONS[name]}")
             if name not in layer.known:
                 raise ConfigError(f"unknown option {name!r} (from {layer.origin}); known are: {', '.join(layer.known)}")
             checked = _CHECKS[name](name, value, layer.origin)
@@ -101,11 +109,24 @@ def _items(name: str, value: object, origin: str, types: tuple[type, ...], what:
     return tuple(value)
 
 
-def _matchers(name: str, value: object, origin: str) -> tuple[str, ...]:
-    chosen = _texts(name, value, origin)
-    if not chosen:
+def header_of(matcher: str) -> str:
+    """The name of the header that a matcher such as `header:x-model` compares, in lower case."""
+    return matcher.removeprefix(HEADER).lower()
+
+
+def _matchers(name: str, value: object, origin: str) -> tuple[Matcher, ...]:
+    if not isinstance(value, list | tuple | set | frozenset):
+        raise ConfigError(f"{name}: expected a list of matchers; got {value!r} (from {origin})")
+    if not value:
         raise ConfigError(f"{name}: expected at least one of {', '.join(MATCHERS)}; got {value!r} (from {origin})")
-    return tuple(_choice(name, matcher, origin, MATCHERS) for matcher in chosen)
+    for matcher in value:
+        named = isinstance(matcher, str) and matcher.lower().startswith(HEADER) and header_of(matcher)
+        if not named and not callable(matcher) and (not isinstance(matcher, str) or matcher not in MATCHERS):
+            raise ConfigError(
+                f"{name}: expected {', '.join(MATCHERS)}, `header:<name>` or a function of the recorded and the asked "
+                f"request; got {matcher!r} (from {origin})"
+            )
+    return tuple(matcher.lower() if isinstance(matcher, str) else matcher for matcher in value)
 
 
 def _function(name: str, value: object, origin: str) -> Callable[[str], str] | None:
@@ -119,9 +140,12 @@ _CHECKS: dict[str, Callable[[str, object, str], Any]] = {
     "match_on": _matchers,
     "images": _images,
     "allow_unplayed": _flag,
+    "allow_playback_repeats": _flag,
     "ignore_hosts": _texts,
     "redact_names": _texts,
     "redact_values": _texts_or_patterns,
+    "keep_names": _texts,
+    "keep_headers": _texts,
     "before_save": _function,
     "stand_in_keys": _texts,
 }

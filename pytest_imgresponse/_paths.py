@@ -1,18 +1,82 @@
-"""Where a test's cassette lies: `<cassette dir>/<module>/<Class.>test[parameters].yaml`."""
+"""Where a test's cassette lies: `<cassette dir>/<module>/<Class.>test[parameters].yaml`.
+
+In the layout `root` there is one cassette directory, and the module is told by its path; in the layout `beside` each
+folder with tests has one of its own, and files are named as pytest-recording names them.
+"""
 
 from __future__ import annotations
 
 import re
-from hashlib import sha256
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import md5, sha256
 from pathlib import Path, PurePosixPath
+from typing import Literal, get_args
 
 from pytest_imgresponse.errors import ConfigError
+
+Layout = Literal["root", "beside"]
+LAYOUTS: tuple[str, ...] = get_args(Layout)
 
 LONGEST = 120
 """Bytes of a file's stem; the names of pictures and of staged files are longer, and 255 is what disks take."""
 
+_THEIR_UNSAFE = re.compile(r"""[<>?%*:|"'/\\]""")
+_THEIR_LONGEST = 255
+"""Both from pytest-recording 0.14.1, `get_default_cassette_name` and `use_cassette`."""
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f\ud800-\udfff<>:"/\\|?*#\s]')
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")  # Windows' devices
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteTest:
+    """A test, as far as the place of its cassette goes."""
+
+    nodeid: str
+    file: Path
+    name: str
+    """With its parameters, and its innermost class and a dot before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layouts:
+    """Where the cassettes of a suite lie: the root directory, and the ini values."""
+
+    root: Path
+    directory: str = "cassettes"
+    layout: str = "root"
+
+    def folder(self, test: SuiteTest, layout: str | None = None) -> Path:
+        """The cassette directory of a test; a layout other than the suite's may be asked for."""
+        return (test.file.parent if (layout or self.layout) == "beside" else self.root) / self.directory
+
+    def cassette(self, test: SuiteTest, name: PurePosixPath | None = None, layout: str | None = None) -> Path:
+        """The cassette of a test, or the one of that name that it shares."""
+        layout = layout or self.layout
+        own = cassette_beside(test) if layout == "beside" else cassette_of_test(test.nodeid)
+        return self.folder(test, layout) / (own if name is None else name)
+
+    def elsewhere(self, test: SuiteTest, name: PurePosixPath | None = None) -> Iterator[tuple[Path, str | None]]:
+        """Where else a cassette of the test may lie, and the layout in which it would be found.
+
+        pytest-recording and cassetter keep all of a module in one folder, named cassettes too; pytest-vcr keeps them
+        in one for all modules, under the plain name.
+        """
+        other = next(layout for layout in LAYOUTS if layout != self.layout)
+        yield self.cassette(test, name, other), other
+        folder = test.file.parent / "cassettes"
+        plain = f"{test.name}.yaml" if name is None else name
+        for place in (folder / cassette_beside(test), folder / test.file.stem / plain, folder / plain):
+            yield place, None
+
+
+def cassette_beside(test: SuiteTest) -> PurePosixPath:
+    """The cassette of a test in the layout `beside`, relative to the cassette directory: pytest-recording's."""
+    name = _THEIR_UNSAFE.sub("-", test.name)
+    if len(name) + len(".yaml") > _THEIR_LONGEST:
+        digest = md5(name.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest()
+        name = f"{name[: _THEIR_LONGEST - len('.yaml') - len(digest) - 3]}...{digest}"
+    return PurePosixPath(test.file.stem) / f"{name}.yaml"
 
 
 def cassette_of_test(nodeid: str) -> PurePosixPath:

@@ -35,8 +35,12 @@ class UnrecordedRequestError(CassetteError):
     """The cassette holds no answer, or none that is left, for this request; nothing was sent."""
 
 
+class OutsideCassetteError(CassetteError):
+    """Before or after a test's cassette was open, something was asked that would have been sent; nothing was."""
+
+
 class UnplayedError(CassetteError):
-    """Under `--imgresponse-strict`: a test passed and left recorded interactions unplayed."""
+    """Under `--imgresponse-strict`: a test passed and left recorded interactions unplayed, or saw no request at all."""
 
 
 class UnstubbedRequestError(ImgResponseError):
@@ -44,7 +48,7 @@ class UnstubbedRequestError(ImgResponseError):
 
 
 class UnrecordableRequestError(CassetteError):
-    """A request body that cannot be read for the cassette; refused before anything was sent."""
+    """A request that cannot be read for the cassette, its body above all; refused before anything was sent."""
 
 
 class NetworkBlockedError(ImgResponseError):

@@ -38,9 +38,15 @@ class Exchange:
     @cached_property
     def images(self) -> list[PillowImage]:
         """The pictures, opened when they are first asked for. Raises `ResponseError` for one that cannot be."""
-        from pytest_imgresponse.images import open_image
+        from pytest_imgresponse.images import PIXEL_BUDGET, open_image
 
-        return [open_image(data) for data in self.read_pictures()]
+        images, pixels = [], 0
+        for data in self.read_pictures():
+            if pixels > PIXEL_BUDGET:  # a small cassette can name one picture thousands of times
+                raise ResponseError(f"the pictures of one answer have more than {PIXEL_BUDGET} pixels all together")
+            images.append(open_image(data))
+            pixels += images[-1].width * images[-1].height
+        return images
 
 
 class ExchangeLog(ABC):

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from pytest_imgresponse.errors import ConfigError
 
+Pairs = tuple[tuple[str, str], ...]
 Headers = Mapping[str, str] | Sequence[tuple[str, str]]
 _SHOWN = 400
 """Bytes of a body that a repr shows whole: pytest and Hypothesis print it, and two megabytes are no help."""
@@ -80,19 +81,21 @@ class HTTPResponse(_Message):
     """An answer: status, headers in order (names may repeat), and the body as content.
 
     `headers` may be given as a mapping or as pairs and is kept as a tuple of pairs. `reason` is the phrase
-    beside the status, empty over HTTP/2; it does not count when two answers are compared. Raises `ConfigError` for a
-    part of another type.
+    beside the status, empty over HTTP/2; `http_version` is `HTTP/2` or another, empty for HTTP/1.1 and where it is not
+    known. These two do not count when two answers are compared. Raises `ConfigError` for a part of another type.
     """
 
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes
     reason: str = field(default="", compare=False)
+    http_version: str = field(default="", compare=False)
 
-    def __init__(self, status: int, headers: Headers, body: bytes, *, reason: str = "") -> None:
+    def __init__(self, status: int, headers: Headers, body: bytes, *, reason: str = "", http_version: str = "") -> None:
         self._take("status", status, int)
         self._take("body", body, bytes)
         self._take("reason", reason, str)
+        self._take("http_version", http_version, str)
         object.__setattr__(self, "headers", _pairs(headers))
 
 

@@ -26,12 +26,12 @@ from pydantic_core import PydanticCustomError
 from pytest_imgresponse._model import Model, brief, loaded
 from pytest_imgresponse.base64_text import read, strictly
 from pytest_imgresponse.errors import ResponseError
-from pytest_imgresponse.images import FORMATS, open_image, suffix_of
+from pytest_imgresponse.images import KINDS, open_image, suffix_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
 
-from pytest_imgresponse.images import OutputFormat
+from pytest_imgresponse.images import PictureFormat
 
 _NO_BASE64 = re.compile("[^A-Za-z0-9+/]")
 
@@ -129,12 +129,14 @@ class _Payload(Model):
         return open_image(data)
 
     @property
-    def format(self) -> OutputFormat | None:
-        """The picture's real format, by its bytes and in the words of `output_format`; None for any other.
+    def format(self) -> PictureFormat | None:
+        """The picture's real format, by its bytes; None for any other.
 
-        The payload is read as `image_bytes(lenient=True)` does. Raises `ResponseError` where that does.
+        In the words of `output_format`, or else `avif`, `tiff`, `jpeg2000`, `ico` or `bmp`. The payload is read as
+        `image_bytes(lenient=True)` does. Raises `ResponseError` where that does.
         """
-        return FORMATS.get(suffix_of(self.image_bytes(lenient=True)) or "")
+        kind = KINDS.get(suffix_of(self.image_bytes(lenient=True)) or "")
+        return None if kind is None else kind.name
 
 
 class Image(_Payload):

@@ -11,21 +11,26 @@ import shutil
 import tempfile
 import uuid
 from collections import defaultdict
-from collections.abc import Generator, Iterator
-from contextlib import ExitStack
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
-from pathlib import Path
+from importlib import import_module
+from inspect import iscoroutinefunction, signature
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_imgresponse._config import MARKER_OPTIONS, Layer, settings_from
+from pytest_imgresponse._failure import failure
 from pytest_imgresponse._options import add_options
-from pytest_imgresponse._paths import cassette_of_test, inside, named_cassette
+from pytest_imgresponse._paths import LAYOUTS, Layouts, SuiteTest, inside, named_cassette
+from pytest_imgresponse._peers import FIXTURES, MARKERS, beside
 from pytest_imgresponse._summary import Tally
 from pytest_imgresponse.errors import CassetteInUseError, ConfigError, ImgResponseError, UnplayedError
 
 if TYPE_CHECKING:
+    from pytest_imgresponse._guard import Guard
     from pytest_imgresponse.cassette.recorder import ImgResponse
     from pytest_imgresponse.cassette.session import Session
     from pytest_imgresponse.endpoint import LocalEndpoint
@@ -44,6 +49,8 @@ class _State:
 
     run_directory: Path
     tally: Tally = field(default_factory=Tally)
+    guard: Guard | None = None
+    """Of the tests with a cassette; None where there is none."""
     # The tests and the named cassettes that claim a file, and the tests that share one.
     claims: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     users: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -53,11 +60,16 @@ class _State:
 class _Use:
     """A test's use of a cassette."""
 
+    test: SuiteTest
+    name: PurePosixPath | None
     cassette: Path
-    named: bool
     options: dict[str, Any]
     error: ConfigError | None = None
+    own: bool = False
+    """Whether the test has the marker itself, or names the fixture."""
     passed: bool = False
+    ended: bool = False
+    """Whether it came to its end, be it a failure; False where the run was interrupted in it."""
 
 
 _STATE = pytest.StashKey[_State]()
@@ -74,11 +86,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
         "imgresponse(name=None, *, record=None, match_on=None, images=None, allow_unplayed=None, "
-        "ignore_hosts=None): answer image requests from a cassette, or record them.",
+        "allow_playback_repeats=None, ignore_hosts=None): answer image requests from a cassette, or record them.",
     )
     try:
-        settings_from([_ini_layer(config, "record"), _ini_layer(config, "images")])
+        settings_from(_ini_layers(config))
         config.getini("imgresponse_block_network")
+        _check_layout(config)
     except (ConfigError, ValueError) as error:
         raise pytest.UsageError(str(error)) from error
     shared: dict[str, str] = getattr(config, "workerinput", {})
@@ -96,11 +109,17 @@ def pytest_report_header(config: pytest.Config) -> str:
     """The mode, in a line."""
     mode = config.getoption("--imgresponse-record") or config.getini("imgresponse_record")
     meaning = " (replay only)" if mode == "none" else ""
-    return f"imgresponse: record mode {mode}{meaning}, cassettes in {config.getini('imgresponse_cassette_dir')}"
+    layouts = _layouts(config)
+    where = f"{layouts.directory} beside the tests" if layouts.layout == "beside" else layouts.directory
+    return f"imgresponse: record mode {mode}{meaning}, cassettes in {where}"
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """A marker alone activates the fixture; note which test uses which cassette."""
+    _note(item)
+
+
+def _note(item: pytest.Item) -> None:
     names = getattr(item, "fixturenames", None)
     if names is None:
         return
@@ -112,29 +131,81 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     options: dict[str, Any] = {}
     try:
         name, options = _marked(markers, item.nodeid)
+        _refuse_another_recorder(item, names)
     except ConfigError as caught:  # here it would end the whole run; the fixture raises it for this test
         error = caught
-    # Of a file outside of the root directory pytest does not say the path.
-    nodeid = f"{item.path.name}{item.nodeid}" if item.nodeid.startswith("::") else item.nodeid
-    relative = cassette_of_test(nodeid) if name is None else name
-    use = item.stash[_USE] = _Use(_cassette_dir(item.config) / str(relative), name is not None, options, error)
+    use = item.stash[_USE] = _use(item, name, options, error)
+    use.own = _is_its_own(item)
     state = item.config.stash[_STATE]
-    claim = f"the name {relative}" if use.named else nodeid if nodeid is item.nodeid else f"{item.path}{item.nodeid}"
+    own = f"{item.path}{item.nodeid}" if item.nodeid.startswith("::") else item.nodeid
+    claim = own if name is None else f"the name {name}"
     state.claims[str(use.cassette).casefold()].add(claim)
-    if use.named:
+    if name is not None:
         state.users[str(use.cassette)].add(item.nodeid)
+
+
+def _use(node: Any, name: PurePosixPath | None, options: dict[str, Any], error: ConfigError | None = None) -> _Use:
+    # Of a file outside of the root directory pytest does not say the path.
+    nodeid = f"{node.path.name}{node.nodeid}" if node.nodeid.startswith("::") else node.nodeid
+    cls = getattr(node, "cls", None)
+    test = SuiteTest(nodeid, node.path, f"{cls.__name__}.{node.name}" if cls else node.name)
+    return _Use(test, name, _layouts(node.config).cassette(test, name), options, error)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Have the tests with a cassette guarded, by a plugin that is there for them alone."""
+    for item in session.items:
+        if _USE not in item.stash and item.get_closest_marker(MARKER) is not None:  # `add_marker` of a `conftest.py`
+            _note(item)
+    tests = [item for item in session.items if _USE in item.stash]
+    if not tests:
+        return
+    from pytest_imgresponse._guard import Guard
+
+    config, state = session.config, session.config.stash[_STATE]
+    state.guard = Guard(state.tally, block=_blocks(config))
+    config.pluginmanager.register(state.guard, "imgresponse guard")
+    for item in tests:
+        layers = [_marker_layer(item.nodeid, item.stash[_USE].options), *_ini_layers(config)]
+        wider = [each for found in _definitions(item).values() for each in found if each.scope != "function"]
+        state.guard.watch(item, settings_from(layers).ignore_hosts, wider)
+
+
+def _refuse_another_recorder(item: pytest.Item, fixtures: list[str]) -> None:
+    for theirs in MARKERS:
+        if item.get_closest_marker(theirs) is not None:
+            raise ConfigError(beside(item.nodeid, theirs, "marker"))
+    for theirs in FIXTURES:
+        if theirs in fixtures:
+            raise ConfigError(beside(item.nodeid, theirs, "fixture"))
 
 
 def _early(item: pytest.Item, names: list[str]) -> list[str]:
     """The fixtures of a test with ours before the other function fixtures: they may make a client."""
     others = [name for name in names if name != FIXTURE]
-    # Without it ours is the very first: an error here would end the whole run.
-    definitions = getattr(getattr(item, FIXTURE_INFO, None), "name2fixturedefs", {})
+    definitions = _definitions(item)
     wider = [name for name in others if name in definitions and definitions[name][-1].scope != "function"]
     return [*wider, FIXTURE, *(name for name in others if name not in wider)]
 
 
-def _marked(markers: list[pytest.Mark], nodeid: str) -> tuple[Any, dict[str, Any]]:
+def _definitions(item: pytest.Item) -> dict[str, Sequence[pytest.FixtureDef[Any]]]:
+    """The fixtures of a test; without the private name none: an error here would end the whole run."""
+    return getattr(getattr(item, FIXTURE_INFO, None), "name2fixturedefs", {})
+
+
+def _is_its_own(item: pytest.Item) -> bool:
+    """Whether a test has the marker itself, not from its class or module, or names the fixture."""
+    named = [*getattr(getattr(item, FIXTURE_INFO, None), "argnames", ())]
+    for mark in item.own_markers:
+        named += [FIXTURE] if mark.name == MARKER else mark.args if mark.name == "usefixtures" else []
+    return FIXTURE in named
+
+
+def _blocks(config: pytest.Config) -> bool:
+    return bool(config.getoption("--imgresponse-block-network") or config.getini("imgresponse_block_network"))
+
+
+def _marked(markers: list[pytest.Mark], nodeid: str) -> tuple[PurePosixPath | None, dict[str, Any]]:
     """The name and the options of a test's markers; of each, the closest marker that has it."""
     name = None
     options: dict[str, Any] = {}
@@ -156,13 +227,34 @@ def _marker_layer(nodeid: str, options: dict[str, Any]) -> Layer:
     return Layer(f"the marker of {nodeid}", options, MARKER_OPTIONS, pins=True)
 
 
-def _ini_layer(config: pytest.Config, name: str) -> Layer:
+def _ini_layers(config: pytest.Config) -> list[Layer]:
+    return [
+        Layer(_origin(config, name), {name: config.getini(f"imgresponse_{name}")})
+        for name in ("record", "images", "ignore_hosts")
+    ]
+
+
+def _origin(config: pytest.Config, name: str) -> str:
     where = config.inipath.name if config.inipath is not None else "no file"
-    return Layer(f"ini `imgresponse_{name}` in {where}", {name: config.getini(f"imgresponse_{name}")})
+    return f"ini `imgresponse_{name}` in {where}"
 
 
-def _cassette_dir(config: pytest.Config) -> Path:
-    return config.rootpath / str(config.getini("imgresponse_cassette_dir"))
+def _layouts(config: pytest.Config) -> Layouts:
+    directory, layout = config.getini("imgresponse_cassette_dir"), config.getini("imgresponse_cassette_layout")
+    return Layouts(config.rootpath, str(directory), str(layout))
+
+
+def _check_layout(config: pytest.Config) -> None:
+    layouts = _layouts(config)
+    if layouts.layout not in LAYOUTS:
+        raise ConfigError(
+            f"expected one of {', '.join(LAYOUTS)}; got {layouts.layout!r} (from {_origin(config, 'cassette_layout')})"
+        )
+    if layouts.layout == "beside" and (Path(layouts.directory).is_absolute() or ".." in Path(layouts.directory).parts):
+        raise ConfigError(
+            f"with the layout beside each folder of tests has cassettes of its own: expected the name of a folder; got "
+            f"{layouts.directory!r} (from {_origin(config, 'cassette_dir')})"
+        )
 
 
 @pytest.fixture(scope="session")
@@ -175,24 +267,31 @@ def imgresponse_config() -> dict[str, Any]:
 def imgresponse(request: pytest.FixtureRequest, imgresponse_config: object) -> Iterator[ImgResponse]:
     """Image requests of this test are answered from its cassette, or recorded into it."""
     from pytest_imgresponse.cassette.recorder import open_session
+    from pytest_imgresponse.clients.interception import asked
 
     config, use = request.config, _use_of(request.node)
+    use.ended = False  # of a test that is run again
+    if iscoroutinefunction(request.function) and FIXTURE in signature(request.function).parameters:
+        import_module("pytest_imgresponse.models")  # its import reads files: not in the event loop later
+    problem = None
     try:
         session = _session_of(request.node, use, imgresponse_config)
-    except ImgResponseError as error:  # its own traceback says nothing to a user
-        pytest.fail(f"{type(error).__name__}: {error}", pytrace=False)
-    block = config.getoption("--imgresponse-block-network") or config.getini("imgresponse_block_network")
+    except ImgResponseError as error:
+        problem = f"{type(error).__name__}: {error}"
+    if problem is not None:  # its own traceback says nothing to a user, and neither does what it came from
+        pytest.fail(problem, pytrace=False)
+    guard, before = config.stash[_STATE].guard, asked()
     with ExitStack() as stack:
-        stack.callback(_judge, config, session, use, request.node.nodeid)
-        if block and not session.recording:
-            from pytest_imgresponse._network import blocked_network
+        stack.callback(lambda: _judge(config, session, use, request.node.nodeid, seen=asked() > before))
+        if guard is None or not guard.spare(request.node, session.settings.ignore_hosts):
+            from pytest_imgresponse._guard import blocked
 
-            stack.enter_context(blocked_network(use.cassette))
-        yield stack.enter_context(open_session(session))
+            stack.enter_context(blocked() if _blocks(config) else nullcontext())
+        yield stack.enter_context(open_session(session, lambda: use.ended))
 
 
 def _session_of(node: Any, use: _Use, given: object) -> Session:
-    from pytest_imgresponse.cassette.saving import Run
+    from pytest_imgresponse.cassette.runs import Run
     from pytest_imgresponse.cassette.session import Session
 
     config = node.config
@@ -215,11 +314,11 @@ def _session_of(node: Any, use: _Use, given: object) -> Session:
             Layer("the command line", {"record": command_line} if command_line else {}),
             _marker_layer(node.nodeid, use.options),
             Layer("the fixture imgresponse_config", _mapping(given)),
-            _ini_layer(config, "record"),
-            _ini_layer(config, "images"),
+            *_ini_layers(config),
         ]
     )
-    folder = _cassette_dir(config)
+    layouts = _layouts(config)
+    folder = layouts.folder(use.test)
     inside(folder, use.cassette)
     return Session(
         use.cassette,
@@ -227,6 +326,8 @@ def _session_of(node: Any, use: _Use, given: object) -> Session:
         run=Run(state.run_directory),
         remedy=f"pytest {node.nodeid!r} --imgresponse-record={{mode}}",
         gitattributes=folder,
+        shared=use.name is not None,
+        elsewhere=lambda: layouts.elsewhere(use.test, use.name),
     )
 
 
@@ -248,8 +349,7 @@ def imgresponse_endpoint() -> Iterator[LocalEndpoint]:
 def _use_of(node: Any) -> _Use:
     """The use that was noted when the test was collected, or one for a fixture that was asked for by name."""
     if _USE not in node.stash:
-        cassette = _cassette_dir(node.config) / str(cassette_of_test(node.nodeid))
-        node.stash[_USE] = _Use(cassette, named=False, options={})
+        node.stash[_USE] = _use(node, None, {})
     use: _Use = node.stash[_USE]
     return use
 
@@ -260,32 +360,45 @@ def _mapping(value: object) -> dict[str, Any]:
     return value
 
 
-def _judge(config: pytest.Config, session: Session, use: _Use, nodeid: str) -> None:
+def _judge(config: pytest.Config, session: Session, use: _Use, nodeid: str, *, seen: bool) -> None:
     """Count what the test did; under `--imgresponse-strict` refuse what it left behind though it passed."""
-    config.stash[_STATE].tally.add(session, nodeid, passed=use.passed, shared=use.named)
+    unseen = use.passed and use.own and not seen and not session.settings.allow_unplayed
+    shared = use.name is not None
+    config.stash[_STATE].tally.add(session, nodeid, passed=use.passed, shared=shared, unseen=unseen)
     if not use.passed or not config.getoption("--imgresponse-strict"):
         return
     if session.misses:
         pytest.fail(f"{type(session.misses[0]).__name__}: {session.misses[0]}", pytrace=False)
-    unplayed = [] if use.named or session.settings.allow_unplayed else session.unplayed
+    unplayed = [] if shared or session.settings.allow_unplayed else session.unplayed
+    problems = []
+    if unseen:
+        problems.append(
+            f"{nodeid} saw no request, though it has the marker or names the fixture. What another process or a client "
+            f"that vcrpy does not know asks is not seen, and is sent; where there is nothing to ask, leave the marker "
+            f"out."
+        )
     if unplayed:
         asked = "\n".join(f"  {i.request.method} {i.request.url}" for i in unplayed[:10])
-        problem = UnplayedError(
+        problems.append(
             f"{len(unplayed)} of {len(session.loaded)} interactions of {use.cassette} were not played:\n{asked}\n"
-            f"Record it afresh (--imgresponse-record=rewrite), or allow it: "
-            f"@pytest.mark.imgresponse(allow_unplayed=True)"
+            f"Record it afresh (--imgresponse-record=rewrite)."
         )
-        pytest.fail(f"{type(problem).__name__}: {problem}", pytrace=False)
+    if problems:
+        told = "\n".join([*problems, "Or allow it: @pytest.mark.imgresponse(allow_unplayed=True)"])
+        pytest.fail(f"{UnplayedError.__name__}: {told}", pytrace=False)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Note whether the test passed: what is unplayed in a failed one says nothing."""
+    """Note whether the test passed: what is unplayed in a failed one says nothing. An interrupted one has no report."""
     report = yield
-    if call.when == "call" and (use := item.stash.get(_USE, None)) is not None:
-        use.passed = report.passed
+    if call.when != "teardown" and (use := item.stash.get(_USE, None)) is not None:
+        use.passed = call.when == "call" and report.passed
+        use.ended = call.when == "call" or not report.passed
+    if report.failed and call.excinfo is not None and not item.config.getoption("fulltrace"):
+        report.longrepr = failure(item, call.excinfo.value) or report.longrepr
     return report
 
 
@@ -315,9 +428,29 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         users = {cassette: sorted(tests) for cassette, tests in state.users.items()}
         output[_TALLY] = {"tally": state.tally.as_dict(), "users": users}
         return
+    if state.run_directory.exists():
+        _finish_shared(session, state)
     judged = {} if _narrowed(session.config) else state.tally.judge_shared(state.users)
     state.tally.unplayed.update(judged)
-    if judged and session.config.getoption("--imgresponse-strict") and session.exitstatus == pytest.ExitCode.OK:
+    if (
+        (judged or state.tally.refused)
+        and session.config.getoption("--imgresponse-strict")
+        and session.exitstatus == pytest.ExitCode.OK
+    ):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _finish_shared(session: pytest.Session, state: _State) -> None:
+    """Shared cassettes that were rewritten take the place of the old ones, unless the run was cut short."""
+    from pytest_imgresponse.cassette.rewriting import finish_shared
+    from pytest_imgresponse.cassette.runs import Run
+
+    ended = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+    cut_short = not ended or bool(session.shouldstop) or bool(session.shouldfail)
+    stay, errors = finish_shared(Run(state.run_directory), cut_short=cut_short)
+    state.tally.unfinished += [str(cassette.parent) for cassette in stay]
+    state.tally.not_saved += [str(error) for error in errors]
+    if errors and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 

@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import httpcore
+import httpcore2
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from pytest_imgresponse import ImagePersister, ImagesResponse, LocalEndpoint
 
 # Runs within this process drop what they were the first to import, and C extensions stand no second import; of
-# httpcore there would be two, whose errors differ.
+# httpcore and httpcore2 there would be two, whose errors differ.
 assert httpcore
+assert httpcore2
 assert ImagePersister
 assert ImagesResponse
 
@@ -157,3 +159,8 @@ class Suite:
 @pytest.fixture
 def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, api: LocalEndpoint) -> Suite:
     return Suite(pytester, monkeypatch, api)
+
+
+def attack_size(small: int) -> int:
+    """How many mutations a test tries: a few, or as many as `IMGRESPONSE_ATTACK_SIZE` says."""
+    return int(os.environ.get("IMGRESPONSE_ATTACK_SIZE") or small)

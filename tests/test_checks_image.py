@@ -114,10 +114,14 @@ def test_of_what_is_invalid_nothing_more_is_said():
     assert found == [Finding("image", PATH, "invalid", message)]
 
 
-def test_a_picture_of_another_format_gets_one_finding():
+def test_a_picture_of_another_format_is_compared_with_what_the_answer_says():
     found = image_findings(saved(Image.new("RGB", (8, 8)), "bmp"), PATH, output_format="png", size="1x1")
-    message = "a BMP picture of 246 bytes, not decoded: expected PNG, JPEG, WebP, GIF or SVG"
-    assert found == [Finding("image", PATH, "tolerated", message)]
+    message = "the picture is in the format BMP: expected PNG, JPEG, WebP, GIF or SVG"
+    assert found == [
+        Finding("image", PATH, "tolerated", message),
+        Finding("image", PATH, "unusual", "the picture is bmp; output_format says png"),
+        Finding("image", PATH, "unusual", "the picture has 8x8 pixels; size says 1x1"),
+    ]
 
 
 # --- properties --------------------------------------------------------------------------------------------------

@@ -11,9 +11,8 @@ import brotli
 import pytest
 import zstandard
 
-from pytest_imgresponse import HTTPResponse
-from pytest_imgresponse.cassette import encodings
-from pytest_imgresponse.cassette.encodings import remove_encoding
+from pytest_imgresponse import HTTPResponse, encodings
+from pytest_imgresponse.encodings import remove_encoding
 
 CLEAR = json.dumps({"created": 1_700_000_000, "data": [{"b64_json": "iVBORw0KGgo" * 400}]}, indent=2).encode()
 

@@ -75,6 +75,10 @@ def test_hypothesis_shows_it_so_too(recwarn: pytest.WarningsRecorder):
             lambda: HTTPResponse(200, {}, bytearray()),
             "expected body of an HTTPResponse to be bytes; got bytearray(b'')",
         ),
+        (
+            lambda: HTTPResponse(200, {}, b"", http_version=2),
+            "expected http_version of an HTTPResponse to be a str; got 2",
+        ),
         (lambda: HTTPResponse(200, {}, b"", reason=None), "expected reason of an HTTPResponse to be a str; got None"),
         (lambda: HTTPRequest(None, "http://x/"), "expected method of an HTTPRequest to be a str; got None"),
         (lambda: HTTPRequest("GET", b"http://x/"), "expected url of an HTTPRequest to be a str; got b'http://x/'"),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 
 import pytest
 
 from pytest_imgresponse._config import MATCHERS
 from pytest_imgresponse.cassette.interaction import Request
-from pytest_imgresponse.cassette.matching import differences, facets_of, is_loopback, key_of
+from pytest_imgresponse.cassette.matching import facets_of, is_loopback, key_of
+from pytest_imgresponse.cassette.misses import differences, nearest
 from pytest_imgresponse.http import HTTPRequest
 
 PICTURE = b"\x89PNG\r\n\x1a\n" + b"pixels" * 9
@@ -64,7 +66,12 @@ DIFFERENT = {
     "no body": ({"body": b"5"}, {}, "body: recorded '5', asked nothing"),
     "JSON root": ({"body": b"[]"}, {"body": b'"a"'}, "body: recorded [], asked 'a'"),
     "text": ({"body": b"{a"}, {"body": b"{b"}, "body: recorded '{a', asked '{b'"),
-    "a long text": ({"body": b"a" * 99}, {"body": b"b"}, "… (101 characters), asked 'b'"),
+    "a long text": ({"body": b"a" * 99}, {"body": b"b"}, "aaaaa'…, asked 'b'"),
+    "the end of a long text": ({"body": b"a" * 99 + b"b"}, {"body": b"a" * 99 + b"c"}, "aaaab', asked …'aaaa"),
+    "a list in the place of a text": ({"body": b'{"a": [1, 2]}'}, {"body": b'{"a": "b"}'}, "a: recorded [1, 2], asked 'b'"),
+    "a list that is longer": ({"body": b'{"a": [1]}'}, {"body": b'{"a": [1, {"b": 2}]}'}, "a[1].b: recorded nothing, asked 2"),
+    "a long list": ({"body": json.dumps({"a": list(range(99))}).encode()}, {"body": b'{"a": 1}'}, "a: recorded [0, 1, 2"),
+    "a long name": ({"body": json.dumps({"a" * 99: 1}).encode()}, {"body": b"{}"}, "…" + "a" * 26 + ": recorded 1,"),
     "an upload": (multipart("a", ("image", PICTURE)), multipart("a", ("image", PICTURE + b"!")),
                   "image: recorded the picture "),
     "a payload": ({"body": json.dumps({"image": base64.b64encode(PICTURE).decode()}).encode()},
@@ -106,3 +113,24 @@ def test_match_on_narrows_it(matcher):
 )  # fmt: skip
 def test_loopback(host, expected):
     assert is_loopback(host) is expected
+
+
+def test_the_nearest_of_many_large_requests_is_told_at_once():
+    def facets(prompt, first=0):
+        body = {"prompt": prompt, **{f"key{number}": first + number for number in range(20_000)}}
+        return facets_of(request(body=json.dumps(body).encode()))
+
+    recorded = [facets("a cat", 5), *[facets(f"a fox {number}") for number in range(50)]]
+    asked = facets("a foxx")
+    began = time.process_time()
+    told = nearest(recorded, asked)
+    assert time.process_time() - began < 1
+    assert told == "the nearest, number 2, differs in:\n  prompt: recorded 'a fox 0', asked 'a foxx'"
+
+
+def test_every_difference_is_told_in_a_line_that_a_terminal_takes():
+    old = {"a" * 99: "x" * 999 + "y", "b": list(range(999)), "prompt": "a red fox " * 50 + "\n" * 50}
+    new = {"a" * 99: "x" * 999 + "z", "b": 1, "prompt": "a red fox " * 50 + "in a hat"}
+    lines = differences(*(facets_of(request(body=json.dumps(body).encode())) for body in (old, new)))
+    assert len(lines) == 3
+    assert all(len(line) < 80 and "\n" not in line for line in lines)

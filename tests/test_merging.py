@@ -6,7 +6,8 @@ import pytest
 
 from pytest_imgresponse import HTTPRequest
 from pytest_imgresponse.cassette.interaction import Interaction, Request, Response
-from pytest_imgresponse.cassette.merging import Ticket, are_only_errors, merge, still_held_back
+from pytest_imgresponse.cassette.matching import Likeness
+from pytest_imgresponse.cassette.merging import Ticket, are_only_errors, merge, still_held_back, with_needed_tags
 from pytest_imgresponse.cassette.payloads import Body
 
 
@@ -17,27 +18,32 @@ def told(text: str) -> Interaction:
     )
 
 
-def key_of(interaction: Interaction) -> str:
-    return interaction.request.url[-1]
+def likeness_of(interaction: Interaction) -> Likeness:
+    return Likeness(interaction.request.url[-1])
 
 
-def names(interactions: list[Interaction]) -> str:
-    return " ".join(key_of(interaction) + interaction.response.body.text for interaction in interactions)
+def names(interactions: list[Interaction | Ticket]) -> str:
+    """The short names; a ticket is that of its answer."""
+    told = [each.sent.body.text if isinstance(each, Ticket) else each.response.body.text for each in interactions]
+    keys = [each.likeness.key if isinstance(each, Ticket) else likeness_of(each).key for each in interactions]
+    return " ".join(key + text for key, text in zip(keys, told, strict=True))
 
 
 def ticket(text: str, **facts) -> Ticket:
     """`a1` was recorded, `a1+` was recorded and saved, `a1=` was played, `a` has no answer yet."""
-    made = Ticket(HTTPRequest("GET", f"http://x/{text[0]}"), text[0], **facts)
+    asked = HTTPRequest("GET", f"http://x/{text[0]}")
+    made = Ticket(asked, Request.of(asked), Likeness(text[0]), **facts)
     if text.endswith("="):
         made.played = told(text[:-1])
     elif len(text) > 1:
-        made.recorded, made.saved = told(text.rstrip("+")), text.endswith("+")
+        answer = told(text.rstrip("+"))
+        made.sent, made.saved = answer.response, answer if text.endswith("+") else None
     return made
 
 
 def merged(disk: str, tickets: str, held_back: str = "") -> str:
     asked = [ticket(text) for text in tickets.split()]
-    return names(merge(list(map(told, disk.split())), asked, key_of, list(map(told, held_back.split()))))
+    return names(merge(list(map(told, disk.split())), asked, likeness_of, list(map(told, held_back.split()))))
 
 
 @pytest.mark.parametrize(
@@ -88,9 +94,9 @@ def test_what_was_held_back_is_there_once(disk, tickets, held_back, expected):
 
 def test_what_goes_in_is_left_as_it_was():
     disk, asked = [told("a1")], [ticket("a2"), ticket("b1")]
-    merge(disk, asked, key_of)
+    merge(disk, asked, likeness_of)
     assert names(disk) == "a1"
-    assert [one.saved for one in asked] == [False, False]
+    assert [one.saved for one in asked] == [None, None]
 
 
 def test_a_success_is_held_back_until_something_replaces_it():
@@ -118,3 +124,36 @@ def test_errors_alone_do_not_start_a_cassette_with_a_success_afresh(recorded, ol
 
 def test_an_error_that_replaces_an_error_does():
     assert not are_only_errors([ticket("a!", replaces=told("a!"))], [told("b1")])
+
+
+def keyed(*tags: str) -> list[Interaction]:
+    """Requests that are equal but for a redacted value, by its tag; `-` where it has none."""
+    urls = [f"http://x/?key=REDACTED{'' if tag == '-' else f'-{tag}'}" for tag in tags]
+    return [Interaction(Request("GET", url), Response(200, "", (), Body(str(n)))) for n, url in enumerate(urls)]
+
+
+@pytest.mark.parametrize(
+    ("tags", "on_the_disk", "expected"),
+    [
+        ("", "", ""),
+        ("aaaa", "", "-"),
+        ("aaaa aaaa", "", "- -"),
+        ("aaaa bbbb aaaa", "", "aaaa bbbb aaaa"),
+        ("- aaaa", "", "- -"),
+        ("- aaaa bbbb", "", "- aaaa bbbb"),
+        ("aaaa", "0", "aaaa"),
+        ("aaaa aaaa", "0", "aaaa aaaa"),
+    ],
+)
+def test_tags_stand_where_equal_requests_differ_in_them(tags, on_the_disk, expected):
+    interactions = keyed(*tags.split())
+    known = [interactions[int(n)] for n in on_the_disk.split()]
+    written = with_needed_tags(interactions, lambda one: Likeness.of(one.request), lambda one: one in known)
+    assert [one.request for one in written] == [one.request for one in keyed(*expected.split())]
+
+
+def test_an_answer_does_not_take_the_place_of_one_to_another_value():
+    disk = keyed("aaaa", "bbbb")
+    asked = HTTPRequest("GET", "http://x/")
+    ticket = Ticket(asked, disk[1].request, Likeness.of(disk[1].request), sent=disk[1].response)
+    assert merge(disk, [ticket], lambda one: Likeness.of(one.request)) == [disk[0], ticket]

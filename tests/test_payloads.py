@@ -281,6 +281,14 @@ class TestOtherMarks:
         stored = body.renamed(lambda file: f"fox-1{file.suffix}")
         assert Body.stored(stored, lambda name, digest: files[digest]).content() == content
 
+    @pytest.mark.parametrize(
+        "text", [f"4.png#{'a' * 64}", f"{MARK}a-1.png#{'a' * 64} and b.svg#{'b' * 64}", f"{MARK}# x-1.png#{'a' * 64}"]
+    )
+    def test_what_is_left_of_one_is_refused(self, text):
+        with pytest.raises(ValueError, match="is no reference of this version"):
+            Body.stored(text, lambda name, digest: File(digest, ".png", bytes))
+        assert Body.of(text.encode()).content() == text.encode()
+
     @pytest.mark.parametrize("text", ["%s ", "%s\n", " %s", "\t%s\n"])
     def test_white_space_beside_a_reference_that_is_a_whole_body_is_refused(self, text):
         reference = f"imgresponse:v1:fox-1.png#{'a' * 64}"
@@ -297,3 +305,29 @@ class TestOtherMarks:
         body = Body.of(join_multipart(parts, b"b"), "multipart/form-data; boundary=b")
         assert sorted(file.suffix for file in body.files.values()) == [".bin", ".png"]
         assert body.content("multipart/form-data; boundary=b") == join_multipart(parts, b"b")
+
+
+PNG, GIF, SVG = picture("PNG"), picture("GIF"), picture("SVG")
+OF_ALL_FORMATS = json.dumps({"a": b64(PNG), "b": [MARK, b64(SVG), "data:image/gif;base64," + b64(GIF)], "c": b64(PNG)})
+FORM = join_multipart([Part(b"A: b", PNG), Part(b"A: c", b64(GIF).encode()), Part(b"A: d", SVG)], b"x")
+MANY = make_picture("png", 99, 99)  # long enough for each letter of base64
+
+
+@pytest.mark.parametrize(
+    ("content", "content_type", "pictures"),
+    [
+        (OF_ALL_FORMATS.encode(), None, [PNG, GIF, PNG]),
+        (OF_ALL_FORMATS.replace("/", r"\/").encode(), None, [PNG, GIF, PNG]),
+        (json.dumps([b64(MANY)]).replace("+", r"\u002B").encode(), None, [MANY]),
+        (b"data:image/png;base64," + b64(PNG).encode(), None, [PNG]),
+        (PNG, "image/png", [PNG]),
+        (SVG, "image/svg+xml", []),
+        (b"\xff\xfe", None, []),
+        (FORM, 'multipart/mixed; boundary="x"', [PNG]),
+        (b"{}", None, []),
+    ],
+)
+def test_pictures_are_read_from_a_file_or_from_the_content(content, content_type, pictures):
+    body = Body.of(content, content_type)
+    assert body.content(content_type) == content
+    assert list(body.pictures()) == list(body.pictures_within(content, content_type)) == pictures

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import httpx
 import pytest
 import vcr
+from vcr.serializers import yamlserializer
 
-from pytest_imgresponse import CassetteDecodeError, ImagePersister, replay
+from pytest_imgresponse import CassetteDecodeError, ConfigError, ImagePersister, replay
 
 FIELDS = {"model": "dall-e-2", "prompt": "a red fox", "size": "256x256", "response_format": "b64_json"}
 
@@ -57,3 +60,40 @@ def test_both_read_what_the_other_wrote(my_vcr, ask, api, tmp_path):
     with replay(tmp_path / "theirs"):
         assert ask().content == theirs.content
     assert len(api.requests) == 2
+
+
+class Shouting:
+    """A serializer of one's own."""
+
+    @staticmethod
+    def deserialize(text):
+        return json.loads(text.lower())
+
+    @staticmethod
+    def serialize(data):
+        return json.dumps(data).upper()
+
+
+@pytest.mark.parametrize(
+    ("name", "serializer", "told"),
+    [
+        ("json", None, "vcr.serializers.jsonserializer"),
+        ("shout", Shouting, "got Shouting"),
+        ("shout", Shouting(), "got Shouting"),
+        ("yaml", yamlserializer.with_custom_tags({}), "got _CustomTagSerializer"),
+    ],
+)
+def test_another_serializer_is_refused_before_anything_is_sent(my_vcr, ask, api, tmp_path, name, serializer, told):
+    path = tmp_path / "fox.json"
+    path.write_text('{"version": 1, "interactions": []}')
+    if serializer is not None:
+        my_vcr.register_serializer(name, serializer)
+    with (
+        pytest.raises(ConfigError, match=f"fox.json: ImagePersister writes YAML .*{told}"),
+        my_vcr.use_cassette(path, serializer=name, record_mode="all"),
+    ):
+        ask()
+    assert api.requests == ()
+    with pytest.raises(ConfigError, match="ImagePersister writes YAML"):
+        ImagePersister.save_cassette(path, {"requests": [], "responses": []}, serializer)
+    assert path.read_text() == '{"version": 1, "interactions": []}'

@@ -137,7 +137,8 @@ def test_a_miss_names_the_nearest_request_and_the_way_out(suite):
         "holds 2 interaction(s); the nearest, number 2, differs in:",
         "prompt: recorded 'a red fox', asked 'a red foxx'",
         "--imgresponse-record=new_episodes",
-        "--imgresponse-record=rewrite",
+        "Only the body differs; a `match_on` without 'body' leaves it out.",
+        "With `rewrite` in its place, all of the cassette is recorded afresh.",
     )
 
 
@@ -297,9 +298,9 @@ class TestRefusals:
             ("(recrd='all')", "unknown option 'recrd' (from the marker of tests/test_logo.py::test_it); known are:"),
             ("(record='onec')", "record: expected one of none, once, new_episodes, all, rewrite; got 'onec'"),
             ("(images='compact')", "images: expected one of exact; got 'compact'"),
-            ("(match_on=['mehtod'])", "match_on: expected one of method, scheme, host, port, path, query, body"),
+            ("(match_on=['mehtod'])", "match_on: expected method, scheme, host, port, path, query, body, "),
             ("(match_on=[])", "match_on: expected at least one of method"),
-            ("(match_on='body')", "match_on: expected a list of strings"),
+            ("(match_on='body')", "match_on: expected a list of matchers"),
             ("(allow_unplayed=1)", "allow_unplayed: expected True or False; got 1"),
             ("(ignore_hosts='a')", "ignore_hosts: expected a list of strings, none of them empty; got 'a'"),
             ("('../up')", "name: expected a name of letters"),

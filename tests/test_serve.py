@@ -500,5 +500,17 @@ class TestRunning:
         assert message in output.err
         assert output.out == ""
 
+    def test_a_pipe_among_the_cassettes_is_not_opened(self, tmp_path, monkeypatch):
+        shutil.copytree(FOX_SHOP, tmp_path / "all")
+        os.mkfifo(tmp_path / "all" / "pipe.yaml")
+        os.truncate(os.open(tmp_path / "all" / "long.yml", os.O_CREAT | os.O_WRONLY), 2**31)
+        assert main(["serve", str(tmp_path / "all")]) == 2  # for the long one
+        (tmp_path / "all" / "long.yml").unlink()
+
+        def use(url, told, *_):
+            assert "1 other YAML file(s) left out" in told
+
+        assert serve(monkeypatch, tmp_path / "all", use=use) == 0
+
     def test_no_thread_is_left(self):
         assert [thread.name for thread in threading.enumerate() if thread.name.startswith("LocalEndpoint")] == []

@@ -16,17 +16,21 @@ import time
 from hashlib import sha256
 from pathlib import Path
 
+import httpx
 import pytest
 import vcr
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from urllib3 import encode_multipart_formdata
 
+from pytest_imgresponse import replay
 from pytest_imgresponse.cassette import document
+from pytest_imgresponse.cassette import session as session_module
 from pytest_imgresponse.cassette.interaction import Interaction, Request, Response
 from pytest_imgresponse.cassette.store import Store
 from pytest_imgresponse.errors import CassetteDecodeError
-from pytest_imgresponse.http import HTTPRequest, HTTPResponse
+from pytest_imgresponse.http import HTTPRequest, HTTPResponse, boundary_of
 
 PICTURE = b"\x89PNG\r\n\x1a\n" + b"pixels" * 9
 
@@ -134,6 +138,38 @@ def test_any_text_comes_back_through_the_yaml(body, answer, value):
     given = Interaction(Request.of(asked), Response.of(HTTPResponse(200, {"date": value}, answer.encode())))
     text = document.join([document.dump(given, lambda file: file.reference)] * 2)
     assert document.parse(text, "here", lambda name, sha: pytest.fail("no file")) == [given, given]
+    for loader in (yaml.SafeLoader, yaml.CSafeLoader):  # vcrpy takes what is there
+        for item in yaml.load(text, loader)["interactions"]:
+            assert (item["request"]["body"] or "", item["response"]["body"]["string"]) == (body, answer)
+
+
+A_FORM = r"""
+    body: "\
+      --imgresponse-boundary\r\n\
+      Content-Disposition: form-data; name=\"prompt\"\r\n\
+      \r\n\
+      a \"red\" fox,\n\
+      \  in two lines\ttab\r\n\
+      --imgresponse-boundary\r\n\
+      Content-Disposition: form-data; name=\"n\"\r\n\
+"""
+
+
+def test_a_form_has_a_line_for_each_of_its_own(path):
+    """A reviewer sees which field has changed, and plain vcrpy the same bytes."""
+    fields = {"prompt": 'a "red" fox,\n  in two lines\ttab', "n": "1", "image": PICTURE}
+    body, content_type = encode_multipart_formdata(fields)
+    asked = HTTPRequest("POST", "http://a/v1/images/edits", {"Content-Type": content_type}, body)
+    save(Store(path), Interaction(Request.of(asked), Response.of(HTTPResponse(200, {}, b"{}"))))
+    text = path.read_text(encoding="utf-8")
+    assert A_FORM in text
+    assert '      --imgresponse-boundary--\\r\\n"\n' in text
+    loaded = Store(path).load()[0].request.http()
+    normalised = body.replace(boundary_of(content_type), b"imgresponse-boundary")
+    assert loaded.body == normalised
+    with vcr.use_cassette(str(path), record_mode="none") as cassette:
+        reference = cassette.requests[0].body[cassette.requests[0].body.index(b"imgresponse:v1:") :].split(b"\r\n")[0]
+        assert cassette.requests[0].body.replace(reference, PICTURE) == normalised
 
 
 def test_utf_8_whatever_the_locale(tmp_path):
@@ -225,11 +261,11 @@ class TestKilled:
             text=True,
             cwd=Path(__file__).parents[1],
         ) as process:
-            for attempt in range(12):
+            for attempt in range(kills := max(12, int(os.environ.get("IMGRESPONSE_ATTACK_SIZE") or 0) // 10)):
                 process.stdin.write("again\n")
                 process.stdin.flush()
                 child = int(process.stdout.readline())
-                time.sleep(0.01 + 0.0065 * attempt)
+                time.sleep(0.01 + 0.078 * attempt / kills)
                 os.kill(child, signal.SIGKILL)
                 assert process.stdout.readline() == "dead\n"
                 (loaded,) = Store(path).load()
@@ -308,7 +344,7 @@ class TestDamage:
                 "'x'",
             ),
             (b"version: 1\ninteractions: [*a]", "the alias *a stands for nothing that is complete"),
-            (b"version: 1\n? [a]\n: b", "a key is ['a'], not a text"),
+            (b"version: 1\n? [a]\n: b", "a key is a list, not a text"),
             (b"version: 1\ninteractions: []\n---\na: b", "it holds more than one document"),
             (b"a: !!set {b}", "the tag 'tag:yaml.org,2002:set' would construct an object"),
             (b"a: !!foo b", "the tag 'tag:yaml.org,2002:foo' would construct an object"),
@@ -422,7 +458,22 @@ class TestDamage:
     def test_a_pipe_in_the_place_of_a_picture(self, path, loaded):
         (path.parent / "fox-1.png").unlink()
         os.mkfifo(path.parent / "fox-1.png")
-        self.fails(loaded, path, "the picture fox-1.png is missing")
+        self.fails(loaded, path, "fox-1.png is a pipe or a device; a picture must be a regular file")
+
+    def test_a_folder_in_the_place_of_a_picture(self, path, loaded):
+        (path.parent / "fox-1.png").unlink()
+        (path.parent / "fox-1.png").mkdir()
+        self.fails(loaded, path, "fox-1.png is a folder; a picture must be a regular file")
+
+    def test_two_names_of_one_hash(self, path, loaded):
+        (path.parent / "fox-2.png").write_bytes(picture(1))
+        digest = sha256(picture(1)).hexdigest()
+        both = f"imgresponse:v1:fox-1.png#{digest} imgresponse:v1:fox-2.png#{digest}"
+        path.write_text(path.read_text().replace(f"imgresponse:v1:fox-1.png#{digest}", both))
+        with pytest.raises(
+            CassetteDecodeError, match="'fox-2.png' and 'fox-1.png' have the same hash: one of them was"
+        ):
+            Store(path).load()
 
     @pytest.mark.parametrize("name", ["..", "C:fox.png"])
     def test_a_reference_that_leads_out(self, path, loaded, name):
@@ -478,6 +529,22 @@ class TestPlainCassettes:
         assert found.request.headers == (("Accept", "b"), ("X", "c"))
         assert found.response.http().body == b""
 
+    @pytest.mark.parametrize(
+        ("before", "after", "message"),
+        [
+            ("    body:\n      string: x\n", "", "its response has no `body`, which vcrpy always writes"),
+            ("      string: x\n", "    ( string: x\n", "its response has '( string' in the place of `body`"),
+            ("      string: x\n", "  $   string: x\n", "its response has no body, and beside it stands '$   string'"),
+        ],
+    )
+    def test_a_body_that_slipped_out_of_its_place_is_refused(self, path, before, after, message):
+        text = interaction(picture(1))
+        save(Store(path), text)
+        written = re.sub(r"(?s)      string:.*(?=version)", "      string: x\n", path.read_text())
+        path.write_text(written.replace(before, after))
+        with pytest.raises(CassetteDecodeError, match=re.escape(message)):
+            Store(path).load()
+
     def test_a_coding_that_could_not_be_removed_stays(self, path):
         body = b"\x1f\x8b broken"
         found = self.load(
@@ -529,15 +596,38 @@ def test_a_cassette_with_its_version_first_loads(path):
     assert Store(path).load() == store.load()
 
 
+OTHER_BODIES = {
+    "body_text: {prompt: a cat}": "has 'body_text' in the place of `body`: another serializer wrote it",
+    "json: {prompt: a cat}": "has 'json' in the place of `body`: another serializer wrote it",
+    "parsed_body: 1, body: {string: x}": "has `body` and 'parsed_body': which of them was sent is not known",
+}
+
+
 @pytest.mark.parametrize("part", ["request", "response"])
-def test_bodies_of_another_serializer_are_not_read_as_empty(path, part):
-    """pydantic-ai keeps JSON bodies under `parsed_body`; read as empty they would be lost when it is saved."""
-    bodies = {"request": "body: x", "response": "body: {string: x}"} | {part: "parsed_body: {prompt: a cat}"}
+@pytest.mark.parametrize("other", OTHER_BODIES)
+def test_bodies_of_another_serializer_are_not_read_as_empty(path, part, other):
+    """Read as empty they would be lost when the cassette is saved."""
+    bodies = {"request": "body: x", "response": "body: {string: x}"} | {part: other}
     path.write_text(
         f"interactions:\n- request: {{method: POST, uri: 'http://a/', headers: {{}}, {bodies['request']}}}\n"
         f"  response: {{status: {{code: 200}}, headers: {{}}, {bodies['response']}}}\nversion: 1\n"
     )
-    with pytest.raises(CassetteDecodeError, match=f"its {part} has 'parsed_body' in the place of `body`"):
+    with pytest.raises(CassetteDecodeError, match=f"its {part} {OTHER_BODIES[other]}"):
+        Store(path).load()
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        ("{base64_string: eA==}", "['base64_string']"),
+        ("text", "str"),
+        ("[a]", "list"),
+        ("{}", "[]"),
+    ],
+)
+def test_a_response_without_the_string_of_its_body_is_refused(path, body, found):
+    path.write_text(f"interactions:\n{REQUEST}{ANSWER % ('{}', 'x')}version: 1\n".replace("{string: x}", body))
+    with pytest.raises(CassetteDecodeError, match=re.escape(f"its response has {found} as `body`, without `string`")):
         Store(path).load()
 
 
@@ -583,3 +673,29 @@ def test_a_file_of_any_length_is_not_read(path):
     os.truncate(path, 2**40)
     with pytest.raises(CassetteDecodeError, match=r"fox.yaml: a file of 1099511627776 bytes is too large"):
         Store(path).load()
+
+
+def test_a_replay_reads_its_pictures_when_it_is_opened_up_to_a_limit(path, monkeypatch):
+    first, second = interaction(picture(1)), interaction(picture(2), prompt="a blue fox")
+    save(Store(path), first, second)
+    fox = first.request.http(), second.request.http()
+
+    def ask(request):
+        return httpx.post(request.url, content=request.body).content
+
+    def without_files():
+        with replay(path) as recorder:
+            hidden = [each.rename(each.with_suffix(".hidden")) for each in path.parent.glob("*.png")]
+            try:
+                yield from map(ask, fox)
+                assert list(recorder.http_responses) == [first.response.http(), second.response.http()]
+            finally:
+                for each in hidden:
+                    each.rename(each.with_suffix(".png"))
+
+    assert list(without_files()) == [first.response.http().body, second.response.http().body]
+    monkeypatch.setattr(session_module, "READ_AHEAD", 1)
+    bodies = without_files()
+    assert next(bodies) == first.response.http().body
+    with pytest.raises(CassetteDecodeError, match=r"the picture fox-2\.png is missing"):
+        next(bodies)

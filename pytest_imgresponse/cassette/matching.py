@@ -1,4 +1,4 @@
-"""Matching: which recorded request a request equals, and how the nearest one differs.
+"""Matching: which recorded request a request equals.
 
 Bodies are compared by what they mean: JSON by value, multipart by its parts, else by their bytes. Pictures
 are compared by hash. Loopback authorities are one host, whatever the port.
@@ -7,27 +7,55 @@ are compared by hash. Loopback authorities are one host, whatever the port.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from ipaddress import ip_address
 from operator import itemgetter
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from pytest_imgresponse._config import MATCHERS
+from pytest_imgresponse._config import MATCHERS, Matcher, header_of
 from pytest_imgresponse.cassette.interaction import Request
-from pytest_imgresponse.cassette.payloads import REFERENCE
+from pytest_imgresponse.cassette.placeholders import tags_in, without_tags
 from pytest_imgresponse.http import boundary_of, split_multipart
 
 Facets = dict[str, Any]
 LOOPBACK = "the loopback"
-_SHOWN = 12  # differences
-_LONGEST = 80  # characters of a value
 _DEEPEST = 100
 
 
-def facets_of(request: Request, match_on: Iterable[str] = MATCHERS) -> Facets:
-    """What is compared of a redacted request, by the names of the matchers, in their order."""
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """What a redacted request is compared by: a key, equal for requests that match, and what may tell such apart.
+
+    The `tags` are those of the values that the client said, in their order; an empty one matches any value. `range` and
+    `accept` are headers that choose the answer (RFC 9110, sections 14.2 and 12.5.1).
+    """
+
+    key: str
+    tags: tuple[str, ...] = ()
+    range: str | None = None
+    accept: str | None = None
+
+    @classmethod
+    def of(cls, request: Request, match_on: Iterable[Matcher] = MATCHERS) -> Likeness:
+        """That of a request as the redactor gives it, its tags in the text."""
+        text = key_of(facets_of(request, match_on))
+        return cls(without_tags(text), tags_in(text), request.header("range"), request.header("accept"))
+
+    def fits(self, asked: Likeness) -> bool:
+        """Whether a recorded request is one that was asked, its Accept aside."""
+        return (
+            self.key == asked.key
+            and self.range in (None, asked.range)
+            and all(mine == "" or other in ("", mine) for mine, other in zip(self.tags, asked.tags, strict=True))
+        )
+
+
+def facets_of(request: Request, match_on: Iterable[Matcher] = MATCHERS) -> Facets:
+    """What is compared of a redacted request, by the names of the matchers, in their order; functions are left out."""
     parts = urlsplit(request.url)
     loopback = is_loopback(parts.hostname)
     everything: Facets = {
@@ -39,7 +67,9 @@ def facets_of(request: Request, match_on: Iterable[str] = MATCHERS) -> Facets:
         "query": sorted(parse_qsl(parts.query, keep_blank_values=True), key=itemgetter(0)),
         "body": _meaning(request),
     }
-    return {name: everything[name] for name in MATCHERS if name in set(match_on)}
+    named = [matcher for matcher in match_on if isinstance(matcher, str)]
+    chosen = {name: everything[name] for name in MATCHERS if name in named}
+    return chosen | {name: request.header(header_of(name)) for name in named if name not in everything}
 
 
 def key_of(facets: Facets) -> str:
@@ -47,6 +77,7 @@ def key_of(facets: Facets) -> str:
     return json.dumps(facets, sort_keys=True, ensure_ascii=False)
 
 
+@lru_cache(maxsize=256)
 def is_loopback(host: str | None) -> bool:
     """Whether a host name or address is this machine's loopback (RFC 6761, section 6.3; RFC 5735)."""
     if host is None:
@@ -55,33 +86,6 @@ def is_loopback(host: str | None) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host.rstrip(".").lower() == "localhost"
-
-
-def differences(recorded: Facets, asked: Facets) -> list[str]:
-    """How two requests differ, a line each: `prompt: recorded 'a red fox', asked 'a red foxx'`."""
-    lines = []
-    for name in asked:
-        before, after = _leaves_of(name, recorded[name]), _leaves_of(name, asked[name])
-        for path in {**before, **after}:
-            old, new = before.get(path, _ABSENT), after.get(path, _ABSENT)
-            if json.dumps(old, default=repr) != json.dumps(new, default=repr):
-                lines.append(f"{path}: recorded {_short(old)}, asked {_short(new)}")
-    return lines
-
-
-def nearest(recorded: Sequence[Facets], asked: Facets) -> str:
-    """Which recorded request is nearest to one that has no match, and what differs."""
-    number, facets = min(enumerate(recorded, 1), key=lambda numbered: _distance(numbered[1], asked))
-    lines = differences(facets, asked)
-    shown = "".join(f"\n  {line}" for line in lines[:_SHOWN])
-    more = f"\n  … and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else ""
-    return f"the nearest, number {number}, differs in:{shown}{more}"
-
-
-def _distance(recorded: Facets, asked: Facets) -> tuple[int, int]:
-    """First what kind of request it is, then in how many places it differs."""
-    route = sum(recorded[name] != asked[name] for name in asked if name not in ("body", "query"))
-    return route, len(differences(recorded, asked))
 
 
 def _port(url: str) -> int | None:
@@ -119,53 +123,6 @@ def _plain(value: Any, depth: int = 0) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-class _Absent:
-    def __repr__(self) -> str:
-        return "nothing"
-
-
-_ABSENT = _Absent()
-
-
-def _leaves_of(name: str, value: Any) -> dict[str, Any]:
-    """The leaves of a facet by their paths: `data[0].url`, a field of a form by its name."""
-    if name == "query":
-        return dict(_named(value, "query "))
-    if name != "body":
-        return {name: value}
-    if value is None:
-        return {}
-    ((kind, meaning),) = value.items()
-    if kind == "multipart":
-        return dict(_named(meaning, ""))
-    return dict(_leaves(meaning, "")) if kind == "json" else {"body": meaning}
-
-
-def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict) and value:
-        for name, item in value.items():
-            yield from _leaves(item, f"{path}.{name}" if path else str(name))
-    elif isinstance(value, list) and value:
-        for number, item in enumerate(value):
-            yield from _leaves(item, f"{path}[{number}]")
-    else:
-        yield path or "body", value
-
-
-def _named(pairs: Iterable[tuple[str, str]], prefix: str) -> Iterator[tuple[str, str]]:
-    seen: dict[str, int] = {}
-    for name, value in pairs:
-        seen[name] = seen.get(name, 0) + 1
-        yield f"{prefix}{name}" + (f"#{seen[name]}" if seen[name] > 1 else ""), value
-
-
 def passes_by(host: str | None, ignore_hosts: Sequence[str]) -> bool:
     """Whether a host is one of these names and patterns."""
     return any(fnmatchcase((host or "").lower(), pattern.lower()) for pattern in ignore_hosts)
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    if (found := REFERENCE.search(text)) is not None:
-        return f"the picture {found['sha256'][:12]}…"
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text)} characters)"

@@ -20,21 +20,25 @@ from io import BytesIO
 import pybase64
 
 from pytest_imgresponse.base64_text import strictly
+from pytest_imgresponse.errors import CassetteDecodeError
 from pytest_imgresponse.http import Part, boundary_of, join_multipart, split_multipart
-from pytest_imgresponse.images import suffix_of
+from pytest_imgresponse.images import SUFFIXES, suffix_of
 
 MARK = "imgresponse:v1:"
 REFERENCE = re.compile(MARK + r"(?P<name>[^#\s\"\\/]+)#(?P<sha256>[0-9a-f]{64})(?P<more>#[^\s\"]*)?")
 SMALLEST = 24
 """Bytes below which a picture is not worth a file."""
 
+LARGEST_CONTENT = 192 * 2**20
+"""Bytes of the files of one body: ten pictures of 8,294,400 pixels have some 120 MB."""
+SMALL_CONTENT, MOST_REPEATS = 64 * 2**20, 16
+"""Below the first any number of references may name one file; beyond, each counts so often in the mean."""
+
 _PIECE = 3 * 2**16
 """Bytes that are encoded at once: a multiple of three, so that only the last piece ends in padding."""
 _ESCAPED_MARK = MARK + "#"
 """What `MARK` in a body is saved as: a file name cannot begin with this sign, so it is no reference."""
-_DIGEST = re.compile("#[0-9a-f]{64}")
-_FILE_NAME = re.compile(r"[^#\s\"\\/:]+-\d+\.(?:png|jpg|webp|gif|svg|bin)$")
-_SUFFIXES = (".png", ".jpg", ".webp", ".gif", ".svg", ".bin")
+_END = re.compile(rf"(?:{'|'.join(map(re.escape, SUFFIXES))})#[0-9a-f]{{64}}")
 _LONGEST_NAME = 255
 # PHP escapes the slash, .NET the plus sign.
 _ESCAPES = {"#slash": ("/", "\\/"), "#plus": ("+", "\\u002B")}
@@ -50,6 +54,8 @@ class File:
     sha256: str
     suffix: str
     read: Callable[[], bytes] = field(compare=False, repr=False)
+    cassette: str = field(default="", compare=False)
+    """The cassette that names it, for messages."""
 
     @classmethod
     def of(cls, data: bytes, suffix: str) -> File:
@@ -119,25 +125,13 @@ class Body:
         """The bytes of the body. Reads the files, and raises what reading them raises."""
         if not self.files:
             return _unescaped_mark(self.text)
-        if (whole := REFERENCE.fullmatch(self.text)) is not None:
-            return self.files[whole["sha256"]].read()
+        read = _Reader(self.files)
         boundary = boundary_of(content_type)
-        parts = split_multipart(self.text.encode(), boundary) if boundary else None
+        parts = split_multipart(self.text.encode(), boundary) if boundary and not self.is_one_file else None
         if boundary and parts:
-            filled = [
-                Part(_unescaped_mark(p.head.decode()), Body(p.content.decode(), self._files_of(p.content)).content())
-                for p in parts
-            ]
+            filled = [Part(_unescaped_mark(p.head.decode()), _filled(p.content.decode(), read)) for p in parts]
             return join_multipart(filled, boundary, _end(self.text.encode(), boundary))
-        body, position = BytesIO(), 0
-        for found in REFERENCE.finditer(self.text):
-            body.write(_unescaped_mark(self.text[position : found.start()]))
-            position = found.end()
-            data = self.files[found["sha256"]].read()
-            _write_base64(body, data, _ESCAPES.get(found["more"]), room=len(self.text) - position)
-        body.write(_unescaped_mark(self.text[position:]))
-        body.truncate()
-        return body.getvalue()
+        return _filled(self.text, read)
 
     @property
     def is_one_file(self) -> bool:
@@ -146,9 +140,26 @@ class Body:
 
     def pictures(self) -> Iterator[bytes]:
         """The bytes of its pictures of pixels, in order. Raises what reading them raises."""
+        read = _Reader(self.files)
         for found in REFERENCE.finditer(self.text):
-            if (file := self.files[found["sha256"]]).suffix not in (".svg", ".bin"):
-                yield file.read()
+            if self.files[found["sha256"]].suffix not in (".svg", ".bin"):
+                yield read(found["sha256"])
+
+    def pictures_within(self, content: bytes, content_type: str | None = None) -> Iterator[bytes]:
+        """The same from the bytes that `content()` gave: no file is read, which may be slow, changed or gone."""
+        if boundary_of(content_type):  # its parts are bytes, not base64
+            yield from Body.of(content, content_type).pictures()
+            return
+        whole, before, position = self.is_one_file, 0, 0
+        for found in REFERENCE.finditer(self.text):
+            position += len(_unescaped_mark(self.text[before : found.start()]))
+            before, end = found.end(), content.find(b'"', position)
+            payload = content if whole else content[position : end if end >= 0 else None]
+            position += len(payload)
+            if self.files[found["sha256"]].suffix not in (".svg", ".bin"):
+                plain, escape = _ESCAPES.get(found["more"], ("", ""))
+                payload = payload.replace(escape.encode(), plain.encode()) if escape else payload
+                yield payload if whole else pybase64.b64decode(payload, validate=True)
 
     def with_boundary(self, old: bytes, new: bytes) -> Body | None:
         """The multipart body with another boundary; None where it has no parts under the old one."""
@@ -166,9 +177,46 @@ class Body:
             lambda m: f"{MARK}{name_of(self.files[m['sha256']])}#{m['sha256']}{m['more'] or ''}", self.text
         )
 
-    def _files_of(self, part: bytes) -> dict[str, File]:
-        found = REFERENCE.findall(part.decode())
-        return {sha: self.files[sha] for _, sha, _ in found}
+
+class _Reader:
+    """Reads the files of one body. Raises `CassetteDecodeError` where they make more of it than any answer is.
+
+    A few thousand references to one picture are a small cassette and gigabytes of a body.
+    """
+
+    def __init__(self, files: Mapping[str, File]) -> None:
+        self._files = files
+        self._read: set[str] = set()
+        self._total = self._once = 0
+
+    def __call__(self, digest: str) -> bytes:
+        file = self._files[digest]
+        data = file.read()
+        self._total += len(data)
+        if digest not in self._read:
+            self._read.add(digest)
+            self._once += len(data)
+        most = min(LARGEST_CONTENT, SMALL_CONTENT + MOST_REPEATS * self._once)
+        if self._total > most:
+            raise CassetteDecodeError(
+                f"{file.cassette}: a body refers to files of more than {most} bytes, each counted as often as it is "
+                f"named ({len(self._read)} different files, {self._once} bytes): no answer is that large"
+            )
+        return data
+
+
+def _filled(text: str, read: Callable[[str], bytes]) -> bytes:
+    """The bytes of a text with references, that of a whole body or of a part of a multipart body."""
+    if (whole := REFERENCE.fullmatch(text)) is not None:
+        return read(whole["sha256"])
+    body, position = BytesIO(), 0
+    for found in REFERENCE.finditer(text):
+        body.write(_unescaped_mark(text[position : found.start()]))
+        position = found.end()
+        _write_base64(body, read(found["sha256"]), _ESCAPES.get(found["more"]), room=len(text) - position)
+    body.write(_unescaped_mark(text[position:]))
+    body.truncate()
+    return body.getvalue()
 
 
 def _write_base64(body: BytesIO, data: bytes, escape: tuple[str, str] | None, room: int) -> None:
@@ -201,12 +249,12 @@ def _end(content: bytes, boundary: bytes) -> bytes:
 
 
 def _like_a_reference(text: str) -> str | None:
-    """The first file name with a hash, as in a reference, that has another mark before it than ours."""
-    for digest in _DIGEST.finditer(text):
-        before = text[max(0, digest.start() - _LONGEST_NAME - len(MARK) - 1) : digest.start()]
-        name = _FILE_NAME.search(before) if before.endswith(_SUFFIXES) else None
-        if name is not None and not before[: name.start()].endswith((MARK, _ESCAPED_MARK)):
-            return before[max(0, name.start() - len(MARK)) :] + digest[0]
+    """The first suffix of a file with a hash, as in a reference, that has not our mark and a name before it."""
+    for found in _END.finditer(text):
+        mark = text.rfind(MARK, max(0, found.start() - _LONGEST_NAME - len(MARK)), found.start())
+        name = text[mark + len(MARK) : found.start()].removeprefix("#") if mark >= 0 else ""
+        if not REFERENCE.fullmatch(f"{MARK}{name}{found[0]}") or not name:
+            return text[max(0, found.start() - 2 * len(MARK)) : found.end()]
     return None
 
 
@@ -274,7 +322,7 @@ def _payload(text: str) -> File | None:
     """
     if len(text) % 4 or not text.isascii():
         return None
-    head = strictly(text[:64]) or b""
+    head = strictly(text[:88]) or b""
     if suffix_of(head) is None and not head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<"):
         return None
     data = strictly(text)

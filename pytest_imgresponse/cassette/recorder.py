@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
+from asyncio import CancelledError
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Never
 
 from pytest_imgresponse._config import Images, Layer, Matcher, RecordMode, settings_from
 from pytest_imgresponse.cassette.session import Session
@@ -42,10 +45,20 @@ class ImgResponse(ExchangeLog):
 
 
 @contextmanager
-def open_session(session: Session) -> Iterator[ImgResponse]:
-    """The session answers the clients of this process; raises at the end what could not be saved."""
-    with keys_held(() if session.recording else session.settings.stand_in_keys), opened(session):
-        yield ImgResponse(session)
+def open_session(session: Session, ended: Callable[[], bool] = lambda: True) -> Iterator[ImgResponse]:
+    """The session answers the clients of this process; raises at the end what could not be saved.
+
+    `ended` says whether what ran meanwhile came to its end, and was not interrupted.
+    """
+    interrupted = False
+    try:
+        with keys_held(() if session.recording else session.settings.stand_in_keys), opened(session):
+            yield ImgResponse(session)
+    except (KeyboardInterrupt, GeneratorExit, CancelledError):
+        interrupted = True
+        raise
+    finally:
+        session.close(interrupted=interrupted or not ended())
     if session.save_error is not None:
         raise session.save_error
 
@@ -58,10 +71,14 @@ def replay(
     match_on: Sequence[Matcher] | None = None,
     images: Images | None = None,
     ignore_hosts: Sequence[str] | None = None,
+    allow_playback_repeats: bool | None = None,
     redact_names: Sequence[str] | None = None,
     redact_values: Sequence[str | re.Pattern[str]] | None = None,
+    keep_names: Sequence[str] | None = None,
+    keep_headers: Sequence[str] | None = None,
     before_save: Callable[[str], str] | None = None,
     stand_in_keys: Sequence[str] | None = None,
+    **unknown: Never,
 ) -> Iterator[ImgResponse]:
     """Answer the HTTP clients of this process from the cassette at `path`, without pytest.
 
@@ -76,14 +93,23 @@ def replay(
         "match_on": match_on,
         "images": images,
         "ignore_hosts": ignore_hosts,
+        "allow_playback_repeats": allow_playback_repeats,
         "redact_names": redact_names,
         "redact_values": redact_values,
+        "keep_names": keep_names,
+        "keep_headers": keep_headers,
         "before_save": before_save,
         "stand_in_keys": stand_in_keys,
     }
     given = {name: value for name, value in options.items() if value is not None}
-    settings = settings_from([Layer("the call of replay()", given)])
+    settings = settings_from([Layer("the call of replay()", {**given, **unknown}, tuple(options))])
     session = Session(_yaml(path), settings, remedy=f'replay({os.fspath(path)!r}, record="{{mode}}")')
+    for place in session.unfinished:
+        warnings.warn(
+            f"{session.path}: a rewrite did not end, and what it recorded is in {place.parent}: move that to "
+            f"{session.path.parent}, or delete it",
+            stacklevel=3,
+        )
     with open_session(session) as recorder:
         yield recorder
 

@@ -3,86 +3,60 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
-from hashlib import sha256
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from pytest_imgresponse._config import Settings
-from pytest_imgresponse.cassette.interaction import Interaction
-from pytest_imgresponse.cassette.matching import facets_of, key_of
-from pytest_imgresponse.cassette.merging import Ticket, are_only_errors, merge, still_held_back
-from pytest_imgresponse.cassette.redaction import Redactor
+from pytest_imgresponse.cassette.cleaning import Cleaning
+from pytest_imgresponse.cassette.interaction import Interaction, Response
+from pytest_imgresponse.cassette.matching import Likeness
+from pytest_imgresponse.cassette.merging import Ticket, are_only_errors, merge, still_held_back, with_needed_tags
+from pytest_imgresponse.cassette.rewriting import Rewrite
+from pytest_imgresponse.cassette.runs import Run
 from pytest_imgresponse.cassette.store import Store
-from pytest_imgresponse.errors import CassetteDecodeError, CassetteSaveError
-
-Deed = Literal["made", "rewritten"]
-
-
-class Run:
-    """What has to be known of a whole run, across tests and workers: which cassettes were started in it.
-
-    A run is that of a suite, or a process outside of pytest. `directory` is shared by the workers of the run; without
-    one the run is this process alone.
-    """
-
-    def __init__(self, directory: Path | None = None) -> None:
-        self._directory = directory
-        self._noted: set[str] = set()
-
-    def has(self, what: Deed, cassette: Path) -> bool:
-        """Whether this run has made the cassette, or has started it afresh."""
-        note = _note(what, cassette)
-        return note in self._noted or (self._directory is not None and (self._directory / note).exists())
-
-    def note(self, what: Deed, cassette: Path) -> None:
-        """Note that it has. Called under the cassette's lock."""
-        note = _note(what, cassette)
-        self._noted.add(note)
-        if self._directory is not None:
-            self._directory.mkdir(mode=0o700, exist_ok=True)
-            (self._directory / note).touch()
-
-
-def _note(what: Deed, cassette: Path) -> str:
-    return f"{what}-{sha256(str(cassette.absolute()).encode('utf-8', 'surrogateescape')).hexdigest()}"
-
-
-PROCESS = Run()
-"""The run of a process without pytest."""
+from pytest_imgresponse.errors import CassetteDecodeError, CassetteSaveError, ConfigError
 
 
 class Saver:
     """Saves a cassette, for whoever holds the lock of its session.
 
-    `old` is what the cassette held when it was opened; None where there was none.
+    `old` is what the cassette held when it was opened; None where there was none. A cassette that is rewritten takes
+    the old one's place in `close`, a `shared` one when the run ends.
     """
 
     def __init__(
         self,
         store: Store,
         settings: Settings,
-        redactor: Redactor,
+        cleaning: Cleaning,
         run: Run,
         attributes: Path,
         old: Sequence[Interaction] | None,
+        *,
+        shared: bool = False,
     ) -> None:
         self.error: CassetteSaveError | None = None
         """What could not be saved, until it is."""
-        self.not_kept: list[Interaction] = []
+        self.not_kept: list[Response] = []
         """The errors that did not replace a success."""
         self._store = store
         self._settings = settings
-        self._redactor = redactor
+        self._cleaning = cleaning
         self._run = run
         self._attributes = attributes
         self._old = old or []
         self._existed = old is not None
+        self._known: set[str] = set()  # the digests of what was there, and of what this session recorded
         self._held_back: set[str] = set()
         self._unsaved: list[Interaction] = []
         self._elsewhere: Store | None = None
-        self._known: dict[str, tuple[Interaction, str]] = {}
         self._probed = False
+        self._rewrite = Rewrite(store, run) if settings.record == "rewrite" else None
+        self._shared = shared
+        self._interrupted: bool | None = None
+        """How the test ended; None while it runs."""
 
     @property
     def made(self) -> bool:
@@ -104,7 +78,7 @@ class Saver:
             ) from error
         self._probed = True
 
-    def hold_back(self, success: Interaction, error: Interaction) -> None:
+    def hold_back(self, success: Interaction, error: Response) -> None:
         """The old success stays in its place, and the error is not saved."""
         self._held_back.add(success.digest)
         self.not_kept.append(error)
@@ -115,49 +89,128 @@ class Saver:
             self._save(tickets)
         except (OSError, CassetteDecodeError) as error:
             self.error = self._rescued(tickets, error)
+        except ConfigError as error:  # of `before_save`; what it has not seen may not stand in the cassette
+            for ticket in tickets:
+                if ticket.sent is not None and ticket.recorded is None:
+                    self._unsaved.append(
+                        self._cleaning.interaction(ticket.clean, ticket.sent, ticket.likeness.key, 0, plainly=True)
+                    )
+                    ticket.sent = None
+            self.error = self._rescued(tickets, error)
+        if self._interrupted is not None:  # the answer came after the test
+            self.close(tickets, interrupted=self._interrupted)
 
-    def put_elsewhere(self, unsaved: Interaction, tickets: Sequence[Ticket], cause: Exception) -> None:
-        """Keep what may not stand in the cassette, and `error`."""
-        self._unsaved.append(unsaved)
-        self.error = self._rescued(tickets, cause)
+    def rewritten(self) -> list[Interaction]:
+        """What other tests of this run have rewritten of a shared cassette so far. Raises `CassetteDecodeError`."""
+        return self._rewrite.load_beside() if self._rewrite is not None else []
+
+    def close(self, tickets: Sequence[Ticket], *, interrupted: bool) -> Path | None:
+        """What was saved is saved again where it is gone, and what is rewritten takes the old cassette's place.
+
+        Gives its path where it stays beside the old one: this run was interrupted, or something could not be saved.
+        """
+        if self._interrupted is None and self.error is None and self._is_gone(tickets):
+            for ticket in tickets:
+                ticket.saved = None
+            self.save(tickets)
+        self._interrupted = interrupted
+        rewrite = self._rewrite
+        if rewrite is None or not rewrite.store.exists():
+            return None
+        if self._shared:
+            if self.error is not None:
+                self._run.note("unsaved", self._store.path)
+            return None
+        if rewrite.begun and (interrupted or self.error is not None):
+            return rewrite.store.path
+        try:
+            rewrite.finish()
+        except CassetteSaveError as error:
+            self.error = error
+        return None
+
+    def _is_gone(self, tickets: Sequence[Ticket]) -> bool:
+        """Whether an answer that was saved is not on the disk: the file system was a fake one (pyfakefs), say."""
+        saved = {ticket.saved.digest for ticket in tickets if ticket.saved is not None}
+        store = self._rewrite.store if self._rewrite else self._store
+        try:
+            if not saved or not store.has_changed():
+                return False
+            return not saved <= {interaction.digest for interaction in store.load()} if store.exists() else True
+        except (OSError, CassetteDecodeError):  # whoever reads it next is told
+            return False
 
     def _save(self, tickets: Sequence[Ticket]) -> None:
-        recorded = [ticket for ticket in tickets if ticket.recorded is not None]
-        rewrite, path = self._settings.record == "rewrite", self._store.path
+        recorded = [ticket for ticket in tickets if ticket.sent is not None]
+        rewrite, path = self._rewrite, self._store.path
+        if not recorded and not (rewrite and self._held_back):
+            return
         with self._store.lock():
-            afresh = rewrite and not self._run.has("rewritten", path)
-            if not recorded or (afresh and are_only_errors(recorded, self._old)):
-                return
-            if afresh:  # its files may be removed now, and may yet be needed for what was held back
-                self._old = [interaction.in_memory() for interaction in self._old]
-            disk = self._store.load() if self._store.exists() and not afresh else []
             held_back = still_held_back(self._old, self._held_back, tickets) if rewrite else []
-            merged = merge([*map(self._clean, disk)], tickets, self._key_of, [*map(self._clean, held_back)])
-            self._store.save(merged, self._attributes)
-            self.error = self.error if self._unsaved else None
-            for ticket in recorded:
-                ticket.saved = True
+            disk = rewrite.load() if rewrite else self._store.load() if self._store.exists() else []
+            self._known |= {interaction.digest for interaction in self._cleaning.stored(self._old, saving=True)}
+            slots = self._merged(disk, tickets, held_back)
+            interactions = self._written(slots)
             if rewrite:
-                self._run.note("rewritten", path)
+                rewrite.save(interactions, self._attributes, begun=not are_only_errors(recorded, self._old))
+            else:
+                self._store.save(interactions, self._attributes)
+            self.error = self.error if self._unsaved else None
+            for slot, interaction in zip(slots, interactions, strict=True):
+                if isinstance(slot, Ticket):
+                    slot.saved = interaction
+            if rewrite and self._shared:
+                self._run.note("shared", path)
             if not self._existed:
                 self._run.note("made", path)
 
-    def _clean(self, interaction: Interaction) -> Interaction:
-        """An interaction of the disk as we would save it: plain vcrpy, or laxer rules, may have written it."""
-        if interaction.digest not in self._known:
-            request, response = interaction.request, interaction.response
-            clean = Interaction(self._redactor.request(request), self._redactor.response(response, request))
-            known = clean, key_of(facets_of(clean.request, self._settings.match_on))
-            self._known[interaction.digest] = self._known[clean.digest] = known
-        return self._known[interaction.digest][0]
+    def _merged(
+        self, disk: Sequence[Interaction], tickets: Sequence[Ticket], held_back: Sequence[Interaction]
+    ) -> list[Interaction | Ticket]:
+        """What the cassette is to hold. An answer is redacted here: its placeholders depend on its place."""
+        cleaning = self._cleaning
+        clean = cleaning.stored(disk, saving=True)
+        slots = merge(clean, tickets, self._likeness_of, cleaning.stored(held_back, saving=True))
+        numbers: Counter[str] = Counter()
+        for slot in slots:
+            key = slot.likeness.key if isinstance(slot, Ticket) else cleaning.likeness_of(slot).key
+            if isinstance(slot, Ticket) and slot.recorded is None:
+                assert slot.sent is not None
+                slot.recorded = cleaning.interaction(slot.clean, slot.sent, key, numbers[key])
+                slot.likeness = cleaning.likeness_of(slot.recorded)
+                self._known.add(slot.recorded.digest)
+            numbers[key] += 1
+        return slots
 
-    def _key_of(self, clean: Interaction) -> str:
-        return self._known[clean.digest][1]
+    def _likeness_of(self, interaction: Interaction) -> Likeness:
+        """What an interaction is compared by. A bare placeholder of another worker is one value, and not any."""
+        likeness = self._cleaning.likeness_of(interaction)
+        if not likeness.tags or interaction.digest in self._known or any(likeness.tags):
+            return likeness
+        noted = self._run.tags_of(self._store.path).get(interaction.digest)
+        return replace(likeness, tags=tuple(noted) if noted else ("?",) * len(likeness.tags))
+
+    def _written(self, slots: Sequence[Interaction | Ticket]) -> list[Interaction]:
+        """The interactions as they stand on the disk, with the tags that are needed there."""
+        interactions = [slot if isinstance(slot, Interaction) else _recorded(slot) for slot in slots]
+        own = {_recorded(slot).digest for slot in slots if isinstance(slot, Ticket)}
+        written = with_needed_tags(
+            interactions,
+            self._likeness_of,
+            lambda interaction: interaction.digest not in own and self._cleaning.is_tagged(interaction),
+        )
+        for slot, interaction in zip(slots, written, strict=True):
+            if isinstance(slot, Ticket):
+                self._cleaning.saved(interaction, _recorded(slot))
+                if slot.likeness.tags:
+                    self._run.note_tags(self._store.path, interaction.digest, slot.likeness.tags)
+        return written
 
     def _rescued(self, tickets: Sequence[Ticket], cause: Exception) -> CassetteSaveError:
         """Put the answers where they can be written; the error says where."""
         path = self._store.path
-        answers = [ticket.recorded for ticket in tickets if ticket.recorded is not None] + self._unsaved
+        slots = self._merged([], [ticket for ticket in tickets if ticket.sent is not None], [])
+        answers = [*self._written(slots), *self._unsaved]
         problem = f"{path}: {len(answers)} answer(s) could not be saved: {cause}"
         try:
             if self._elsewhere is None:
@@ -169,3 +222,8 @@ class Saver:
             f"{problem}. They are kept as a cassette in {self._elsewhere.path.parent}: mend the cause, then move it to "
             f"{path.parent}, or record again"
         )
+
+
+def _recorded(ticket: Ticket) -> Interaction:
+    assert ticket.recorded is not None
+    return ticket.recorded

@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from threading import RLock
+from urllib.parse import urlsplit
 
 from pytest_imgresponse._config import Settings
-from pytest_imgresponse.cassette.encodings import remove_encoding
+from pytest_imgresponse.cassette.choosing import Playable
+from pytest_imgresponse.cassette.cleaning import Cleaning
 from pytest_imgresponse.cassette.interaction import Interaction, Request, Response
-from pytest_imgresponse.cassette.matching import facets_of, key_of, nearest, passes_by
-from pytest_imgresponse.cassette.merging import Ticket, failed
-from pytest_imgresponse.cassette.payloads import Body
-from pytest_imgresponse.cassette.redaction import Redactor
-from pytest_imgresponse.cassette.saving import PROCESS, Run, Saver
+from pytest_imgresponse.cassette.matching import Likeness, facets_of, is_loopback, passes_by
+from pytest_imgresponse.cassette.merging import Ticket, failed, untagged
+from pytest_imgresponse.cassette.misses import miss, told_of_another
+from pytest_imgresponse.cassette.placeholders import without_tags
+from pytest_imgresponse.cassette.redaction import shown_url
+from pytest_imgresponse.cassette.rewriting import unfinished
+from pytest_imgresponse.cassette.runs import PROCESS, Run
+from pytest_imgresponse.cassette.saving import Saver
 from pytest_imgresponse.cassette.store import Store
+from pytest_imgresponse.encodings import remove_encoding
 from pytest_imgresponse.errors import (
     CassetteDecodeError,
     CassetteError,
-    CassetteMissingError,
     CassetteSaveError,
-    ConfigError,
-    UnrecordedRequestError,
 )
 from pytest_imgresponse.exchanges import Exchange
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
 
-_OTHERS = (".yaml.gz", ".json", ".json.gz")
-"""How the names of cassettes of other serializers end: vcrpy's JSON, langchain's gzip."""
+READ_AHEAD = 64 * 2**20
+"""Bytes of answers that a replay takes into memory when it opens its cassette."""
 
 
 class Session:
@@ -36,7 +41,8 @@ class Session:
 
     `run` knows which cassettes the run has made or started afresh. `remedy` is the way to record, as the user would
     type it: `{mode}` stands for the record mode. `gitattributes` is the folder that gets a `.gitattributes`, by default
-    that of the cassette.
+    that of the cassette. `elsewhere` gives where else its cassette may lie, and the layout in which it is looked for
+    there. A `shared` cassette that is rewritten is replaced by the run, not in `close`.
     """
 
     def __init__(
@@ -47,24 +53,33 @@ class Session:
         run: Run = PROCESS,
         remedy: str = 'replay(…, record="{mode}")',
         gitattributes: Path | None = None,
+        shared: bool = False,
+        elsewhere: Callable[[], Iterable[tuple[Path, str | None]]] = tuple,
     ) -> None:
         self.path = path = path.absolute()  # a test may change the directory
         self.name = str(path)
         self.settings = settings
         self.tickets: list[Ticket] = []
         self.misses: list[CassetteError] = []
+        self.served: list[str] = []
+        """Requests that a server of this process answers, each with one that the server asked meanwhile, in words."""
         store = Store(path)
         self.existed = store.exists()
         self.loaded = self._load(store) if self.existed else []
         self._remedy = remedy
+        self._run = run
+        # Looked for now: a miss may be in an event loop, where nothing may wait for a disk.
+        self._had_no_answer = run.has("unanswered", path)
+        self._other = "" if self.existed else told_of_another(path, elsewhere())
         self._lock = RLock()
-        self._redactor = Redactor(settings.redact_names, settings.redact_values, settings.before_save)
+        self._cleaning = Cleaning(settings)
         old = self.loaded if self.existed else None
-        self._saver = Saver(store, settings, self._redactor, run, gitattributes or path.parent, old)
-        self._facets = [facets_of(self._redactor.request(i.request), settings.match_on) for i in self.loaded]
-        self._left: dict[str, deque[Interaction]] = defaultdict(deque)
-        for interaction, facets in zip(self.loaded, self._facets, strict=True):
-            self._left[key_of(facets)].append(interaction)
+        self._saver = Saver(store, settings, self._cleaning, run, gitattributes or path.parent, old, shared=shared)
+        at_work = run.id if run is not PROCESS or settings.record == "rewrite" else None
+        self.unfinished = unfinished(path, self.loaded, at_work)
+        """Where the answers of rewrites are that did not end."""
+        self._recorded = self._playable(self._saver.rewritten())
+        self._ahead = {} if self.recording else _read_ahead(self.loaded)
 
     def _load(self, store: Store) -> list[Interaction]:
         try:
@@ -75,6 +90,28 @@ class Session:
             raise
         except OSError as error:
             raise CassetteDecodeError(f"{self.path}: the cassette cannot be read: {error}") from error
+
+    def _playable(self, rewritten: Sequence[Interaction]) -> Playable:
+        """What the cassette holds. What other tests of the run have rewritten of it stands in the older ones' place."""
+        likeness_of, settings = self._cleaning.likeness_of, self.settings
+        held = list(zip(rewritten, self._cleaning.stored(rewritten), strict=True))
+        anew = Counter(likeness_of(clean).key for _, clean in held)
+        for interaction, clean in zip(self.loaded, self._cleaning.stored(self.loaded), strict=True):
+            if anew[likeness_of(clean).key] > 0:
+                anew[likeness_of(clean).key] -= 1
+            else:
+                held.append((interaction, clean))
+        items = [(interaction, clean.request, likeness_of(clean)) for interaction, clean in held]
+        return Playable(items, settings.match_on, repeats=settings.allow_playback_repeats and not self._anew)
+
+    def close(self, *, interrupted: bool = False) -> None:
+        """No more is asked. What was rewritten takes the cassette's place, unless the test was `interrupted`."""
+        if self.unanswered:
+            self._run.note("unanswered", self.path)
+        with self._lock:
+            stays = self._saver.close(self.tickets, interrupted=interrupted)
+        if stays is not None:
+            self.unfinished.append(stays)
 
     @property
     def recording(self) -> bool:
@@ -94,7 +131,14 @@ class Session:
             return [ticket for ticket in self.tickets if ticket.exchange is not None]
 
     @property
-    def not_kept(self) -> list[Interaction]:
+    def unanswered(self) -> list[str]:
+        """The requests that were sent and got no answer: they failed, or were given up."""
+        with self._lock:
+            left = [ticket.clean for ticket in self.tickets if ticket.exchange is None and ticket.played is None]
+        return [f"{request.method} {without_tags(request.url)}" for request in left]
+
+    @property
+    def not_kept(self) -> list[Response]:
         """The errors that were not recorded, since they would have replaced a success."""
         return self._saver.not_kept
 
@@ -107,7 +151,7 @@ class Session:
     def _anew(self) -> bool:
         return self.settings.record in ("all", "rewrite")
 
-    def ignores(self, host: str | None) -> bool:
+    def ignores(self, host: str | None, method: str) -> bool:
         """Whether requests to a host pass by: `ignore_hosts` holds names and patterns such as `*.local`."""
         return passes_by(host, self.settings.ignore_hosts)
 
@@ -116,20 +160,18 @@ class Session:
 
         Raises `UnrecordedRequestError` or `CassetteMissingError` where neither is allowed.
         """
-        clean = self._redactor.request(Request.of(request))
-        ticket = Ticket(request, self._key_of(clean))
         with self._lock:
-            left = self._left[ticket.key]
+            ticket = self._ticket(request)
+            found = self._recorded.take(ticket.clean, ticket.likeness)
             if self._anew:
-                ticket.replaces = left.popleft() if left else None
-            elif left:
-                ticket.played = left.popleft()
+                ticket.replaces = found
+            else:
+                ticket.played = found
             if ticket.played is None:
                 if not self.recording:
-                    self.misses.append(miss := self._miss(clean, ticket.key))
-                    raise miss
+                    self.misses.append(error := self._miss(ticket))
+                    raise error
                 self._saver.probe()
-                ticket.clean = clean
             self.tickets.append(ticket)
         return ticket
 
@@ -137,8 +179,10 @@ class Session:
         """The recorded answer of a ticket. Raises `CassetteDecodeError` for a picture that is not right."""
         assert ticket.played is not None
         kept = ticket.played.response
-        answer = kept.http()
-        ticket.exchange = Exchange(ticket.asked, answer, partial(_pictures_of, kept.body, answer))
+        answer = self._ahead.pop(id(ticket.played), None) or kept.http()
+        ticket.exchange = Exchange(
+            ticket.asked, answer, partial(kept.body.pictures_within, answer.body, answer.header("content-type"))
+        )
         return answer
 
     def record(self, ticket: Ticket, response: HTTPResponse) -> None:
@@ -146,84 +190,82 @@ class Session:
 
         The test gets its answer in either case.
         """
-        assert ticket.clean is not None
         answer = remove_encoding(response)
         sent = Response.of(answer)
         ticket.exchange = Exchange(ticket.asked, answer, sent.body.pictures)
         with self._lock:
-            try:
-                kept = Interaction(ticket.clean, self._redactor.response(sent, ticket.asked))
-            except ConfigError as error:  # of `before_save`; without it the answer may not stand in the cassette
-                rules = Redactor(self.settings.redact_names, self.settings.redact_values)
-                unsaved = Interaction(ticket.clean, rules.response(sent, ticket.asked))
-                self._saver.put_elsewhere(unsaved, self.tickets, error)
-                return
             # A request that broke off was to replace a recorded answer. The client's next try finds that answer taken,
             # so it takes over what the broken one was to replace.
             if ticket.replaces is None:
-                broken = (t for t in self.tickets if t.key == ticket.key and t.replaces and t.exchange is None)
-                if (first := next(broken, None)) is not None:
+                same = (t for t in self.tickets if t.likeness.fits(ticket.likeness))
+                if (first := next((t for t in same if t.replaces and t.exchange is None), None)) is not None:
                     ticket.replaces, first.replaces = first.replaces, None
-            if ticket.replaces is not None and failed(kept.response) and not failed(ticket.replaces.response):
-                self._saver.hold_back(ticket.replaces, kept)
-                self._left[ticket.key].appendleft(ticket.replaces)  # for the client's next try to replace
+            if ticket.replaces is not None and failed(sent) and not failed(ticket.replaces.response):
+                self._saver.hold_back(ticket.replaces, sent)
+                self._recorded.put_back(ticket.replaces)  # for the client's next try to replace
             else:
-                ticket.recorded = kept
+                ticket.sent = sent
             self._saver.save(self.tickets)
 
     def redirected(self, request: HTTPRequest) -> Ticket:
         """The ticket of a request that was sent already, as a step of a redirection: one that waits, or a new one."""
-        clean = self._redactor.request(Request.of(request))
-        ticket = Ticket(request, self._key_of(clean), clean)
         with self._lock:
+            ticket = self._ticket(request)
             for other in self.tickets:
-                if other.key == ticket.key and other.exchange is None and other.played is None:
+                if other.likeness == ticket.likeness and other.exchange is None and other.played is None:
                     return other
             self.tickets.append(ticket)
         return ticket
 
     def recorded_for(self, url: str) -> list[HTTPRequest]:
         """The recorded requests to a URL that were not played yet."""
-        wanted = self._redactor.request(Request("GET", url)).url
         with self._lock:
-            left = [interaction.request for queue in self._left.values() for interaction in queue]
-        return [request.http() for request in left if self._redactor.request(request).url == wanted]
+            wanted = without_tags(self._cleaning.request(Request("GET", url)).url)
+            left = self._recorded.left()
+        return [interaction.request.http() for interaction, clean in left if without_tags(clean.url) == wanted]
 
-    def _key_of(self, clean: Request) -> str:
-        return key_of(facets_of(clean, self.settings.match_on))
+    def _ticket(self, request: HTTPRequest) -> Ticket:
+        clean = self._cleaning.request(Request.of(request))
+        return Ticket(request, clean, Likeness.of(clean, self.settings.match_on))
 
-    def _miss(self, request: Request, key: str) -> CassetteError:
-        head = (
-            f"no answer for {request.method} {request.url}, and nothing was sent (record mode "
-            f"{self.settings.record!r})."
+    def asked_within(self, outer: Ticket, inner: Ticket) -> None:
+        """Note a request that a server of this process asked while a client's request to the loopback was waiting."""
+        server, api = (urlsplit(ticket.asked.url).hostname for ticket in (outer, inner))
+        if is_loopback(server):
+            beside = f" under another name than {api}, of the API" if server == api else ""
+            self.served.append(f"{_told(outer)} asked {_told(inner)}; let it pass by ignore_hosts=[{server!r}]{beside}")
+
+    def _miss(self, ticket: Ticket) -> CassetteError:
+        settings, key = self.settings, ticket.likeness.key
+        recorded = [facets_of(untagged(request), settings.match_on) for request in self._recorded.requests]
+        return miss(
+            untagged(ticket.clean),
+            self.path,
+            settings,
+            self._remedy,
+            recorded=recorded if self.existed else None,
+            other=self._other,
+            same=self._recorded.count(key),
+            asked=1 + sum(other.likeness.key == key for other in self.tickets),
+            apart=self._recorded.apart(ticket.clean, ticket.likeness),
+            unanswered=self._had_no_answer,
         )
-        if not self.existed:
-            others = (self.path.with_name(f"{self.path.stem}{end}") for end in _OTHERS)
-            beside = next((path.name for path in others if path.exists()), None)
-            other = f" Beside it is {beside}, which is not read: it has to be YAML." if beside else ""
-            return CassetteMissingError(
-                f"{head}\nThere is no cassette {self.path}.{other}\nTo record it: {self._remedy.format(mode='once')}"
-            )
-        return UnrecordedRequestError(
-            f"{head}\n{self._nearest(request, key)}\n"
-            f"To add it: {self._remedy.format(mode='new_episodes')}\n"
-            f"To record the cassette afresh: {self._remedy.format(mode='rewrite')}"
-        )
-
-    def _nearest(self, request: Request, key: str) -> str:
-        same = sum(key_of(facets) == key for facets in self._facets)
-        if same:
-            asked = 1 + sum(other.key == key for other in self.tickets)
-            return f"Cassette {self.path} holds this request {same} time(s); it was asked {asked} times."
-        if not self._facets:
-            return f"Cassette {self.path} holds no interaction."
-        differs = nearest(self._facets, facets_of(request, self.settings.match_on))
-        return f"Cassette {self.path} holds {len(self._facets)} interaction(s); {differs}"
 
 
-def _pictures_of(body: Body, answer: HTTPResponse) -> list[bytes]:
-    """The pictures of an answer that was played, from the files that it was read from."""
-    try:
-        return list(body.pictures())
-    except CassetteDecodeError:  # the files have changed since, or are gone: they are in the answer
-        return list(Body.of(answer.body, answer.header("content-type")).pictures())
+def _told(ticket: Ticket) -> str:
+    return f"{ticket.asked.method} {shown_url(ticket.asked.url)}"
+
+
+def _read_ahead(interactions: Sequence[Interaction]) -> dict[int, HTTPResponse]:
+    """The answers with pictures, by the interaction's identity: code in an event loop must not wait for a file later.
+
+    No more is read once they are `READ_AHEAD`.
+    """
+    ahead: dict[int, HTTPResponse] = {}
+    left = READ_AHEAD
+    for interaction in interactions:
+        if left > 0 and interaction.response.body.files:
+            with suppress(CassetteDecodeError):  # raised where it is played
+                answer = ahead[id(interaction)] = interaction.response.http()
+                left -= len(answer.body)
+    return ahead

@@ -23,20 +23,12 @@ from pytest_imgresponse.cassette import document
 from pytest_imgresponse.cassette.interaction import Interaction
 from pytest_imgresponse.cassette.payloads import File
 from pytest_imgresponse.errors import CassetteDecodeError
-from pytest_imgresponse.images import suffix_of
+from pytest_imgresponse.images import SUFFIXES, suffix_of
 
 LOCK_SECONDS = 60.0
 """How long a save waits for another worker's."""
 
-_GITATTRIBUTES = """\
-*.yaml text eol=lf
-*.png binary
-*.jpg binary
-*.webp binary
-*.gif binary
-*.svg binary
-*.bin binary
-"""
+_GITATTRIBUTES = "".join(["*.yaml text eol=lf\n", *(f"*{suffix} binary\n" for suffix in SUFFIXES)])
 LARGEST_FILE = 256 * 2**20
 """Bytes of a cassette or a picture that are read at the most: a sparse file can have any length."""
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
@@ -48,6 +40,7 @@ class Store:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._stem = safe_name(path.stem)
+        self._short = f"{self._stem}{path.suffix}"  # in those of other files, which may be no longer than disks take
         self._seen: tuple[int, ...] | None = None
         self._interactions: list[Interaction] = []
         self._names: dict[str, str] = {}  # of the files of the cassette on the disk, by hash
@@ -56,8 +49,18 @@ class Store:
         self._swept = False
 
     def exists(self) -> bool:
-        """Whether there is a file of that name, good or bad."""
-        return os.path.lexists(self.path)
+        """Whether there is a file of that name, good or bad, or none that may be looked for."""
+        try:
+            self.path.lstat()
+        except PermissionError:
+            return True  # `load` says what is not permitted
+        except OSError:
+            return False
+        return True
+
+    def has_changed(self) -> bool:
+        """Whether the file is another than this store has loaded or saved last, or is gone. Raises `OSError`."""
+        return not self.exists() or _identity(self.path.stat()) != self._seen
 
     def load(self) -> list[Interaction]:
         """The interactions, their pictures not yet read. Raises `CassetteDecodeError`, or `OSError`."""
@@ -73,6 +76,8 @@ class Store:
             data = file.read()
         if data.startswith(_LFS_POINTER):
             raise CassetteDecodeError(f"{self.path}: this is a Git LFS pointer, not a cassette; run `git lfs pull`")
+        if b"\0" in data:  # as in a sparse file, which would be as long again as a text
+            raise CassetteDecodeError(f"{self.path}: not a cassette: it holds a NUL byte; {document.WAY_OUT}")
         try:
             text = data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
@@ -88,7 +93,7 @@ class Store:
     def lock(self) -> Iterator[None]:
         """Held by one process at a time; makes the folder. Raises `OSError`."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        lock_path = self.path.with_name(f".{self.path.name}.lock")
+        lock_path = self.path.with_name(f".{self._short}.lock")
         with FileLock(lock_path, timeout=LOCK_SECONDS):
             try:
                 yield
@@ -117,14 +122,14 @@ class Store:
                 if not temporary.exists():
                     new.append(temporary)
                 _replace(temporary, data)
-            _replace(self.path, text.encode())
+            _replace(self.path, text.encode(), self._short)
         except BaseException:
             for temporary in new:
                 temporary.unlink(missing_ok=True)
             raise
         for temporary, final in staged:
             temporary.replace(final)
-        own = re.compile(rf"{re.escape(self._stem)}-\d+\.(?:png|jpg|webp|gif|svg|bin)")
+        own = re.compile(rf"{re.escape(self._stem)}-\d+(?:{'|'.join(map(re.escape, SUFFIXES))})")
         for name in set(before.values()) - set(names.values()):
             if own.fullmatch(name):  # a stranger's cassette may name any file
                 (self.path.parent / name).unlink(missing_ok=True)
@@ -185,7 +190,7 @@ class Store:
         """Remove, once, what a killed process left behind while it saved this cassette."""
         if self._swept:
             return
-        stem, name = re.escape(self._stem), re.escape(self.path.name)
+        stem, name = re.escape(self._stem), re.escape(self._short)
         left = re.compile(rf"\.+{stem}\.[0-9a-f]{{64}}(\.\d+\.tmp)?|\.{name}\.\d+\.tmp")
         for entry in list(self.path.parent.iterdir()):
             if left.fullmatch(entry.name):
@@ -197,8 +202,9 @@ class Store:
         path = PurePath(name)
         if name in (".", "..") or path.name != name or ":" in name or "\0" in name:
             raise ValueError(f"the reference to {name!r} leads out of the cassette's folder")
-        self._names[digest] = name
-        return File(digest, path.suffix, partial(self._read, digest, name))
+        if self._names.setdefault(digest, name) != name:
+            raise ValueError(f"{name!r} and {self._names[digest]!r} have the same hash: one of them was altered")
+        return File(digest, path.suffix, partial(self._read, digest, name), str(self.path))
 
     def _read(self, digest: str, name: str) -> bytes:
         """The bytes of a picture, verified. Raises `CassetteDecodeError`."""
@@ -221,21 +227,27 @@ class Store:
         yield self.path.parent / self._names.get(digest, path.name)
 
     def _regular_bytes(self, path: Path) -> bytes | None:
-        """The bytes of a regular file; None where there is none. A link is refused: it may lead anywhere."""
+        """The bytes of a regular file; None where there is none. A link is refused: it may lead anywhere.
+
+        Raises `CassetteDecodeError` for what is there and is no such file, or may not be read.
+        """
         try:
             facts = path.lstat()
             mode = facts.st_mode
             if stat.S_ISREG(mode) and facts.st_size <= LARGEST_FILE:
                 return path.read_bytes()
+        except PermissionError as error:
+            raise CassetteDecodeError(
+                f"{self.path}: {path.name} may not be read: {error}; give this user the permission"
+            ) from error
         except OSError:
             return None
         if stat.S_ISREG(mode):
             raise CassetteDecodeError(f"{self.path}: {path.name}: {_too_large(facts.st_size)}")
-        if stat.S_ISLNK(mode):
-            raise CassetteDecodeError(
-                f"{self.path}: {path.name} is a symbolic link; a picture must be a file; {document.WAY_OUT}"
-            )
-        return None
+        what = "a symbolic link" if stat.S_ISLNK(mode) else "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
+        raise CassetteDecodeError(
+            f"{self.path}: {path.name} is {what}; a picture must be a regular file; {document.WAY_OUT}"
+        )
 
     def _complaint(self, path: Path, digest: str, data: bytes | None) -> str:
         if data is None:
@@ -258,9 +270,9 @@ def _identity(facts: os.stat_result) -> tuple[int, ...]:
     return facts.st_mtime_ns, facts.st_ctime_ns, facts.st_size, facts.st_ino
 
 
-def _replace(path: Path, data: bytes) -> None:
+def _replace(path: Path, data: bytes, name: str | None = None) -> None:
     """Write a file as a whole or not at all; what stands there, be it a link, is not followed."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{name or path.name}.{os.getpid()}.tmp")
     temporary.unlink(missing_ok=True)
     try:
         with temporary.open("xb") as file:

@@ -1,5 +1,7 @@
 """YAML to plain values, for files that a stranger may have written.
 
+Numbers and the like are left as texts, but within `parsed_body`, where pydantic-ai's serializer keeps a JSON value.
+
 Built on libyaml's events, one by one: its composer follows nesting by recursion in C, without a limit, and
 ends the process on a file of brackets; and PyYAML's constructors in Python take two thirds of a load's time.
 """
@@ -31,10 +33,15 @@ _WRAPPED = {_PYTHON + "object/new:_io.BytesIO": "state", _PYTHON + "object/apply
 _MAPPINGS = {None, "!", _YAML + "map", *_WRAPPED}
 _NULLS = {"", "~", "null", "Null", "NULL"}
 _NO_KEY = object()
+PARSED_BODY = "parsed_body"
+"""The key under which numbers are numbers."""
+_LONGEST_NUMBER = 4300
+"""Characters: what Python itself reads at the most."""
+_SCALARS: Any = yaml.SafeLoader("")  # what PyYAML makes of a plain scalar (YAML 1.1)
 
 
 def tree_of(text: str) -> Any:
-    """The document as dicts, lists, texts, bytes and None; numbers are left as texts.
+    """The document as dicts, lists, texts, bytes and None; below `PARSED_BODY` also as numbers and booleans.
 
     Raises `yaml.YAMLError` or `ValueError`: for what is no YAML, a tag that would construct an object, nesting
     beyond `DEEPEST`, an alias to what is not complete, a second document.
@@ -51,6 +58,7 @@ class _Builder:
         self.begun: list[int] = []  # the amount where each open container began
         self.open: list[tuple[Any, str | None, str | None]] = []
         self.keys: list[Any] = []
+        self.value_in: int | None = None  # how many containers are open around a value of `PARSED_BODY`
         self.documents = 0
         self.root: Any = None
 
@@ -60,7 +68,7 @@ class _Builder:
             if kind is yaml.ScalarEvent:
                 amount = 1 + len(event.value)
                 self.amount += amount
-                self._add(_scalar(event), event.anchor, amount)
+                self._add(self._scalar(event), event.anchor, amount)
             elif kind in (yaml.MappingStartEvent, yaml.SequenceStartEvent):
                 self._start({} if kind is yaml.MappingStartEvent else [], event)
             elif kind in (yaml.MappingEndEvent, yaml.SequenceEndEvent):
@@ -72,6 +80,10 @@ class _Builder:
                 if self.documents > 1:
                     raise ValueError("it holds more than one document")
         return self.root
+
+    def _scalar(self, event: Any) -> Any:
+        is_key = bool(self.open) and isinstance(self.open[-1][0], dict) and self.keys[-1] is _NO_KEY
+        return _scalar(event) if self.value_in is None or is_key else _value(event)
 
     def _add_alias(self, anchor: str) -> None:
         if anchor not in self.anchors:
@@ -113,11 +125,15 @@ class _Builder:
             container.append(value)
         elif self.keys[-1] is _NO_KEY:
             if not isinstance(value, str):
-                raise ValueError(f"a key is {value!r}, not a text")
+                raise ValueError(f"a key is a {type(value).__name__}, not a text")
             self.keys[-1] = value
+            if value == PARSED_BODY and self.value_in is None:
+                self.value_in = len(self.open)
         else:
             container[self.keys[-1]] = value
             self.keys[-1] = _NO_KEY
+            if self.value_in == len(self.open):
+                self.value_in = None
 
 
 def _scalar(event: Any) -> Any:
@@ -128,3 +144,20 @@ def _scalar(event: Any) -> Any:
     if event.tag not in _TEXTS:
         raise ValueError(f"the tag {event.tag!r} would construct an object")
     return event.value
+
+
+def _value(event: Any) -> Any:
+    """A scalar as PyYAML reads it, but for dates, which JSON does not have."""
+    tag = event.tag
+    if event.implicit[0]:
+        tag = _SCALARS.resolve(yaml.ScalarNode, event.value, (True, False))
+    convert = {
+        _YAML + "int": _SCALARS.construct_yaml_int,
+        _YAML + "float": _SCALARS.construct_yaml_float,
+        _YAML + "bool": _SCALARS.construct_yaml_bool,
+    }.get(tag)
+    if convert is None:
+        return _scalar(event)
+    if len(event.value) > _LONGEST_NUMBER:
+        raise ValueError(f"a number has {len(event.value)} characters: {_LONGEST_NUMBER} are the most")
+    return convert(yaml.ScalarNode(tag, event.value))

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 from pytest_imgresponse.checks.finding import Finding, Verdict, shortened
 from pytest_imgresponse.http import HTTPResponse
-from pytest_imgresponse.images import FORMATS, suffix_of
+from pytest_imgresponse.images import KINDS, suffix_of
 
 Kind = Literal["json", "stream", "image"]
 
@@ -28,10 +28,6 @@ _ENCODINGS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 _JSON = re.compile(rb"(?:\xef\xbb\xbf|\xff\xfe(?:\0\0)?|(?:\0\0)?\xfe\xff)?[ \t\r\n\0]*+[\[{]")
 _STREAM = re.compile(rb"(?:\xef\xbb\xbf)?[\r\n]*+(?:(?:event|data|id|retry)(?:[:\r\n]|\Z)|:)")
 _LENGTH = re.compile(r"[0-9]{1,18}")
-_MEDIA_TYPES = {suffix: (f"image/{name}",) for suffix, name in FORMATS.items()} | {
-    ".jpg": ("image/jpeg", "image/jpg"),
-    ".svg": ("image/svg+xml",),
-}
 
 
 class Inner(NamedTuple):
@@ -179,8 +175,8 @@ def _answer_kind(response: HTTPResponse, body: bytes, findings: list[Finding]) -
         raise _no_json(response, body, findings)
     if kind != declared:
         _note(findings, "headers.content-type", _other_type(response, kind))
-    elif kind == "image" and form and media_type not in _MEDIA_TYPES[suffix := suffix_of(body) or ""]:
-        says = f"content-type is {shortened(media_type)}, and the body is {_MEDIA_TYPES[suffix][0]}"
+    elif kind == "image" and form and media_type not in (known := KINDS[suffix_of(body) or ""].media_types):
+        says = f"content-type is {shortened(media_type)}, and the body is {known[0]}"
         _note(findings, "headers.content-type", says)
     return kind
 

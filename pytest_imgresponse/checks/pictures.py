@@ -15,12 +15,8 @@ from pytest_imgresponse.checks.comparison import Comparison
 from pytest_imgresponse.checks.finding import Finding, Verdict, shown
 from pytest_imgresponse.checks.schema_level import images_of
 from pytest_imgresponse.checks.values import SIZE
-from pytest_imgresponse.images import OUTPUT_FORMATS, PIXEL_LIMIT_WORDS
+from pytest_imgresponse.images import OUTPUT_FORMATS, PIXEL_BUDGET, PIXEL_LIMIT_WORDS
 from pytest_imgresponse.images.judge import Judgement, judged
-
-PIXEL_BUDGET = 128_000_000
-"""Pixels of one response that are decoded at the most, and up to a picture more: ten of the API's largest are
-82,944,000. It is pixels that take time to decode, and a small file can hold many."""
 
 MOST_PICTURES = 64
 """Pictures of one response that are decoded at the most: ten, and three partial ones of each, are 40."""

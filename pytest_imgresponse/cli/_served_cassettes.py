@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections import Counter, defaultdict
+import stat
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from urllib.parse import SplitResult, urlsplit
 
+from pytest_imgresponse._config import Settings
 from pytest_imgresponse.api import api_errors
+from pytest_imgresponse.cassette.choosing import Playable
+from pytest_imgresponse.cassette.cleaning import Cleaning
 from pytest_imgresponse.cassette.interaction import Interaction, Request
-from pytest_imgresponse.cassette.matching import Facets, facets_of, key_of, nearest
-from pytest_imgresponse.cassette.redaction import Redactor, shown_url
-from pytest_imgresponse.cassette.store import Store
+from pytest_imgresponse.cassette.matching import Likeness, facets_of
+from pytest_imgresponse.cassette.merging import untagged
+from pytest_imgresponse.cassette.misses import nearest
+from pytest_imgresponse.cassette.redaction import shown_url
+from pytest_imgresponse.cassette.store import LARGEST_FILE, Store
 from pytest_imgresponse.endpoint.framing import Delivery, deliverable, without
 from pytest_imgresponse.errors import CassetteDecodeError, CassetteMissingError, ConfigError, ImgResponseError
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
@@ -32,7 +39,13 @@ def cassettes_at(place: Path) -> tuple[list[Path], list[Path]]:
     Beside them the YAML files below the folder that are none. Raises `CassetteMissingError` where there is none.
     """
     if place.is_dir():
-        found = sorted(path for path in place.rglob("*") if path.suffix in (".yaml", ".yml"))
+        try:
+            os.scandir(place).close()  # what it may not look into is an empty folder for `rglob`
+        except OSError as error:
+            raise CassetteMissingError(f"{place}: the folder cannot be read: {error}") from error
+        files = (path for path in place.rglob("*") if path.suffix in (".yaml", ".yml"))
+        # a hidden folder has what an interrupted rewrite left
+        found = sorted(path for path in files if not any(map(_hidden, path.relative_to(place).parts)))
         cassettes = [path for path in found if _is_cassette(path)]
         if cassettes:
             return cassettes, [path for path in found if path not in cassettes]
@@ -44,9 +57,21 @@ def cassettes_at(place: Path) -> tuple[list[Path], list[Path]]:
     raise CassetteMissingError(f"expected a cassette, or a folder with some; there is no {place}")
 
 
+def _hidden(name: str) -> bool:
+    return name.startswith(".")
+
+
 def _is_cassette(path: Path) -> bool:
-    """Whether it says that it is one; what cannot be read counts, and is refused when it is loaded."""
+    """Whether it says that it is one; what cannot be read counts, and is refused when it is loaded.
+
+    A pipe or a device does not: to open one may wait for ever.
+    """
     try:
+        facts = path.stat()
+        if not stat.S_ISREG(facts.st_mode):
+            return stat.S_ISDIR(facts.st_mode)
+        if facts.st_size > LARGEST_FILE:
+            return True
         return _INTERACTIONS.search(path.read_bytes()) is not None
     except OSError:
         return True
@@ -69,15 +94,15 @@ class Recorded:
         once: bool = False,
         rewrite_urls: bool = False,
     ) -> None:
-        self._redactor = Redactor()
         self._match_on = match_on
-        self._once = once
         self._held = [(path, interaction) for path in paths for interaction in _load(path)]
-        self._facets = [self._facets_of(interaction.request) for _, interaction in self._held]
-        places: dict[str, list[int]] = defaultdict(list)
-        for place, facets in enumerate(self._facets):
-            places[key_of(facets)].append(place)
-        self._places = dict(places)
+        self._paths = {id(interaction): path for path, interaction in self._held}
+        self._cleaning = Cleaning(Settings(match_on=tuple(match_on)))
+        interactions = [interaction for _, interaction in self._held]
+        clean = self._cleaning.stored(interactions)
+        likenesses = map(self._cleaning.likeness_of, clean)
+        held = zip(interactions, [interaction.request for interaction in clean], likenesses, strict=True)
+        self._recorded = Playable(held, match_on, repeats=not once)
         self._asked: Counter[str] = Counter()
         self._lock = Lock()
         fetched = [urlsplit(i.request.url) for _, i in self._held if i.request.method == "GET"]
@@ -97,37 +122,32 @@ class Recorded:
         """The recorded answer; a 404 that tells what was asked and what is recorded; a 500 for a damaged picture."""
         try:
             own = _origin(urlsplit(request.url))
-            asked = self._facets_of(Request.of(request))
+            with self._lock:
+                asked = self._cleaning.request(Request.of(request))
+                likeness = Likeness.of(asked, self._match_on)
+                interaction = self._recorded.take(asked, likeness)
+                self._asked[likeness.key] += 1
         except ValueError as error:
             return _error(400, f"no URL: {request.url!r}: {error}", "invalid_url")
-        key = key_of(asked)
-        if key not in self._places:
-            return _error(404, f"{_no_answer(request)}: {self._missing(asked)}", "unrecorded_request")
-        number, places = self._count(key), self._places[key]
-        if self._once and number >= len(places):
-            told = f"it is recorded {len(places)} time(s), and was asked {number + 1} times (--once)"
-            return _error(404, f"{_no_answer(request)}: {told}", "unrecorded_request")
-        path, interaction = self._held[places[min(number, len(places) - 1)]]
+        if interaction is None:
+            return _error(404, f"{_no_answer(request)}: {self._missing(asked, likeness)}", "unrecorded_request")
+        path = self._paths[id(interaction)]
         try:
             return deliverable(self._rewritten(interaction.response.http(), own), None)
         except ImgResponseError as error:
             return _error(500, f"the answer in {path} cannot be served: {error}", "damaged_cassette")
 
-    def _count(self, key: str) -> int:
-        """How often a request was asked before."""
-        with self._lock:
-            self._asked[key] += 1
-            return self._asked[key] - 1
-
-    def _facets_of(self, request: Request) -> Facets:
-        return facets_of(self._redactor.request(request), self._match_on)
-
-    def _missing(self, asked: Facets) -> str:
+    def _missing(self, asked: Request, likeness: Likeness) -> str:
         if not self._held:
             return "nothing is recorded"
+        if (times := self._recorded.count(likeness.key)) > 0:
+            if (apart := self._recorded.apart(asked, likeness)) is not None:
+                return f"it is recorded {times} time(s), but they differ in {apart}"
+            return f"it is recorded {times} time(s), and was asked {self._asked[likeness.key]} times (--once)"
         lines = [f"  {i.request.method} {i.request.url} ({path})" for path, i in self._held[:_SHOWN]]
         more = [f"  … and {len(self._held) - _SHOWN} more"] if len(self._held) > _SHOWN else []
-        return "\n".join([nearest(self._facets, asked), "Recorded are:", *lines, *more])
+        facets = [facets_of(untagged(request), self._match_on) for request in self._recorded.requests]
+        return "\n".join([nearest(facets, facets_of(untagged(asked), self._match_on)), "Recorded are:", *lines, *more])
 
     def _rewritten(self, response: HTTPResponse, own: str) -> HTTPResponse:
         """The answer as it goes out: without the framing of its recording, and with this server's urls if wished."""

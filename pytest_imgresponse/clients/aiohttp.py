@@ -51,9 +51,10 @@ def count_redirection(method: str, url: str, answer: HTTPResponse) -> None:
 
 
 def read_as_live(response: Any) -> Any:
-    """A response whose `json` and `text` mind its Content-Type, as aiohttp's do and vcrpy's do not."""
+    """A response whose `json` and `text` mind its Content-Type, and that has a version: vcrpy's do not."""
     import aiohttp
 
+    response.version = response.version or aiohttp.HttpVersion11
     response.json = partial(aiohttp.ClientResponse.json, response)
     response.text = partial(aiohttp.ClientResponse.text, response)
     return response

@@ -30,9 +30,12 @@ def from_vcr_request(request: VcrRequest) -> HTTPRequest:
 
 def from_vcr_response(response: dict[str, Any]) -> HTTPResponse:
     """A response as vcrpy has it."""
-    headers = [(str(name), str(value)) for name, values in response["headers"].items() for value in values]
-    status = response["status"]
-    return HTTPResponse(status["code"], headers, response["body"].get("string") or b"", reason=status["message"] or "")
+    headers = response["headers"]
+    grouped = headers.items() if isinstance(headers, dict) else headers  # pairs where tornado recorded
+    pairs = [(str(name), str(value)) for name, values in grouped for value in values]
+    status, body = response["status"], response["body"].get("string") or b""
+    version = response.get("http_version") or ""
+    return HTTPResponse(status["code"], pairs, body, reason=status["message"] or "", http_version=version)
 
 
 class _Header(str):
@@ -62,8 +65,10 @@ def to_vcr_response(response: HTTPResponse) -> dict[str, Any]:
     for name, value in response.headers:
         headers.setdefault(_Header.of(name), []).append(_Header.of(value))
     reason = response.reason.encode("ascii", "replace").decode()
+    version = {"http_version": response.http_version} if response.http_version else {}
     return {
         "status": {"code": response.status, "message": reason},
+        **version,
         "headers": headers,
         "body": {"string": response.body},
     }

@@ -23,7 +23,11 @@ from vcr.patch import CassettePatcherBuilder, ConnectionRemover
 
 from pytest_imgresponse.clients.aiohttp import following, read_as_live, with_bytes
 from pytest_imgresponse.clients.force_reset import kept_while_sending
+from pytest_imgresponse.clients.httpx import keeping_version
 from pytest_imgresponse.clients.retries import sleeping_when_live
+from pytest_imgresponse.clients.serving import marking_servers
+from pytest_imgresponse.clients.tornado import following as following_in_tornado
+from pytest_imgresponse.clients.urllib3_future import unseen_pools
 
 # Requests that never leave the process are not the image API's business, though vcrpy patches them too.
 _IN_PROCESS = (
@@ -41,12 +45,12 @@ URL, which the second adds."""
 _CLIENTS = (
     "aiohttp", "aiohttp.client", "botocore.awsrequest", "http.client", "httplib2", "httpx", "httpx2",
     "httpx_curl_cffi", "pyreqwest.compatibility.httpx", "tornado.curl_httpclient", "tornado.simple_httpclient",
-    "urllib3", "urllib3.connection", "urllib3.connectionpool", "urllib3.contrib.socks",
+    "urllib3", "urllib3.connection", "urllib3.connectionpool", "urllib3.contrib.socks", "urllib3_future", "uvloop",
 )  # fmt: skip
 """The modules whose attributes are replaced."""
 _ABSENT = object()
 
-Passes = Callable[[str | None], bool]
+Passes = Callable[[str | None, str], bool]
 
 
 class _Patch(NamedTuple):
@@ -59,7 +63,7 @@ class _Patch(NamedTuple):
 
 
 class Patches:
-    """What makes the HTTP clients of this process ask a cassette of vcrpy. `passes` says which hosts are spared."""
+    """What makes the HTTP clients of this process ask a cassette of vcrpy. `passes` says which requests are spared."""
 
     def __init__(self, cassette: Cassette, passes: Passes) -> None:
         self._cassette = cassette
@@ -75,6 +79,12 @@ class Patches:
             self._list()
         for owner, name, _, value in self._patches:
             setattr(owner, name, value)
+
+    def renew(self) -> None:
+        """Replace them anew where someone else has patched one of the attributes since they were replaced."""
+        if any(vars(patch.owner).get(patch.name, _ABSENT) is not patch.value for patch in self._patches):
+            self.restore()
+            self.set()
 
     def restore(self) -> None:
         """Put back what was there, and take the connections that were made meanwhile out of the clients' pools."""
@@ -102,7 +112,7 @@ class Patches:
                 else:
                     owner, name = patcher.target, patcher.attribute  # undocumented names of `unittest.mock`
                     values[owner, name] = vars(owner)[name]
-        for owner, name, value in _our_own():
+        for owner, name, value in (*_our_own(), *marking_servers(), *unseen_pools(self._passes)):
             values[owner, name] = value
         patches = []
         for (owner, name), value in values.items():
@@ -110,7 +120,9 @@ class Patches:
             if (known := (getattr(owner, "__name__", ""), name)) in _IN_PROCESS:
                 continue
             if known in _OVER_SOCKETS:
-                value = _unless_it_passes(self._passes, original, value)
+                value = keeping_version(self._cassette, self._passes, owner, original, value)
+            elif name == "fetch_impl":
+                value = following_in_tornado(self._passes, original, value)
             elif known == ("ClientSession", AIOHTTP_REQUEST):
                 value = _with_encoded_body(self._passes, original, value)
             patches.append(_Patch(owner, name, original, value))
@@ -129,23 +141,13 @@ def _our_own() -> Iterator[tuple[Any, str, Any]]:
         yield urllib3.Retry, "sleep", sleeping_when_live(urllib3.Retry.sleep)
 
 
-def _unless_it_passes(passes: Passes, original: Any, patched: Any) -> Any:
-    """How a transport of httpx handles a request: as it always does where the request passes by."""
-
-    @functools.wraps(original)
-    def handle(self: Any, request: Any) -> Any:
-        return (original if passes(request.url.host) else patched)(self, request)
-
-    return handle
-
-
 def _with_encoded_body(passes: Passes, original: Any, patched: Any) -> Any:
     """The request of aiohttp with its body encoded beforehand: vcrpy would see a form or a dict, not its bytes."""
 
     @functools.wraps(original)
     async def encoded(self: Any, method: str, url: Any, **options: Any) -> Any:
         absolute = getattr(self, AIOHTTP_BUILD_URL)(url)
-        if passes(absolute.host):
+        if passes(absolute.host, method):
             return await original(self, method, url, **options)
         with following(options):
             response = await patched(self, method, absolute, **await with_bytes(self, options))

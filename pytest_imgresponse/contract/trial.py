@@ -22,7 +22,7 @@ from pytest_imgresponse.edge_cases.mutators import mutate_images
 from pytest_imgresponse.edge_cases.predicates import Content, content_of, object_of
 from pytest_imgresponse.errors import ResponseError
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
-from pytest_imgresponse.images import open_image, suffix_of
+from pytest_imgresponse.images import FORMATS, open_image, suffix_of
 from pytest_imgresponse.stubs.urls import Urls, address_of
 
 Given = Literal["bytes", "dict", "response", "http"]
@@ -191,7 +191,7 @@ def _final_pictures(response: HTTPResponse) -> tuple[tuple[bytes | None, ...], b
 def _picture(payload: object) -> bytes | None:
     """The picture of a payload, by lenient base64."""
     data = base64_text.read(payload).data if isinstance(payload, str) else None
-    return data if data is not None and suffix_of(data) is not None else None
+    return data if data is not None and suffix_of(data) in FORMATS else None
 
 
 def _images(response: HTTPResponse) -> Iterator[tuple[dict[str, Any], bool]]:

@@ -105,7 +105,7 @@ def jpeg_multi_picture(response: HTTPResponse) -> HTTPResponse:
 
 @lru_cache(maxsize=128)
 def _multi_picture(width: int, height: int) -> bytes:
-    first, second = (Image.open(BytesIO(_jpeg(width, height, mode))) for mode in ("RGB", "L"))
+    first, second = (Image.open(BytesIO(_jpeg(width, height, mode)), formats=["JPEG"]) for mode in ("RGB", "L"))
     return saved(first, "mpo", save_all=True, append_images=[second])
 
 

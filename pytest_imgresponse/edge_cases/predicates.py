@@ -22,7 +22,7 @@ from pytest_imgresponse.base64_text import strictly
 from pytest_imgresponse.http import HTTPResponse
 from pytest_imgresponse.images import FORMATS, OutputFormat, suffix_of
 
-_RASTER: dict[str | None, OutputFormat] = {suffix: name for suffix, name in FORMATS.items() if name != "svg"}
+RASTERS: dict[str | None, OutputFormat] = {suffix: name for suffix, name in FORMATS.items() if name != "svg"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Content:
 
     def pictures(self) -> list[bytes]:
         """The raster pictures behind payloads that are plain base64."""
-        return [data for text in self.payloads() if suffix_of(data := decoded(text)) in _RASTER]
+        return [data for text in self.payloads() if suffix_of(data := decoded(text)) in RASTERS]
 
 
 @lru_cache(maxsize=4)
@@ -173,14 +173,16 @@ LONGEST = 16_383
 
 def outline_of(data: bytes) -> Outline | None:
     """The outline of a raster picture that every format can draw anew; None for any other, and for no header."""
+    file_format = RASTERS.get(suffix_of(data))
+    if file_format is None:
+        return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            image = Image.open(BytesIO(data))
+            image = Image.open(BytesIO(data), formats=[file_format])
         except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError):
             return None
-    file_format = _RASTER.get(suffix_of(data))
-    if file_format is None or image.width * image.height > MOST_PIXELS or max(image.size) > LONGEST:
+    if image.width * image.height > MOST_PIXELS or max(image.size) > LONGEST:
         return None
     return Outline(file_format, image.size, image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info)
 

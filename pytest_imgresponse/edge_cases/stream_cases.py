@@ -21,7 +21,7 @@ from pytest_imgresponse.api.blob_store import picture_url
 from pytest_imgresponse.api.sse import event
 from pytest_imgresponse.edge_cases.json_cases import CHARACTERS
 from pytest_imgresponse.edge_cases.mutators import mutate_events, redrawn, with_body
-from pytest_imgresponse.edge_cases.predicates import content_of, decoded, object_of, outline_of, stream
+from pytest_imgresponse.edge_cases.predicates import RASTERS, content_of, decoded, object_of, outline_of, stream
 from pytest_imgresponse.edge_cases.table import edge_case
 from pytest_imgresponse.http import HTTPResponse
 from pytest_imgresponse.images.make import saved
@@ -177,7 +177,7 @@ def partials_larger_than_final(response: HTTPResponse) -> HTTPResponse:
 @lru_cache(maxsize=16)
 def _noisy(data: bytes) -> bytes:
     """The same picture with noise in its middle, which makes it a larger file."""
-    with Image.open(BytesIO(data)) as image:
+    with Image.open(BytesIO(data), formats=[*RASTERS.values()]) as image:
         side = min(*image.size, 128) // 2
         noise = Image.frombytes("RGB", (side, side), Random(0).randbytes(side * side * 3))  # noqa: S311 - no secret
         image.paste(noise, (image.width // 4, image.height // 4))

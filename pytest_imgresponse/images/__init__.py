@@ -2,51 +2,54 @@
 
 from __future__ import annotations
 
-import re
 from io import BytesIO
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING
 
 from pytest_imgresponse.errors import ResponseError
+from pytest_imgresponse.images.formats import (
+    FORMATS,
+    KINDS,
+    OUTPUT_FORMATS,
+    SUFFIXES,
+    Kind,
+    OutputFormat,
+    PictureFormat,
+    suffix_of,
+    without_codec,
+)
 
 if TYPE_CHECKING:
     from PIL import Image
 
     from pytest_imgresponse.images.webp_gif import WebP
 
-OutputFormat = Literal["png", "webp", "jpeg", "gif", "svg"]
-OUTPUT_FORMATS: tuple[OutputFormat, ...] = get_args(OutputFormat)
-"""What the pictures of answers are (openai 3.54.0, `images_response.py`)."""
+__all__ = [
+    "FORMATS",
+    "KINDS",
+    "OUTPUT_FORMATS",
+    "PIXEL_BUDGET",
+    "PIXEL_LIMIT",
+    "PIXEL_LIMIT_WORDS",
+    "SUFFIXES",
+    "OutputFormat",
+    "PictureFormat",
+    "UnreadableUploadError",
+    "open_image",
+    "open_upload",
+    "suffix_of",
+]
 
 PIXEL_LIMIT = 34_000_000
 """Pixels that are decoded of one file at the most: some four of the API's largest pictures, which have 8,294,400."""
 
+PIXEL_BUDGET = 128_000_000
+"""Pixels of one response that are decoded at the most, and up to a picture more: ten of the API's largest are
+82,944,000. It is pixels that take time to decode, and a small file can hold many."""
+
 PIXEL_LIMIT_WORDS = "over the pixel limit"
 """What each finding about a picture too large to decode says."""
 
-FORMATS: dict[str, OutputFormat] = {".png": "png", ".jpg": "jpeg", ".webp": "webp", ".gif": "gif", ".svg": "svg"}
-"""What `output_format` calls the pictures that `suffix_of` knows."""
-
-# Group by group nothing is given back, so a hostile file costs no more than its length.
-_SVG = re.compile(
-    rb"(?:\xef\xbb\xbf)?+(?>\s++|<\?(?>[^?]++|\?(?!>))*+\?>|<!--(?>[^-]++|-(?!->))*+-->|<!DOCTYPE[^>\[]*+>)*+"
-    rb"<svg[\s/>]"
-)
-
-
-def suffix_of(data: bytes) -> str | None:
-    """The file suffix of a picture, by its first bytes; None where it is no picture.
-
-    Knows PNG, JPEG, WebP, GIF (their signatures) and SVG (an `svg` root element).
-    """
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return ".png"
-    if data.startswith(b"\xff\xd8\xff"):
-        return ".jpg"
-    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-        return ".webp"
-    if data.startswith((b"GIF87a", b"GIF89a")):
-        return ".gif"
-    return ".svg" if _SVG.match(data) else None
+_OPENED = "PNG, JPEG, WebP, GIF, AVIF, TIFF, JPEG 2000, ICO or BMP"
 
 
 def open_image(data: bytes) -> Image.Image:
@@ -58,20 +61,41 @@ def open_image(data: bytes) -> Image.Image:
 
     from PIL import Image, UnidentifiedImageError
 
+    kind = KINDS.get(suffix_of(data) or "")
+    if kind is None or not kind.pillow:
+        raise ResponseError(f"{len(data)} bytes ({data[:12]!r}…) are no {_OPENED}")
+    if without_codec(kind):
+        raise ResponseError(f"{len(data)} bytes of {kind.pillow}: the Pillow that is installed was built without it")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            warnings.simplefilter("ignore")  # of Pillow, about sizes and metadata
             # No other decoders: for EPS, Pillow would start a program on what came from a stranger.
-            image = Image.open(BytesIO(data), formats=("PNG", "JPEG", "WEBP", "GIF"))
-        width, height = image.size
-        if width * height > PIXEL_LIMIT:
-            raise ResponseError(f"a picture of {width}x{height} pixels is over the limit of {PIXEL_LIMIT}")
-        image.load()
-    except UnidentifiedImageError as error:
-        raise ResponseError(f"{len(data)} bytes ({data[:12]!r}…) are no PNG, JPEG, WebP or GIF") from error
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+            image = Image.open(BytesIO(data), formats=(kind.pillow,))
+            for width, height in (image.size, *_more_sizes(data, kind)):
+                if width * height > PIXEL_LIMIT:
+                    raise ResponseError(f"a picture of {width}x{height} pixels is over the limit of {PIXEL_LIMIT}")
+            image.load()
+    except ResponseError:
+        raise
+    except UnidentifiedImageError as error:  # its message holds an address in memory
+        raise ResponseError(f"{len(data)} bytes ({data[:12]!r}…) are no {_OPENED}") from error
+    except Exception as error:  # on hostile bytes Pillow raises whatever happens to it
         raise ResponseError(f"{len(data)} bytes cannot be opened as a picture: {error}") from error
     return image
+
+
+def _more_sizes(data: bytes, kind: Kind) -> list[tuple[int, int]]:
+    """What else the file says of its pixels, where that may be more than Pillow tells before it decodes them."""
+    from pytest_imgresponse.images.other_formats import OTHERS
+    from pytest_imgresponse.images.raster import Broken
+
+    if kind.name not in OTHERS:
+        return []
+    try:
+        raster = OTHERS[kind.name](data)
+    except Broken as broken:
+        raise ResponseError(f"{len(data)} bytes cannot be opened as a picture: {broken}") from broken
+    return [(raster.width, raster.height)]
 
 
 class UnreadableUploadError(Exception):

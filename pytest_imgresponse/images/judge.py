@@ -8,14 +8,15 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 
-from pytest_imgresponse.images import FORMATS, PIXEL_LIMIT, PIXEL_LIMIT_WORDS, suffix_of
+from pytest_imgresponse.images import KINDS, PIXEL_LIMIT, PIXEL_LIMIT_WORDS, suffix_of
 from pytest_imgresponse.images.jpeg import JPEG
+from pytest_imgresponse.images.other_formats import OTHERS
 from pytest_imgresponse.images.png import PNG
 from pytest_imgresponse.images.raster import SMALLEST_FRAME, Broken, Raster, Remark
 from pytest_imgresponse.images.svg import SVG, NoSVG
 from pytest_imgresponse.images.webp_gif import GIF, WebP
 
-_RASTERS: dict[str, type[Raster]] = {"png": PNG, "jpeg": JPEG, "webp": WebP, "gif": GIF}
+_RASTERS: dict[str, type[Raster]] = {"png": PNG, "jpeg": JPEG, "webp": WebP, "gif": GIF, **OTHERS}
 # Markup, with a byte order mark and in UTF-16 too.
 _MARKUP = re.compile(rb"[\xef\xbb\xbf\xfe\xff\0\s]*+<")
 _FRAMES_LIMIT = PIXEL_LIMIT
@@ -23,18 +24,13 @@ _FRAMES_LIMIT = PIXEL_LIMIT
 _KEPT = 4096  # judgements, the least recently used of which is dropped
 _EXPECTED = "expected PNG, JPEG, WebP, GIF or SVG"
 _PICTURES = (
-    (b"II*\0", "a TIFF"),
-    (b"MM\0*", "a TIFF"),
-    (b"\0\0\0\x0cjP  \r\n\x87\n", "a JPEG 2000"),
-    (b"\xff\x4f\xff\x51", "a JPEG 2000"),
     (b"\0\0\0\x0cJXL \r\n\x87\n", "a JPEG XL"),
     (b"\xff\x0a", "a JPEG XL"),
     (b"qoif", "a QOI"),
     (b"8BPS\0\1", "a PSD"),
-    (b"\0\0\1\0", "an ICO"),
 )
 # ISO/IEC 23008-12 (HEIF): the major brand, which follows `ftyp` at byte 4.
-_BRANDS = {b"avif": "an AVIF", b"avis": "an AVIF", b"heic": "a HEIC", b"heix": "a HEIC", b"mif1": "a HEIF"}
+_BRANDS = {b"heic": "a HEIC", b"heix": "a HEIC", b"mif1": "a HEIF"}
 _OTHERS = (
     (b"%PDF-", "a PDF"),
     (b"\x1f\x8b", "gzip data"),
@@ -52,8 +48,8 @@ _lock = threading.Lock()
 class Judgement:
     """What the bytes of a picture tell.
 
-    `file_format` as in `output_format`, None for what is none of the five; `size` in pixels, width first;
-    `opaque`: whether every pixel is. Both are None where they are not known: of an invalid picture, of one over
+    `file_format` as in `output_format`, or another that Pillow decodes, None for all else; `size` in pixels, width
+    first; `opaque`: whether every pixel is. Both are None where they are not known: of an invalid picture, of one over
     the pixel limit, and for `opaque` of an SVG. `cost`: the pixels that were decoded, up to the pixel limit.
     """
 
@@ -81,7 +77,7 @@ def judged(data: bytes) -> Judgement:
 
 def _judge(data: bytes) -> Judgement:
     suffix = suffix_of(data)
-    file_format = FORMATS.get(suffix or "", "svg")
+    file_format = KINDS[suffix or ".svg"].name
     raster_class = _RASTERS.get(file_format)
     cost = 0
     try:
@@ -101,6 +97,8 @@ def _judge(data: bytes) -> Judgement:
 
 def _judge_raster(file_format: str, raster: Raster) -> Judgement:
     raster.inspect()
+    if file_format in OTHERS:
+        raster.say("tolerated", f"the picture is in the format {raster.name}: {_EXPECTED}")
     if too_much := raster.over_limit():
         return Judgement(file_format, remarks=(Remark("unusual", too_much),))
     frames = min(raster.frames, max(1, _FRAMES_LIMIT // max(raster.area, SMALLEST_FRAME)))
@@ -115,8 +113,8 @@ def _judge_raster(file_format: str, raster: Raster) -> Judgement:
 def foreign(data: bytes, known: str = "") -> Remark:
     """What the bytes are. `known` is what was found out already.
 
-    A picture of another format is tolerated: no document names it, some decoders read it. It is not decoded
-    here, and what is shorter than any picture is none.
+    A picture of a format that Pillow does not read is tolerated: no document names it, some decoders read it. It is not
+    decoded here, and what is shorter than any picture is none.
     """
     if picture := _picture(data):
         return Remark("tolerated", f"{picture} picture of {len(data)} bytes, not decoded: {_EXPECTED}")
@@ -128,8 +126,6 @@ def _picture(data: bytes) -> str | None:
         return None
     if data[4:8] == b"ftyp":
         return _BRANDS.get(data[8:12])
-    if data.startswith(b"BM") and data[6:10] == b"\0\0\0\0":  # the reserved bytes
-        return "a BMP"
     return next((name for start, name in _PICTURES if data.startswith(start)), None)
 
 

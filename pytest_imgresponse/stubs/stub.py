@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from pytest_imgresponse._config import Layer, settings_from
-from pytest_imgresponse.cassette.encodings import remove_encoding
 from pytest_imgresponse.cassette.matching import passes_by
 from pytest_imgresponse.cassette.payloads import Body
 from pytest_imgresponse.cassette.recorder import keys_held
 from pytest_imgresponse.cassette.redaction import shown_url
-from pytest_imgresponse.clients.interception import opened
+from pytest_imgresponse.clients.interception import Unrecorded, opened
 from pytest_imgresponse.coercion import REPR, as_response
+from pytest_imgresponse.encodings import remove_encoding
 from pytest_imgresponse.errors import ConfigError, UnstubbedRequestError
 from pytest_imgresponse.exchanges import ROUTES, Exchange, ExchangeLog, is_images_route
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse
@@ -117,7 +117,7 @@ class _Ticket(NamedTuple):
     played: HTTPResponse
 
 
-class _StubSession:
+class _StubSession(Unrecorded):
     """One opening of a stub: it chooses the answers. Thread-safe."""
 
     def __init__(
@@ -134,7 +134,7 @@ class _StubSession:
         self._next = 0
         self._lock = Lock()
 
-    def ignores(self, host: str | None) -> bool:
+    def ignores(self, host: str | None, method: str) -> bool:
         """Whether requests to a host pass by."""
         return passes_by(host, self._ignore_hosts)
 
@@ -149,16 +149,6 @@ class _StubSession:
     def play(self, ticket: _Ticket) -> HTTPResponse:
         """The answer of a ticket."""
         return ticket.played
-
-    def record(self, ticket: _Ticket, response: HTTPResponse) -> None:
-        """Not called: each ticket has an answer, and nothing is sent."""
-
-    def redirected(self, request: HTTPRequest) -> _Ticket | None:
-        """Not recorded: a stub keeps nothing."""
-
-    def recorded_for(self, url: str) -> list[HTTPRequest]:
-        """An empty list: a stub answers any request that a client makes when it follows a redirection."""
-        return []
 
     def _answer_to(self, request: HTTPRequest) -> HTTPResponse:
         if is_images_route(request.url):

@@ -13,23 +13,17 @@ from urllib.parse import unquote, urlsplit
 from pytest_imgresponse.api.families import LONGEST_EDGE
 from pytest_imgresponse.api.sse import events_of
 from pytest_imgresponse.http import HTTPResponse
-from pytest_imgresponse.images import OUTPUT_FORMATS, OutputFormat, suffix_of
+from pytest_imgresponse.images import KINDS, OUTPUT_FORMATS, OutputFormat, suffix_of
 
-_TYPES = {
-    ".png": "image/png",
-    ".jpg": "image/jpeg",
-    ".webp": "image/webp",
-    ".gif": "image/gif",
-    ".svg": "image/svg+xml",
-    None: "application/octet-stream",
-}
 _PLAIN_SIZE = (1024, 1024)
 _SIZE = re.compile("([1-9][0-9]{0,3})x([1-9][0-9]{0,3})")
 
 
 def picture_file(content: bytes) -> HTTPResponse:
     """The answer of a server that holds a picture, or any file."""
-    headers = {"content-type": _TYPES[suffix_of(content)], "content-length": str(len(content))}
+    kind = KINDS.get(suffix_of(content) or "")
+    media_type = "application/octet-stream" if kind is None else kind.media_types[0]
+    headers = {"content-type": media_type, "content-length": str(len(content))}
     return HTTPResponse(200, headers, content, reason="OK")
 
 

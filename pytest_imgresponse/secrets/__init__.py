@@ -1,0 +1,1 @@
+"""Secrets in texts: where they stand, and where known ones stand again."""

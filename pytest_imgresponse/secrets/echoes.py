@@ -1,0 +1,106 @@
+"""Echoes: values found again in a text in whatever form they stand there.
+
+A value may be percent-encoded, once or more, escaped as JSON or XML does it, or stand in other case. The text is read
+once however many values are known: each value is looked up by its longest word.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import insort
+from collections import defaultdict
+from collections.abc import Callable
+from functools import cache, lru_cache
+from typing import NamedTuple
+
+# An escape, which is part of no word, or else a word: the escapes of URLs (RFC 3986, section 2.1), those again within
+# a URL, those of JSON (RFC 8259, section 7), also of a JSON text within one.
+_WORDS = re.compile(r"%(?:25)*[0-9A-Fa-f]{2}|\\+(?:u[0-9A-Fa-f]{4}|[A-Za-z])|(?P<word>[A-Za-z0-9]+)")
+_ESCAPE_BEFORE = re.compile(r"(?:%(?:25)*[0-9A-Fa-f]{2}|\\(?:u[0-9A-Fa-f]{4}|[A-Za-z]))\Z")
+_LONGEST_FORM = 24
+"""Characters that one character of a value may become."""
+_FEW = 16
+_XML = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#(?:39|x27);"}
+
+
+class _Value(NamedTuple):
+    value: str
+    before: str
+    """What stands before its longest word."""
+    after: str
+
+
+class Echoes:
+    """Known values. Two that differ in nothing but case count as one."""
+
+    def __init__(self) -> None:
+        self._by_word: dict[str, list[_Value]] = defaultdict(list)
+        self._values: set[str] = set()
+
+    def add(self, value: str) -> None:
+        """Know a value from now on. One without a letter or digit is nothing that could be found."""
+        word = max(re.finditer("[A-Za-z0-9]+", value), key=_length, default=None)
+        if value in self._values or word is None:
+            return
+        self._values.add(value)
+        known = _Value(value, value[: word.start()], value[word.end() :])
+        insort(self._by_word[word[0].lower()], known, key=lambda other: -len(other.value))  # one may be part of another
+
+    def replaced(self, text: str, replacement: Callable[[str, str], str]) -> str:
+        """The text with each value that stands in it, and is no part of a longer word, replaced.
+
+        `replacement` is called with the value and with the form in which it stands there.
+        """
+        if len(self._by_word) <= _FEW:  # for which it is faster to look for each
+            lowered = text.lower()
+            if not any(word in lowered for word in self._by_word):
+                return text
+        pieces: list[str] = []
+        done = 0
+        for found in _WORDS.finditer(text):
+            word = found["word"]
+            if word is None or found.start() < done:
+                continue
+            for known in self._by_word.get(word.lower(), ()):
+                span = _span(known, text, found, done)
+                if span is not None:
+                    pieces += (text[done : span[0]], replacement(known.value, text[span[0] : span[1]]))
+                    done = span[1]
+                    break
+        return "".join([*pieces, text[done:]]) if pieces else text
+
+
+def _length(word: re.Match[str]) -> int:
+    return len(word[0])
+
+
+def _span(known: _Value, text: str, word: re.Match[str], done: int) -> tuple[int, int] | None:
+    """Where a value stands around its longest word, if it does."""
+    start, end = word.start() - len(known.before), word.end() + len(known.after)
+    if start < done or text[start : word.start()] != known.before or text[word.end() : end] != known.after:
+        head = text[max(done, word.start() - len(known.before) * _LONGEST_FORM) : word.start()]
+        before, after = _pattern(known.before, r"\Z").search(head), _pattern(known.after).match(text, word.end())
+        if before is None or after is None:
+            return None
+        start, end = word.start() - len(before[0]), after.end()
+    near = text[max(0, start - _LONGEST_FORM) : start]
+    if text[end : end + 1].isalnum() or (near[-1:].isalnum() and not _ESCAPE_BEFORE.search(near)):
+        return None
+    return start, end
+
+
+@cache
+def _forms(character: str) -> str:
+    """A pattern of the forms that a character may have."""
+    if character.isascii() and character.isalnum():
+        return character
+    escaped = "".join(f"%(?:25)*{byte:02x}" for byte in character.encode("utf-8", "surrogatepass"))
+    units = character.encode("utf-16-be", "surrogatepass").hex()
+    unicode = "".join(rf"\\+u{units[i : i + 4]}" for i in range(0, len(units), 4))
+    more = "".join(f"|{form}" for form in (_XML.get(character), r"\+" if character == " " else None) if form)
+    return rf"(?:\\*{re.escape(character)}|{escaped}|{unicode}{more})"
+
+
+@lru_cache(maxsize=4096)
+def _pattern(text: str, end: str = "") -> re.Pattern[str]:
+    return re.compile("".join(map(_forms, text)) + end, re.IGNORECASE)
