@@ -256,6 +256,39 @@ def test_who_comes_from_it_finds_what_the_readme_says(suite, api, pytest_with, c
         assert re.search(declared, source, re.MULTILINE), (option, fixture, marker)
 
 
+THEIR_SUITE = {
+    "tests/test_logo.py": """
+@pytest.mark.vcr
+def test_fox(): ask('a fox')
+
+class TestShop:
+    @pytest.mark.vcr
+    @pytest.mark.parametrize('prompt', ['a hare', 'v1.5'])
+    def test_two(self, prompt): ask(prompt)
+
+    class TestInner:
+        @pytest.mark.vcr
+        def test_deep(self): ask('deep')
+""",
+    "tests/sub/test_other.py": "@pytest.mark.vcr\ndef test_other(): ask('another')\n",
+}
+
+
+@pytest.mark.parametrize("name", THEIR_MODE)
+def test_a_suite_of_theirs_is_imported_and_replays(suite, api, pytest_with, name):
+    for path, text in THEIR_SUITE.items():
+        suite.write(text, path)
+    pytest_with(name, f"{THEIR_MODE[name]}=once")
+    assert len(api.requests) == 5
+    command = [sys.executable, "-m", "pytest_imgresponse", "import", "tests", "--to", "cassettes", "--move"]
+    subprocess.run(command, cwd=suite.root, check=True)
+    assert not [*suite.root.glob("tests/**/*.yaml")]
+    for path in THEIR_SUITE:
+        file = suite.root / path
+        file.write_text(file.read_text().replace("pytest.mark.vcr", "pytest.mark.imgresponse"))
+    suite.run().outcomes(passed=5).sent(0)
+
+
 BY_TORNADO = """
 import asyncio
 import json

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+import pybase64
 import yaml
 
 from pytest_imgresponse.cassette.interaction import Interaction, Request, Response
@@ -83,6 +84,27 @@ def dump(interaction: Interaction, name_of: Callable[[File], str]) -> str:
         f"- request:\n{_yaml(asked, 4)}    body:{body}\n"
         f"  response:\n{_yaml(answered, 4)}    body:\n      string:{_block(response.body.renamed(name_of), 8)}\n"
     )
+
+
+def dump_inline(request: HTTPRequest, response: HTTPResponse) -> str:
+    """The same with the whole bodies in it and no references: an item as vcrpy itself reads it."""
+    asked = {"method": request.method, "uri": request.url, "headers": _grouped(request.headers)}
+    answered = {
+        "status": {"code": response.status, "message": response.reason},
+        "headers": _grouped(response.headers),
+    }
+    body = _inline(request.body, 6) if request.body else " null"
+    return (
+        f"- request:\n{_yaml(asked, 4)}    body:{body}\n"
+        f"  response:\n{_yaml(answered, 4)}    body:\n      string:{_inline(response.body, 8)}\n"
+    )
+
+
+def _inline(content: bytes, indent: int) -> str:
+    try:
+        return _block(content.decode(), indent)
+    except UnicodeDecodeError:
+        return f" !!binary {pybase64.b64encode_as_string(content)}"
 
 
 def _yaml(data: dict[str, Any], indent: int) -> str:

@@ -192,9 +192,10 @@ class Store:
             return
         stem, name = re.escape(self._stem), re.escape(self._short)
         left = re.compile(rf"\.+{stem}\.[0-9a-f]{{64}}(\.\d+\.tmp)?|\.{name}\.\d+\.tmp")
-        for entry in list(self.path.parent.iterdir()):
-            if left.fullmatch(entry.name):
-                entry.unlink(missing_ok=True)
+        with os.scandir(self.path.parent) as entries:  # of a thousand cassettes each looks through the folder
+            found = [entry.name for entry in entries if entry.name.startswith(".") and left.fullmatch(entry.name)]
+        for name in found:
+            (self.path.parent / name).unlink(missing_ok=True)
         self._swept = True
 
     def _resolve(self, name: str, digest: str) -> File:

@@ -8,7 +8,7 @@ ends the process on a file of brackets; and PyYAML's constructors in Python take
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pybase64
@@ -16,6 +16,8 @@ import yaml
 
 DEEPEST = 64
 """Levels of nesting; a cassette has nine."""
+MOST_VALUES = 2**21
+"""A cassette has 60 in an interaction; to read so many takes seconds."""
 MOST_BY_ALIAS = 2**18
 """Characters and values that aliases may stand for, all together: a few lines of them could stand for gigabytes. vcrpy
 writes aliases for what two requests share, such as headers."""
@@ -32,6 +34,7 @@ _LISTS = {None, "!", _YAML + "seq", _PYTHON + "tuple"}
 _WRAPPED = {_PYTHON + "object/new:_io.BytesIO": "state", _PYTHON + "object/apply:builtins.iter": "args"}
 _MAPPINGS = {None, "!", _YAML + "map", *_WRAPPED}
 _NULLS = {"", "~", "null", "Null", "NULL"}
+_BINARIES = {_YAML + "binary", "!binary"}  # the latter is Ruby's
 _NO_KEY = object()
 PARSED_BODY = "parsed_body"
 """The key under which numbers are numbers."""
@@ -40,18 +43,20 @@ _LONGEST_NUMBER = 4300
 _SCALARS: Any = yaml.SafeLoader("")  # what PyYAML makes of a plain scalar (YAML 1.1)
 
 
-def tree_of(text: str) -> Any:
+def tree_of(text: str, plain: Callable[[str], Any] = str) -> Any:
     """The document as dicts, lists, texts, bytes and None; below `PARSED_BODY` also as numbers and booleans.
 
-    Raises `yaml.YAMLError` or `ValueError`: for what is no YAML, a tag that would construct an object, nesting
-    beyond `DEEPEST`, an alias to what is not complete, a second document.
+    `plain` makes something of a text that stands there without quotes or a tag, so may be a number. Raises
+    `yaml.YAMLError` or `ValueError`: for what is no YAML, a tag that would construct an object, nesting beyond
+    `DEEPEST`, an alias to what is not complete, a second document, more than `MOST_VALUES`.
     """
     events = yaml.parse(text, Loader=_Loader)
-    return _Builder().build(events)
+    return _Builder(plain).build(events)
 
 
 class _Builder:
-    def __init__(self) -> None:
+    def __init__(self, plain: Callable[[str], Any]) -> None:
+        self.plain = plain
         self.anchors: dict[str, tuple[Any, int]] = {}  # the value, and how much it is
         self.amount = 0  # of what was read: a value is one, and a text as much again as its characters
         self.by_alias = 0
@@ -63,8 +68,10 @@ class _Builder:
         self.root: Any = None
 
     def build(self, events: Iterator[Any]) -> Any:
-        for event in events:
+        for number, event in enumerate(events):
             kind = type(event)
+            if number > MOST_VALUES:
+                raise ValueError(f"it holds more than {MOST_VALUES} values")
             if kind is yaml.ScalarEvent:
                 amount = 1 + len(event.value)
                 self.amount += amount
@@ -83,7 +90,7 @@ class _Builder:
 
     def _scalar(self, event: Any) -> Any:
         is_key = bool(self.open) and isinstance(self.open[-1][0], dict) and self.keys[-1] is _NO_KEY
-        return _scalar(event) if self.value_in is None or is_key else _value(event)
+        return _scalar(event, self.plain) if self.value_in is None or is_key else _value(event)
 
     def _add_alias(self, anchor: str) -> None:
         if anchor not in self.anchors:
@@ -136,14 +143,14 @@ class _Builder:
                 self.value_in = None
 
 
-def _scalar(event: Any) -> Any:
-    if event.tag == _YAML + "binary":
+def _scalar(event: Any, plain: Callable[[str], Any]) -> Any:
+    if event.tag in _BINARIES:
         return pybase64.b64decode("".join(event.value.split()), validate=True)
     if event.tag == _YAML + "null" or (event.implicit[0] and event.value in _NULLS):
         return None
     if event.tag not in _TEXTS:
         raise ValueError(f"the tag {event.tag!r} would construct an object")
-    return event.value
+    return plain(event.value) if event.implicit[0] else event.value
 
 
 def _value(event: Any) -> Any:
@@ -157,7 +164,7 @@ def _value(event: Any) -> Any:
         _YAML + "bool": _SCALARS.construct_yaml_bool,
     }.get(tag)
     if convert is None:
-        return _scalar(event)
+        return _scalar(event, str)
     if len(event.value) > _LONGEST_NUMBER:
         raise ValueError(f"a number has {len(event.value)} characters: {_LONGEST_NUMBER} are the most")
     return convert(yaml.ScalarNode(tag, event.value))

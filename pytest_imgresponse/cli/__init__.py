@@ -12,7 +12,7 @@ from io import TextIOWrapper
 from typing import Protocol
 
 from pytest_imgresponse import ImgResponseError, __version__
-from pytest_imgresponse.cli import cases, demo, fuzz, serve
+from pytest_imgresponse.cli import cases, demo, export, fuzz, import_, serve
 
 
 class Command(Protocol):
@@ -29,6 +29,8 @@ class Command(Protocol):
 
 COMMANDS: Mapping[str, Command] = {
     "demo": demo,
+    "import": import_,
+    "export": export,
     "cases": cases,
     "serve": serve,
     "fuzz": fuzz,

@@ -241,6 +241,9 @@ class SecretPlaces:
             found.span()
             for found in re.finditer(rf"(?:\A|\r?\n)--{re.escape(boundary)}(?:--)?[ \t]*(?=\r?\n|\Z)", text)
         ]
+        if not delimiters:  # the form is damaged: what is left of it is a text
+            yield from self._within(text, place, depth)
+            return
         for (_, start), (end, _) in zip(delimiters, [*delimiters[1:], (len(text), len(text))], strict=True):
             blank = _BLANK_LINE.search(text, start, end)
             if blank is None:
