@@ -44,9 +44,15 @@ def failure(item: pytest.Item, raised: BaseException) -> Any:
         shown.add_note(led[: _COLUMNS - len(_MARGIN)])
     style = {"long": "long", "native": "native"}.get(item.config.getoption("tbstyle"), "short")
     info = pytest.ExceptionInfo.from_exception(shown.with_traceback(_linked(frames)))
-    return info.getrepr(
-        style=cast(_Style, style), showlocals=item.config.getoption("showlocals"), tbfilter=False, chain=False
-    )
+
+    def told(style: str) -> Any:
+        return info.getrepr(
+            style=cast(_Style, style), showlocals=item.config.getoption("showlocals"), tbfilter=False, chain=False
+        )
+
+    # The long one shows a function from its first line on.
+    lines = str(told(style)).splitlines() if style == "long" else []
+    return told("short" if sum(_lines(len(line)) for line in lines) >= _LINES else style)
 
 
 def _ours(error: BaseException | None) -> ImgResponseError | None:

@@ -88,7 +88,7 @@ def blocked_network(warden: Warden) -> Iterator[None]:
         ) -> Any:
             if remote_addr is not None:
                 await check_all(self, *remote_addr[:2])
-            elif options.get("sock") is None and not (local_addr and _is_loopback(local_addr)):
+            elif not _is_loopback(local_addr if (sock := options.get("sock")) is None else _bound_to(sock)):
                 check(("any host", "*"))
             return await create_datagram_endpoint(self, factory, local_addr, remote_addr, **options)
 
@@ -124,6 +124,16 @@ def is_local(host: str) -> bool:
     return address.is_loopback or address.is_unspecified
 
 
+def _bound_to(sock: socket.socket) -> Any:
+    """Where a socket sends, if it is connected, or else its own address."""
+    try:
+        return sock.getpeername()
+    except OSError:
+        return sock.getsockname()
+
+
 def _is_loopback(address: Any) -> bool:
-    """Whether what is bound to this address can send to the loopback alone."""
+    """Whether what is bound or connected to this address sends to this machine alone; a Unix socket has a path."""
+    if address is None or isinstance(address, str | bytes):
+        return address is not None
     return str(address[0]) not in ("", "0.0.0.0", "::") and is_local(str(address[0]))  # noqa: S104

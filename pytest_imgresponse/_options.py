@@ -27,7 +27,7 @@ def add_options(parser: pytest.Parser) -> None:
         action="store_true",
         default=None,
         help="Any connection beyond the loopback raises while a cassette replays: of Python's sockets and of uvloop. "
-        "Other libraries in C, gRPC and child processes pass.",
+        "Other libraries in C, gRPC, child processes and look-ups of names (DNS) pass.",
     )
     parser.addini("imgresponse_record", f"Record mode: {', '.join(RECORD_MODES)}.", default="none")
     parser.addini("imgresponse_cassette_dir", "Where cassettes lie, from the root directory.", default="cassettes")

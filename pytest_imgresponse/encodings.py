@@ -42,9 +42,12 @@ def remove_encoding(response: HTTPResponse, most: int | None = None) -> HTTPResp
     return replace(response, headers=tuple(headers), body=body)
 
 
-def request_body(request: HTTPRequest) -> bytes:
-    """The body of a request in the clear, or as it was sent where it cannot be decoded."""
-    return _in_the_clear(request.headers, request.body)[0]
+def request_body(request: HTTPRequest, most: int | None = None) -> bytes:
+    """The body of a request in the clear, or as it was sent where it cannot be decoded.
+
+    With `most`, one that would grow over so many bytes raises `TooLargeError`.
+    """
+    return _in_the_clear(request.headers, request.body, most)[0]
 
 
 def _in_the_clear(headers: Iterable[tuple[str, str]], body: bytes, most: int | None = None) -> tuple[bytes, list[str]]:

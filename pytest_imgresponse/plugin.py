@@ -374,8 +374,8 @@ def _judge(config: pytest.Config, session: Session, use: _Use, nodeid: str, *, s
     if unseen:
         problems.append(
             f"{nodeid} saw no request, though it has the marker or names the fixture. What another process or a client "
-            f"that vcrpy does not know asks is not seen, and is sent; where there is nothing to ask, leave the marker "
-            f"out."
+            f"that vcrpy does not know asks is not seen: it is sent, unless something else, as a mock, answers it. "
+            f"Where there is nothing to ask, leave the marker out."
         )
     if unplayed:
         asked = "\n".join(f"  {i.request.method} {i.request.url}" for i in unplayed[:10])

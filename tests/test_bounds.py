@@ -45,6 +45,12 @@ BOMBS = {
         "a body refers to files of more than",
     ),
     "gzip": (encoded(GZIP, "gzip"), "its content-encoding gzip makes more than"),
+    "gzip of a request": (
+        cassette("x", request=REQUEST.replace("headers: {}", "headers: {content-encoding: [gzip]}").replace(
+            "null", "!!binary " + base64.b64encode(GZIP).decode()
+        )),
+        "interaction 1 cannot be read: its content-encoding gzip makes more than",
+    ),
     "gzip twice": (encoded(gzip.compress(GZIP), "gzip, gzip"), "its content-encoding gzip makes more than"),
     "deflate": (encoded(zlib.compress(bytes(64 * MEGABYTE), 1), "deflate"), "content-encoding deflate makes more than"),
     "brotli": (encoded(brotli.compress(bytes(64 * MEGABYTE), quality=1), "br"), "content-encoding br makes more than"),

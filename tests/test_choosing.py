@@ -18,7 +18,9 @@ class Echo(BaseHTTPRequestHandler):
 
     def do_GET(self):
         type(self).asked += 1
-        said = ", ".join(self.headers.get(name, "-") for name in ("range", "accept", "x-model"))
+        said = ", ".join(
+            self.headers.get(name, "-") for name in ("range", "accept", "x-model", "if-none-match", "if-modified-since")
+        )
         content = f"{said}, {type(self).asked}".encode()
         self.send_response(206 if "range" in self.headers else 200)
         self.send_header("content-length", str(len(content)))
@@ -45,10 +47,11 @@ def ask(base, **headers):
 
 
 RANGES = [{"range": "bytes=0-3"}, {"range": "bytes=4-7"}, {}]
+CONDITIONS = [{"if-none-match": '"a"'}, {}, {"if-modified-since": "Fri, 27 Nov 2026 00:00:00 GMT"}]
 KINDS = [{"accept": "image/png"}, {"accept": "application/json"}]
 
 
-@pytest.mark.parametrize("asked", [RANGES, KINDS], ids=["Range", "Accept"])
+@pytest.mark.parametrize("asked", [RANGES, KINDS, CONDITIONS], ids=["Range", "Accept", "conditions"])
 def test_a_header_that_chooses_the_answer_tells_requests_apart(base, tmp_path, asked):
     with replay(tmp_path / "fox", record="once"):
         live = [ask(base, **headers) for headers in asked]

@@ -321,6 +321,9 @@ def reference_changed(text: str, chance: random.Random) -> str:
             f"{found[0]} ",
             f" {found[0]}",
             f"{found[0]}{found[0]}",
+            f"{found[0]}0",
+            f"x{found[0]}",
+            found[0].upper(),
             "",
         )
     )

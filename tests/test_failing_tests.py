@@ -137,7 +137,7 @@ def test_it_takes_20_lines_at_the_most(suite, case, recorded):
     [
         ("auto", "tests/test_logo.py:"),
         ("short", "tests/test_logo.py:"),
-        ("long", ">       return requests.post("),
+        ("long", "in helper"),
         ("native", "Traceback (most recent call last):"),
         ("line", "CassetteMissingError: no answer for POST"),
         ("no", ""),
@@ -148,6 +148,15 @@ def test_other_styles(suite, style, words):
     output = suite.run(f"--tb={style}").says(words).output
     assert "site-packages" not in output
     assert "FAILED tests/test_logo.py::test_requests_in_a_helper - pytest_imgresponse" in output or style == "no"
+
+
+def test_the_long_style_is_kept_where_it_is_no_longer(suite):
+    suite.write("@pytest.mark.imgresponse\ndef test_it():\n    httpx.get(BASE)\n")
+    run = suite.run("--tb=long").says("    def test_it():", ">       httpx.get(BASE)")
+    assert len(told(run.output)) <= 20
+    suite.write("@pytest.mark.imgresponse\ndef test_it():\n" + "    a = 1\n" * 20 + "    ask()\n")
+    run = suite.run("--tb=long").says("in test_it").says_not("    a = 1")
+    assert len(told(run.output)) <= 20
 
 
 def test_full_trace_shows_all(suite):

@@ -80,10 +80,19 @@ def test_a_miss_that_differs_in_more_than_the_body_leaves_match_on_unsaid(path, 
     assert "match_on" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["fox.yaml.gz", "fox.json"])
+@pytest.mark.parametrize("name", ["fox.yaml.gz", "fox.yaml.zst", "fox.json"])
 def test_a_recording_in_another_form_is_named_before_one_pays_again(path, ask, name):
     path.with_name(name).touch()
     with replay(path), pytest.raises(CassetteMissingError, match=f"Beside it is {name}, which is not read"):
+        ask()
+
+
+@pytest.mark.parametrize("name", ["fox.yml", "Fox.yaml"])
+def test_a_recording_under_a_name_that_is_almost_right_is_named(path, ask, name):
+    if path.with_name("FOX.TXT").touch() or path.with_name("fox.txt").exists():
+        pytest.skip("names in any case are one here")
+    path.with_name(name).touch()
+    with replay(path), pytest.raises(CassetteMissingError, match=f"Beside it is {name}: rename it, its pictures too"):
         ask()
 
 

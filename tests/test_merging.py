@@ -157,3 +157,15 @@ def test_an_answer_does_not_take_the_place_of_one_to_another_value():
     asked = HTTPRequest("GET", "http://x/")
     ticket = Ticket(asked, disk[1].request, Likeness.of(disk[1].request), sent=disk[1].response)
     assert merge(disk, [ticket], lambda one: Likeness.of(one.request)) == [disk[0], ticket]
+
+
+def test_the_tags_of_answers_stay_where_they_repeat_more_than_one_value():
+    def answered(*texts: str) -> list[Interaction]:
+        return [Interaction(Request("GET", f"http://x/{n}"), Response(200, "", (("Content-Length", "13"),), Body(text))) for n, text in enumerate(texts)]  # fmt: skip
+
+    def told(*texts: str) -> list[str]:
+        written = with_needed_tags(answered(*texts), lambda one: Likeness.of(one.request), lambda one: False)
+        return [f"{one.response.body.text} {one.response.headers[0][1]}" for one in written]
+
+    assert told("REDACTED-aaaa", "a fox", "REDACTED-aaaa") == ["REDACTED 8", "a fox 13", "REDACTED 8"]
+    assert told("REDACTED-aaaa", "REDACTED-bbbb") == ["REDACTED-aaaa 13", "REDACTED-bbbb 13"]

@@ -292,7 +292,7 @@ def test_a_suite_of_theirs_is_imported_and_replays(suite, api, pytest_with, name
 BY_TORNADO = """
 import asyncio
 import json
-from pytest_imgresponse import CassetteMissingError
+from pytest_imgresponse import CassetteMissingError, UnrecordableRequestError
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 
 @pytest.fixture(params=["simple", "curl"])
@@ -336,6 +336,12 @@ def test_no_answer(imgresponse, fetch):
     with pytest.raises(Exception) as caught:
         fetch("http://127.0.0.1:9/")
     assert isinstance(caught.value, CassetteMissingError) is not imgresponse.recording
+
+@pytest.mark.imgresponse(allow_unplayed=True)
+def test_callbacks(fetch):
+    for name in ("streaming_callback", "header_callback"):
+        with pytest.raises(UnrecordableRequestError, match=f"a `{name}`, which vcrpy does not serve; nothing was sent"):
+            fetch(**{name: print})
 """
 
 
@@ -352,7 +358,7 @@ def test_tornado(suite, api, pytest_with):
         assert len(api.requests) - before == sent
     asked = [r.header("authorization") for r in api.requests[:5]]
     assert asked == ["Bearer sk-live-0123456789"] * 3 + [None, "Bearer sk-live-0123456789"]
-    assert "8 passed" in pytest_with("tornado")
+    assert "10 passed" in pytest_with("tornado")
     assert len(api.requests) == 14 + 2  # of the host that is ignored
 
 

@@ -146,7 +146,7 @@ class TestMultipart:
         content = self.content((MARK.encode() + b"a", picture("PNG")))
         body = Body.of(content, self.TYPE)
         assert body.content(self.TYPE) == content
-        written = Body.stored(body.renamed(lambda file: "a.png"), lambda name, sha: body.files[sha])
+        written = Body.stored(body.renamed(lambda file: "a.png"), lambda name, sha: body.files[sha], self.TYPE)
         assert written.content(self.TYPE) == content
 
     TYPE = "multipart/form-data; boundary=abc"
@@ -289,11 +289,51 @@ class TestOtherMarks:
             Body.stored(text, lambda name, digest: File(digest, ".png", bytes))
         assert Body.of(text.encode()).content() == text.encode()
 
-    @pytest.mark.parametrize("text", ["%s ", "%s\n", " %s", "\t%s\n"])
-    def test_white_space_beside_a_reference_that_is_a_whole_body_is_refused(self, text):
+    MULTIPART = "multipart/mixed; boundary=b"
+
+    @pytest.mark.parametrize(
+        "damaged", ["%s ", "%s\n", " %s", "\t%s\n", "x%s", "%s0", "%s%s", "%s, %s", "'%s'", "base64, %s"]
+    )
+    @pytest.mark.parametrize(
+        ("text", "content_type"),
+        [
+            ("%s", "image/png"),
+            ('{"b64_json": "%s"}', "application/json"),
+            ('{"url": "data:image/png;base64,%s"}', "application/json"),
+            ("--b\r\na: b\r\n\r\n%s\r\n--b--\r\n", MULTIPART),
+            ('--b\r\na: b\r\n\r\n{"b64_json": "%s"}\r\n--b--\r\n', MULTIPART),
+        ],
+    )
+    def test_nothing_stands_beside_one(self, text, content_type, damaged):
         reference = f"imgresponse:v1:fox-1.png#{'a' * 64}"
-        with pytest.raises(ValueError, match="white space stands beside the reference"):
-            Body.stored(text % reference, lambda name, digest: pytest.fail("no file"))
+        assert self.loaded(text % reference, content_type).files
+        with pytest.raises(
+            ValueError, match="imgresponse:v1:fox-1.png#aaa.* is a damaged reference: a reference is all"
+        ):
+            self.loaded(text % damaged.replace("%s", reference), content_type)
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "--b\r\na: %s\r\n\r\nx\r\n--b--\r\n",
+            "--b\r\na: b\r\n\r\nx\r\n--b--\r\n%s",
+            "--b\r\na: b\r\n\r\n%s\r\n",
+            "%s\r\n--b\r\na: b\r\n\r\nx\r\n--b--\r\n",
+        ],
+        ids=["in a head", "behind the parts", "cut", "before the parts"],
+    )
+    def test_in_a_form_it_is_the_content_of_a_part(self, text):
+        with pytest.raises(ValueError, match="is a damaged reference"):
+            self.loaded(text % f"imgresponse:v1:fox-1.png#{'a' * 64}", self.MULTIPART)
+
+    def test_letters_in_upper_case_are_no_disguise(self):
+        reference = f"imgresponse:v1:fox-1.png#{'a' * 64}".upper()
+        with pytest.raises(ValueError, match="its mark is another, or damaged"):
+            self.loaded(reference, None)
+        assert Body.of(reference.encode()).content() == reference.encode()
+
+    def loaded(self, text, content_type):
+        return Body.stored(text, lambda name, digest: File(digest, ".png", bytes), content_type)
 
     def test_beside_a_picture_in_a_form_it_stays_a_part_of_its_own(self):
         picture = make_picture("png", 64, 64)

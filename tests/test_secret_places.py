@@ -358,6 +358,12 @@ def test_an_archive_that_grows_is_left(monkeypatch):
     assert redacted_inside(data, lambda text: PLACES.body(text, None, lambda value, place: "REDACTED")) is data
 
 
+def test_a_compressed_file_that_grows_is_left(monkeypatch):
+    monkeypatch.setattr("pytest_imgresponse.secrets.archives.SMALL_GROWTH", 0)
+    data = gzip.compress(b'{"api_key": "swordfish"}' + bytes(10_000), mtime=0)
+    assert redacted_inside(data, lambda text: PLACES.body(text, None, lambda value, place: "REDACTED")) is data
+
+
 def test_values_that_headers_authorise_by():
     signature, credential = (
         "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b",

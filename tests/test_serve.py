@@ -297,6 +297,23 @@ interactions:
 
         serve(monkeypatch, cassettes, use=use)
 
+    def test_what_tells_requests_apart_is_told(self, tmp_path, monkeypatch):
+        record = (
+            "- request: {{method: GET, uri: 'http://a/fox', body: null, headers: {{Range: [bytes={0}]}}}}\n  response: "
+            "{{status: {{code: 206, message: ''}}, headers: {{}}, body: {{string: '{0}'}}}}\n"
+        )
+        items = "".join(map(record.format, ("0-3", "4-7")))
+        (tmp_path / "fox.yaml").write_text(f"interactions:\n{items}version: 1\n")
+
+        def use(url, *_):
+            fox = url.removesuffix("/v1") + "/fox"
+            assert HTTP.get(fox, headers={"Range": "bytes=4-7"}).content == b"4-7"
+            answer = HTTP.get(fox, headers={"Range": "bytes=8-9"})
+            assert answer.status_code == 404
+            assert b"recorded 2 time(s), but they differ in header Range" in answer.content
+
+        serve(monkeypatch, tmp_path, use=use)
+
     def test_every_recorded_answer_comes_back(self, recordings, monkeypatch):
         """Whatever client recorded it: status and body, against an independent reading of the files."""
 

@@ -507,7 +507,7 @@ class TestNoAnswer:
 
 
 APP = """
-    import asyncio, concurrent.futures, socket, threading, time, urllib.request
+    import asyncio, concurrent.futures, contextlib, socket, threading, time, urllib.request
     from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
     import aiohttp
     from aiohttp import web
@@ -575,6 +575,87 @@ APP = """
         async with httpx.AsyncClient() as client:
             await asyncio.gather(client.get(THREADED + "/slow"), asyncio.to_thread(httpx.get, BASE + "/models/a"))
 
+    def accepting(listener):
+        listener.settimeout(0.5)
+        with contextlib.suppress(OSError), listener.accept()[0] as connection:
+            connection.recv(65536)
+            httpx.get(BASE + "/models")
+            connection.sendall(b"HTTP/1.1 200 OK\\r\\ncontent-length: 1\\r\\nconnection: close\\r\\n\\r\\nx")
+
+    def with_sockets(start):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            start(listener)
+            return httpx.get(f"http://127.0.0.1:{listener.getsockname()[1]}/raw")
+
+    async def accepting_in_loop():
+        loop = asyncio.get_running_loop()
+
+        async def serve(connection):
+            with connection:
+                await loop.sock_recv(connection, 65536)
+                async with httpx.AsyncClient() as client:
+                    await client.get(BASE + "/models")
+                await loop.sock_sendall(connection, b"HTTP/1.1 200 OK\\r\\ncontent-length: 1\\r\\nconnection: close\\r\\n\\r\\nx")
+
+        async def listen(listener):
+            await asyncio.create_task(serve((await loop.sock_accept(listener))[0]))
+
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            listener.setblocking(False)
+            async with httpx.AsyncClient() as client:
+                listening = asyncio.create_task(listen(listener))
+                await client.get(f"http://127.0.0.1:{listener.getsockname()[1]}/raw")
+                listening.cancel()
+
+    async def over_a_worker():
+        queue, tasks = asyncio.Queue(), []
+
+        async def work():
+            answer = await queue.get()
+            async with httpx.AsyncClient() as client:
+                answer.set_result((await client.get(BASE + "/models")).content)
+
+        async def view(request):
+            await queue.put(answer := asyncio.get_running_loop().create_future())
+            return web.Response(body=await answer)
+
+        async def start(app):
+            tasks.append(asyncio.create_task(work()))
+
+        app = web.Application()
+        app.router.add_get("/pic", view)
+        app.on_startup.append(start)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        async with httpx.AsyncClient() as client:
+            await client.get(f"{site.name}/pic")
+        await runner.cleanup()
+
+    def paired(listener):
+        "What `socketpair` does where the system has none."
+        with socket.create_connection(listener.getsockname()):
+            return eval("listener.accept()[0]", vars(socket), {"listener": listener})
+
+    def served_before(listener):
+        with socket.create_connection(listener.getsockname()):
+            connection, _ = listener.accept()
+        connection.close()
+        return connection
+
+    async def beside(*made):
+        "In the pool, of which a thread was no server, or is one no more."
+        loop = asyncio.get_running_loop()
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            kept = [await loop.run_in_executor(POOL, before, listener) for before in made]
+            async with httpx.AsyncClient() as client:
+                asked = loop.run_in_executor(POOL, lambda: (time.sleep(0.05), httpx.get(BASE + "/models/a")))
+                await asyncio.gather(client.get(THREADED + "/slow"), asked)
+        for connection in kept:
+            connection.close()
+
+    POOL = concurrent.futures.ThreadPoolExecutor(1)
     LOOP = asyncio.new_event_loop()
     LOOP.run_until_complete(asyncio.to_thread(len, ""))
 
@@ -605,6 +686,12 @@ class TestServerOfTheTests:
             "asyncio.run(over_aiohttp())",
             "__import__('uvloop').run(asking(in_thread))",
             "httpx.get(EARLY)",
+            "with_sockets(lambda listener: threading.Thread(target=accepting, args=(listener,)).start())",
+            "with_sockets(lambda listener: POOL.submit(accepting, listener))",
+            "asyncio.run(accepting_in_loop())",
+            "__import__('uvloop').run(accepting_in_loop())",
+            "asyncio.run(over_a_worker())",
+            "__import__('uvloop').run(over_a_worker())",
         ],
     )
     def test_it_is_named_when_it_is_recorded(self, suite, statement):
@@ -636,6 +723,8 @@ class TestServerOfTheTests:
             "httpx.get(THREADED + '/plain'), httpx.get(BASE + '/models')",
             "by_name(THREADED + '/api')",
             "LOOP.run_until_complete(in_pool()), LOOP.run_until_complete(in_pool())",
+            "asyncio.run(beside(served_before))",
+            "asyncio.run(beside(paired))",
         ],
     )
     def test_neither_a_client_that_asks_several_at_once_is_one_nor_what_is_elsewhere(self, suite, statement):
@@ -669,8 +758,10 @@ class TestBlockedNetwork:
             (await loop.create_connection(protocol, sock=socket.create_connection(("127.0.0.1", port))))[0].close()
         (await loop.create_datagram_endpoint(datagrams, remote_addr=("127.0.0.1", 9)))[0].close()
         (await loop.create_datagram_endpoint(datagrams, ("127.0.0.1", 0)))[0].close()
-        sock = socket.socket(type=socket.SOCK_DGRAM)
-        (await loop.create_datagram_endpoint(datagrams, sock=sock))[0].close()
+        for connected in (True, False):
+            sock = socket.socket(type=socket.SOCK_DGRAM)
+            sock.connect(("127.0.0.1", 9)) if connected else sock.bind(("127.0.0.1", 0))
+            (await loop.create_datagram_endpoint(datagrams, sock=sock))[0].close()
         return loop
 
     @pytest.mark.imgresponse
@@ -692,6 +783,13 @@ class TestBlockedNetwork:
             loop = await main()
             await refused(loop.create_datagram_endpoint(asyncio.DatagramProtocol, local_addr=("0.0.0.0", 0)))
             await refused(loop.create_datagram_endpoint(asyncio.DatagramProtocol, family=socket.AF_INET))
+            for bound in (True, False):
+                with socket.socket(type=socket.SOCK_DGRAM) as sock:
+                    sock.bind(("0.0.0.0", 0)) if bound else None
+                    await refused(loop.create_datagram_endpoint(asyncio.DatagramProtocol, sock=sock))
+            one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+            with other:
+                (await loop.create_datagram_endpoint(asyncio.DatagramProtocol, sock=one))[0].close()
             return loop
 
         assert isinstance(uvloop.run(over_uvloop()), uvloop.Loop)"""

@@ -14,7 +14,7 @@ from typing import Any
 
 from pytest_imgresponse._config import Matcher
 from pytest_imgresponse.cassette.interaction import Interaction, Request
-from pytest_imgresponse.cassette.matching import Likeness
+from pytest_imgresponse.cassette.matching import CONDITIONS, Likeness
 from pytest_imgresponse.cassette.merging import untagged
 from pytest_imgresponse.cassette.placeholders import PLACEHOLDER, REDACTED, TAGGED, is_unmistakable, tag_of
 from pytest_imgresponse.http import HTTPRequest
@@ -64,12 +64,11 @@ class Playable:
         """The interaction that answers a request, which is played from now on."""
         fitting = self._fitting(request, likeness)
         left = [each for each in fitting if not each.played]
-        if not left and fitting and self._repeats:
-            left = fitting[-1:]
+        if not left and self._repeats:
+            left = fitting[::-1]
         if not left:
             return None
-        exact = (each for each in left if each.likeness.tags == likeness.tags and each.likeness.range == likeness.range)
-        chosen = next(exact, left[0])
+        chosen = next((each for each in left if each.likeness.tags == likeness.tags), left[0])
         chosen.played = True
         return chosen.interaction
 
@@ -86,8 +85,10 @@ class Playable:
         equal = self._by_key.get(likeness.key, [])
         if not equal or self._fitting(request, likeness):
             return None
-        if len(ranges := _different(each.likeness.range for each in equal)) > 0 and likeness.range not in ranges:
-            return f"header Range: recorded {' and '.join(ranges)}, asked {likeness.range}"
+        for number, name in enumerate(CONDITIONS):
+            recorded = _different(each.likeness.conditions[number] for each in equal)
+            if recorded and (asked := likeness.conditions[number]) not in recorded:
+                return f"header {name.title()}: recorded {' and '.join(recorded)}, asked {asked}"
         if not any(each.likeness.fits(likeness) for each in equal):
             return "a redacted value: they were recorded with other ones than the asked (a key that was rotated?)"
         accepts = _different(each.likeness.accept for each in equal)
@@ -102,6 +103,8 @@ class Playable:
             fitting = [each for each in self._held if fits_as_pattern(each.likeness, likeness)]
             if len({each.likeness.key for each in fitting}) > 1:
                 fitting = []
+        if len({each.likeness.conditions for each in fitting}) > 1:
+            fitting = [each for each in fitting if each.likeness.conditions == likeness.conditions] or fitting
         if len({each.likeness.accept for each in fitting}) > 1:
             fitting = [each for each in fitting if each.likeness.accept in (None, likeness.accept)]
         if self._functions and fitting:
@@ -127,7 +130,7 @@ def fits_as_pattern(recorded: Likeness, asked: Likeness) -> bool:
     stands in the clear where it is asked without that one. And a plain word that an answer named is replaced there
     alone, so that a client asks for the placeholder where the word was recorded.
     """
-    if recorded.range not in (None, asked.range):
+    if not recorded.allows(asked):
         return False
     values = _values(recorded.key, asked.key)
     if values is not None:

@@ -91,7 +91,8 @@ class Cleaning:
         known[interaction.digest] = known[clean.digest] = clean
         if clean.request is request:
             self._likeness[clean.digest] = likeness
-        if likeness.tags and any(tags_in(f"{interaction.request.url} {interaction.request.body.text}")):
+        texts = (interaction.request.url, interaction.request.body.text, interaction.response.body.text)
+        if any(tag for text in texts for tag in tags_in(text)):
             self._tagged.add(clean.digest)
 
     def is_tagged(self, interaction: Interaction) -> bool:

@@ -10,6 +10,7 @@ import json
 import re
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,7 +20,7 @@ import yaml
 from pytest_imgresponse.cassette.interaction import Interaction, Request, Response
 from pytest_imgresponse.cassette.payloads import Body, File
 from pytest_imgresponse.cassette.yaml_tree import PARSED_BODY, tree_of
-from pytest_imgresponse.encodings import MOST_GROWTH, SMALL_GROWTH, remove_encoding
+from pytest_imgresponse.encodings import MOST_GROWTH, SMALL_GROWTH, remove_encoding, request_body
 from pytest_imgresponse.errors import CassetteDecodeError
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse, Pairs
 
@@ -209,9 +210,15 @@ class _Room:
         self._left -= len(answer.body) - len(sent.body)
         return answer
 
+    def request_body(self, sent: HTTPRequest) -> bytes:
+        """The same for a request."""
+        body = request_body(sent, self._left)
+        self._left -= len(body) - len(sent.body)
+        return body
+
 
 def _interaction(item: Mapping[str, Any], resolve: Resolve, room: _Room) -> Interaction:
-    request, response = _request(item["request"], resolve), _response(item["response"], resolve, room)
+    request, response = _request(item["request"], resolve, room), _response(item["response"], resolve, room)
     if (others := [name for name in item if name not in ("request", "response")]) and not response.body.text:
         raise ValueError(f"its response has no body, and beside it stands {others[0]!r}: it is damaged")
     if (files := len({*request.body.files, *response.body.files})) > MOST_FILES:
@@ -236,16 +243,17 @@ def _dumped(value: object) -> bytes:
     return b"" if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _request(data: Mapping[str, Any], resolve: Resolve) -> Request:
+def _request(data: Mapping[str, Any], resolve: Resolve, room: _Room) -> Request:
     method, url, headers = _text(data["method"]).upper(), _text(data["uri"]), _pairs(data.get("headers"))
     urlsplit(url)  # raises ValueError for one that is none
     _refuse_other_bodies(data, "request")
     if PARSED_BODY in data:
-        return Request.of(HTTPRequest(method, url, headers, _dumped(data[PARSED_BODY])))
+        return Request.of(HTTPRequest(method, url, headers, _dumped(data[PARSED_BODY])), room.request_body)
     body = data.get("body")
     if isinstance(body, str):
-        return Request(method, url, headers, Body.stored(body, resolve))
-    return Request.of(HTTPRequest(method, url, headers, _bytes(body)))
+        request = Request(method, url, headers)
+        return replace(request, body=Body.stored(body, resolve, request.content_type))
+    return Request.of(HTTPRequest(method, url, headers, _bytes(body)), room.request_body)
 
 
 def _response(data: Mapping[str, Any], resolve: Resolve, room: _Room) -> Response:
@@ -266,7 +274,8 @@ def _response(data: Mapping[str, Any], resolve: Resolve, room: _Room) -> Respons
     if not isinstance(body, str):
         sent = HTTPResponse(status, headers, _bytes(body), reason=reason, http_version=version)
         return Response.of(sent if sent.header("content-encoding") is None else room.without_encoding(sent))
-    response = Response(status, reason, headers, Body.stored(body, resolve), version)
+    response = Response(status, reason, headers, Body(), version)
+    response = replace(response, body=Body.stored(body, resolve, response.header("content-type")))
     if response.header("content-encoding") is None or response.body.is_one_file:
         return response
     return Response.of(room.without_encoding(response.http()))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
 
@@ -30,10 +31,13 @@ class Request:
     body: Body = field(default_factory=Body)
 
     @classmethod
-    def of(cls, request: HTTPRequest) -> Request:
-        """The recorded form of a request, in the clear, with its multipart boundary normalised."""
+    def of(cls, request: HTTPRequest, decoded: Callable[[HTTPRequest], bytes] = request_body) -> Request:
+        """The recorded form of a request, in the clear, with its multipart boundary normalised.
+
+        `decoded` gives its body without a content-encoding.
+        """
         content_type = request.header("content-type")
-        body, headers = Body.of(request_body(request), content_type), request.headers
+        body, headers = Body.of(decoded(request), content_type), request.headers
         boundary = boundary_of(content_type)
         if boundary is not None and (renamed := body.with_boundary(boundary, BOUNDARY.encode())) is not None:
             body = renamed
@@ -118,15 +122,3 @@ class Interaction:
     def files(self) -> list[File]:
         """The files of both bodies, in the order in which their texts name them."""
         return [*self.request.body.files.values(), *self.response.body.files.values()]
-
-    def in_memory(self) -> Interaction:
-        """The interaction with its files read, for when they are gone; without those that cannot be."""
-        request, response = self.request, self.response
-        return Interaction(replace(request, body=_read(request.body)), replace(response, body=_read(response.body)))
-
-
-def _read(body: Body) -> Body:
-    try:
-        return Body(body.text, {sha: File.of(file.read(), file.suffix) for sha, file in body.files.items()})
-    except CassetteDecodeError:
-        return Body()

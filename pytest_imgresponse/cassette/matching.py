@@ -22,6 +22,9 @@ from pytest_imgresponse.cassette.placeholders import tags_in, without_tags
 from pytest_imgresponse.http import boundary_of, split_multipart
 
 Facets = dict[str, Any]
+CONDITIONS = ("range", "if-range", "if-none-match", "if-match", "if-modified-since", "if-unmodified-since")
+"""Headers of a request that decide which answer it gets (RFC 9110, sections 13.1 and 14.2)."""
+_UNCONDITIONAL: tuple[str | None, ...] = (None,) * len(CONDITIONS)
 LOOPBACK = "the loopback"
 _DEEPEST = 100
 
@@ -30,28 +33,34 @@ _DEEPEST = 100
 class Likeness:
     """What a redacted request is compared by: a key, equal for requests that match, and what may tell such apart.
 
-    The `tags` are those of the values that the client said, in their order; an empty one matches any value. `range` and
-    `accept` are headers that choose the answer (RFC 9110, sections 14.2 and 12.5.1).
+    The `tags` are those of the values that the client said, in their order; an empty one matches any value. The
+    `conditions` and `accept` are headers that choose the answer (RFC 9110, section 12.5.1).
     """
 
     key: str
     tags: tuple[str, ...] = ()
-    range: str | None = None
+    conditions: tuple[str | None, ...] = _UNCONDITIONAL
     accept: str | None = None
 
     @classmethod
     def of(cls, request: Request, match_on: Iterable[Matcher] = MATCHERS) -> Likeness:
         """That of a request as the redactor gives it, its tags in the text."""
         text = key_of(facets_of(request, match_on))
-        return cls(without_tags(text), tags_in(text), request.header("range"), request.header("accept"))
+        conditions = tuple(request.header(name) for name in CONDITIONS) if request.headers else _UNCONDITIONAL
+        return cls(without_tags(text), tags_in(text), conditions, request.header("accept"))
 
     def fits(self, asked: Likeness) -> bool:
         """Whether a recorded request is one that was asked, its Accept aside."""
         return (
             self.key == asked.key
-            and self.range in (None, asked.range)
+            and self.allows(asked)
             and all(mine == "" or other in ("", mine) for mine, other in zip(self.tags, asked.tags, strict=True))
         )
+
+    def allows(self, asked: Likeness) -> bool:
+        """Whether each condition of a recorded request is that of the one that was asked."""
+        pairs = zip(self.conditions, asked.conditions, strict=True)
+        return all(mine is None or mine == other for mine, other in pairs)
 
 
 def facets_of(request: Request, match_on: Iterable[Matcher] = MATCHERS) -> Facets:

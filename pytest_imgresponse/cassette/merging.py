@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pytest_imgresponse.cassette.interaction import Interaction, Request, Response
 from pytest_imgresponse.cassette.matching import Likeness
 from pytest_imgresponse.cassette.payloads import Body
-from pytest_imgresponse.cassette.placeholders import without_tags
+from pytest_imgresponse.cassette.placeholders import tags_in, without_tags
 from pytest_imgresponse.exchanges import Exchange
 from pytest_imgresponse.http import HTTPRequest
 
@@ -83,9 +83,11 @@ def with_needed_tags(
     likeness_of: Callable[[Interaction], Likeness],
     stays: Callable[[Interaction], bool],
 ) -> list[Interaction]:
-    """The interactions with tags only where requests that are equal but for them differ in them.
+    """The interactions with tags only where they are needed to tell values apart.
 
-    `stays` says of one that its tags stay, and with them those of the requests that equal it.
+    In requests that is where such as are equal but for them differ in them; in answers, which a client may follow, it
+    is where those of the cassette repeat more than one value of the client. `stays` says of one that its tags stay,
+    and with them those of the requests that equal it.
     """
     groups: dict[str, list[int]] = defaultdict(list)
     for place, interaction in enumerate(interactions):
@@ -100,7 +102,31 @@ def with_needed_tags(
         for place in places:
             if not stays(result[place]):
                 result[place] = replace(result[place], request=untagged(result[place].request))
+    told = {tag for interaction in interactions for tag in tags_in(_told(interaction.response)) if tag}
+    if len(told) == 1:
+        result = [
+            interaction if stays(interaction) else replace(interaction, response=untagged_answer(interaction.response))
+            for interaction in result
+        ]
     return result
+
+
+def _told(response: Response) -> str:
+    """What of an answer may have tags, as one text."""
+    return "\n".join((response.body.text, response.reason, *(value for _, value in response.headers)))
+
+
+def untagged_answer(response: Response) -> Response:
+    """The answer without its tags, and with the length that it has then."""
+    if not any(tags_in(_told(response))):
+        return response
+    body = Body(without_tags(response.body.text), response.body.files)
+    length = str(len(body.content())) if body.text != response.body.text else None
+    headers = tuple(
+        (name, length if length is not None and name.lower() == "content-length" else without_tags(value))
+        for name, value in response.headers
+    )
+    return replace(response, reason=without_tags(response.reason), headers=headers, body=body)
 
 
 def untagged(request: Request) -> Request:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice, zip_longest
 from pathlib import Path
@@ -14,8 +13,8 @@ from pytest_imgresponse.cassette.matching import Facets, facets_of
 from pytest_imgresponse.cassette.payloads import REFERENCE
 from pytest_imgresponse.errors import CassetteError, CassetteMissingError, UnrecordedRequestError
 
-_OTHERS = (".yaml.gz", ".json", ".json.gz")
-"""How the names of cassettes of other serializers end: vcrpy's JSON, langchain's gzip."""
+_OTHERS = (".yaml", ".yml", ".yaml.gz", ".yaml.zst", ".json", ".json.gz")
+"""How the names of other cassettes end: vcrpy's JSON, langchain's gzip."""
 _LARGE = ("body", "query")
 _SHOWN = 3  # differences
 _COUNTED = 200  # differences, when the nearest is looked for
@@ -79,15 +78,24 @@ def miss(
 def told_of_another(path: Path, elsewhere: Iterable[tuple[Path, str | None]]) -> str:
     """A recording that is there in another form or place, and how to use it before one pays for it again."""
     for place, layout in [(path, None), *elsewhere]:
-        for found in (place, *(place.with_name(f"{place.stem}{end}") for end in _OTHERS)):
-            if not os.path.lexists(found):
-                continue
+        for found in _alike(place):
             where = f" Beside it is {found.name}" if found.parent == path.parent else f"\nBut there is {found}"
-            if found.suffix not in (".yaml", ".yml"):
+            if found.suffix.lower() not in (".yaml", ".yml"):
                 return f"{where}, which is not read: it has to be YAML (`imgresponse import`)."
+            move = "rename" if found.parent == path.parent else "move"
             way = f"set the ini `imgresponse_cassette_layout = {layout}`, or " if layout else ""
-            return f"{where}: {way}move it, its pictures too (or `imgresponse import`)."
+            return f"{where}: {way}{move} it, its pictures too (or `imgresponse import`)."
     return ""
+
+
+def _alike(place: Path) -> Iterator[Path]:
+    """What is there under the name of a cassette, or under one that it may have had elsewhere."""
+    names = [place.name, *(f"{place.stem}{end}" for end in _OTHERS)]
+    try:
+        there = {found.name.lower(): found for found in sorted(place.parent.iterdir())}
+    except OSError:
+        return
+    yield from (there[name.lower()] for name in names if name.lower() in there)
 
 
 def differences(recorded: Facets, asked: Facets) -> list[str]:

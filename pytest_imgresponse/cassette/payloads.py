@@ -38,8 +38,11 @@ _PIECE = 3 * 2**16
 """Bytes that are encoded at once: a multiple of three, so that only the last piece ends in padding."""
 _ESCAPED_MARK = MARK + "#"
 """What `MARK` in a body is saved as: a file name cannot begin with this sign, so it is no reference."""
-_END = re.compile(rf"(?:{'|'.join(map(re.escape, SUFFIXES))})#[0-9a-f]{{64}}")
+_END = re.compile(rf"(?i)(?:{'|'.join(map(re.escape, SUFFIXES))})#[0-9a-f]{{64}}")
 _LONGEST_NAME = 255
+_BEFORE = ('"', ";base64,")
+"""What stands before a reference that is not all of a body or part; behind it is a quote or the end."""
+_BESIDE = 12
 # PHP escapes the slash, .NET the plus sign.
 _ESCAPES = {"#slash": ("/", "\\/"), "#plus": ("+", "\\u002B")}
 _ESCAPES_WITHIN = 10_000
@@ -91,13 +94,11 @@ class Body:
         return cls(_text_of(content, files), files)
 
     @classmethod
-    def stored(cls, text: str, resolve: Callable[[str, str], File]) -> Body:
+    def stored(cls, text: str, resolve: Callable[[str, str], File], content_type: str | None = None) -> Body:
         """The body of a text as it stands in a cassette file; `resolve(name, sha256)` finds a file.
 
-        Raises `ValueError` for a reference that is malformed or of a later version.
+        Raises `ValueError` for a reference that is malformed, of a later version, or where none is ever written.
         """
-        if (stripped := text.strip()) != text and REFERENCE.fullmatch(stripped):
-            raise ValueError(f"white space stands beside the reference {stripped!r}")
         files: dict[str, File] = {}
         pieces: list[str] = []
         position = 0
@@ -119,6 +120,8 @@ class Body:
         pieces.append(text[position:])
         if (other := _like_a_reference(text)) is not None:
             raise ValueError(f"{other!r} is no reference of this version: its mark is another, or damaged")
+        if files and (misplaced := _misplaced(text, boundary_of(content_type))) is not None:
+            raise ValueError(f"{misplaced!r} is a damaged reference: a reference is all of a body, or stands in quotes")
         return cls(_take_payloads("".join(pieces), files), files)
 
     def content(self, content_type: str | None = None) -> bytes:
@@ -248,12 +251,28 @@ def _end(content: bytes, boundary: bytes) -> bytes:
     return content[content.rindex(b"--" + boundary) + 2 + len(boundary) :]
 
 
+def _misplaced(text: str, boundary: bytes | None) -> str | None:
+    """The first reference that stands where `_text_of` and `_take_payloads` put none, with what is beside it."""
+    parts = split_multipart(text.encode(), boundary) if boundary and not REFERENCE.fullmatch(text) else None
+    contents = [part.content.decode() for part in parts] if parts else [text]
+    well_placed = 0
+    for content in contents:
+        for found in REFERENCE.finditer(content):
+            start, end = found.span()
+            begins = content.endswith(_BEFORE, 0, start)
+            if (start, end) != (0, len(content)) and not (begins and content[end : end + 1] in ('"', "")):
+                return content[max(0, start - _BESIDE) : end + _BESIDE]
+            well_placed += 1
+    every = REFERENCE.findall(text)  # others are in the head of a part, or behind the last one
+    return None if len(every) == well_placed else MARK + "#".join(every[well_placed][:2])
+
+
 def _like_a_reference(text: str) -> str | None:
     """The first suffix of a file with a hash, as in a reference, that has not our mark and a name before it."""
     for found in _END.finditer(text):
         mark = text.rfind(MARK, max(0, found.start() - _LONGEST_NAME - len(MARK)), found.start())
         name = text[mark + len(MARK) : found.start()].removeprefix("#") if mark >= 0 else ""
-        if not REFERENCE.fullmatch(f"{MARK}{name}{found[0]}") or not name:
+        if not REFERENCE.fullmatch(f"{MARK}{name}{found[0].lower()}") or not name:
             return text[max(0, found.start() - 2 * len(MARK)) : found.end()]
     return None
 

@@ -12,7 +12,7 @@ from vcr.serializers import yamlserializer
 
 from pytest_imgresponse.cassette.interaction import Interaction, Request, Response
 from pytest_imgresponse.cassette.matching import Likeness
-from pytest_imgresponse.cassette.merging import untagged
+from pytest_imgresponse.cassette.merging import with_needed_tags
 from pytest_imgresponse.cassette.placeholders import Placeholders
 from pytest_imgresponse.cassette.redaction import Redactor
 from pytest_imgresponse.cassette.store import Store
@@ -62,9 +62,9 @@ class ImagePersister:
             key = Likeness.of(asked).key
             kept = cls.redactor.response(answer, placeholders, placeholders.of_server(key, numbers[key]))
             numbers[key] += 1
-            interactions.append(Interaction(untagged(asked), kept))
+            interactions.append(Interaction(asked, kept))
         with store.lock():
-            store.save(interactions, store.path.parent)
+            store.save(with_needed_tags(interactions, _likeness_of, lambda _: False), store.path.parent)
 
 
 def _refuse_other_than_yaml(serializer: Any, cassette_path: Any) -> None:
@@ -76,3 +76,7 @@ def _refuse_other_than_yaml(serializer: Any, cassette_path: Any) -> None:
             f"({yamlserializer.__name__}), got {name} (from `serializer` or `register_serializer`). Leave it out, or "
             f"register another persister; what pydantic-ai's serializer wrote is read as it is"
         )
+
+
+def _likeness_of(interaction: Interaction) -> Likeness:
+    return Likeness.of(interaction.request)

@@ -15,8 +15,10 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
-from itertools import count, islice
+from itertools import islice
 from urllib.parse import quote, unquote
+
+import pybase64
 
 from pytest_imgresponse.secrets.echoes import Echoes
 
@@ -24,15 +26,15 @@ REDACTED = "REDACTED"
 REQUEST_ID = "req_redacted"
 """What stands for the value of an `x-request-id`: clients show it, and never send it back."""
 _OF_SERVER = "[0-9a-f]{12}(?![A-Za-z0-9])"
-TAGGED = re.compile(
-    rf"(?<![A-Za-z0-9]){REDACTED}(?!-{_OF_SERVER})(?:-(?P<tag>[0-9a-f]{{4}})(?![A-Za-z0-9]))?(?![A-Za-z0-9])"
-)
+TAGGED = re.compile(rf"(?<!UN){REDACTED}(?!-{_OF_SERVER})(?:-(?P<tag>[0-9a-f]{{4}})(?![A-Za-z0-9]))?(?![A-Za-z0-9])")
 """What stands for a value of the client, with or without its tag."""
 PLACEHOLDER = re.compile(
-    rf"(?<![A-Za-z0-9]){REDACTED}(?:-{_OF_SERVER}|-[0-9a-f]{{4}}(?![A-Za-z0-9]))?(?![A-Za-z0-9])"
+    rf"(?<!UN){REDACTED}(?:-{_OF_SERVER}|-[0-9a-f]{{4}}(?![A-Za-z0-9]))?(?![A-Za-z0-9])"
     rf"|redacted-[0-9a-f]{{12}}@example\.com"
 )
 """What stands for a value and can be told by its form."""
+_NINES = re.compile("9{6,}")
+"""What stands for a number of the client's in an answer."""
 _UUID = re.compile(r"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}")
 _HEX = re.compile(r"(?=.*\d)(?=.*[a-f])[0-9a-f]{8,}")
 _PREFIX = re.compile(r"(?:acct|cus|file|job|key|org|proj|project|req|sess|session|task|team|token|user|usr)[_-]")
@@ -44,8 +46,8 @@ _SHORTEST = 3
 """Characters from which a value of the server's is replaced where it is a segment of a path or a value in a query."""
 _WORDS = re.compile(r"[\w@.-]+")
 _COMPONENT = re.compile(r"(?<=[/=])[^/?&=;#\\\s]+(?=[/?&;#\\]|\Z)")
-_ALONE = re.compile(r"(?<![\w.%-])\d{6,}(?![\w.%-])|(?<=\")(?=[^\"]*\d)(?=[^\"]*[A-Za-z])[\w-]{4,7}(?=\")")
-"""A long number, or a short id that is a whole value of JSON."""
+_ALONE = re.compile(r"(?<=\")(?=[^\"]*\d)(?=[^\"]*[A-Za-z])[\w-]{4,7}(?=\")")
+"""A short id that is a whole value of JSON."""
 _URLS = re.compile(r"https?:(?:\\?/){2}[^\s\"'<>\\]+(?:\\/[^\s\"'<>\\]+)*")
 
 
@@ -55,6 +57,7 @@ class Placeholders:
     def __init__(self) -> None:
         self._of: dict[str, str] = {}  # by value; of the client's the bare word
         self._own: dict[str, tuple[str, int]] = {}  # those of the server's values, and the answers that they come from
+        self._origin: dict[str, str] = {}  # of what a header carried: the value that it is a form of
         self._everywhere = Echoes()
         self._in_urls: dict[str, str] = {}  # others of the server's, which a client may put into a URL
         self._heard: list[str] = []
@@ -67,19 +70,30 @@ class Placeholders:
 
     def of_client(self, value: str) -> str:
         """What stands for a value that a request names or carries; it is known from now on."""
+        if _NINES.fullmatch(value):
+            return REDACTED
         if value in self._own or is_placeholder(value):
             return value
         if value not in self._of:
             self._learn(value, REDACTED, None)
+            if is_unmistakable(value):
+                self._know_forms(value, value)
         return self._tagged(value)
 
     def carried(self, values: Iterable[str]) -> None:
         """Know values that a request carried in its headers, and that any text may repeat."""
-        for value in values:
+        several = sorted(values, key=len)
+        for value in several:
             if value in self._own or value in self._of or is_placeholder(value):
                 continue
-            self._of[value] = REDACTED
-            self._everywhere.add(value)
+            # `Bearer sk-…` tells of `sk-…` alone
+            self._know_forms(value, next(shorter for shorter in several if shorter in value))
+
+    def _know_forms(self, value: str, origin: str) -> None:
+        for form in (value, *_encoded(value)):
+            self._of.setdefault(form, REDACTED)
+            self._origin.setdefault(form, self._origin.get(origin, origin))
+            self._everywhere.add(form)
 
     def heard(self, *texts: str) -> None:
         """Keep what the client said: a value that stands there was not said by the server first."""
@@ -100,7 +114,8 @@ class Placeholders:
                 return value
             if value not in self._of:
                 self._learn(value, *made(value, place))
-            return self._of[value]
+            # Where an answer has a number, a client may insist on one.
+            return "9" * len(value) if value.isdigit() and self._of[value] == REDACTED else self._tagged(value)
 
         def made(value: str, place: str) -> tuple[str, tuple[str, int]]:
             for n in range(number + _AHEAD) if recorded else ():
@@ -116,15 +131,15 @@ class Placeholders:
 
         return placeholder
 
-    def swept(self, text: str, *, tags: bool = False) -> str:
-        """The text with all known values replaced, in whatever form they stand in it."""
+    def swept(self, text: str, *, asked: bool = False) -> str:
+        """The text with all known values replaced, in whatever form they stand in it; `asked` is that of a request."""
 
         def placeholder(value: str, form: str) -> str:
-            made = self._tagged(value) if tags else self._of[value]
+            made = self._tagged(value)
             return quote(made, safe="") if "%" in form else made
 
         text = self._everywhere.replaced(text, placeholder)
-        if self._in_urls:
+        if self._in_urls and asked:
             text = _ALONE.sub(lambda value: self._in_urls.get(value[0], value[0]), text)
         if self._in_urls and ("://" in text or ":\\/" in text):
             text = _URLS.sub(lambda url: _COMPONENT.sub(self._component, url[0]), text)
@@ -150,12 +165,21 @@ class Placeholders:
 
     def _tagged(self, value: str) -> str:
         placeholder = self._of[value]
-        return f"{REDACTED}-{tag_of(value)}" if placeholder == REDACTED else placeholder
+        return f"{REDACTED}-{tag_of(self._origin.get(value, value))}" if placeholder == REDACTED else placeholder
 
 
 def is_placeholder(value: str) -> bool:
     """Whether a value is one of ours, by its form."""
-    return value == REQUEST_ID or PLACEHOLDER.fullmatch(value) is not None
+    return value == REQUEST_ID or _NINES.fullmatch(value) is not None or PLACEHOLDER.fullmatch(value) is not None
+
+
+def _encoded(value: str) -> Iterator[str]:
+    """What a value of the client becomes where it is repeated in another encoding: base64, hexadecimal."""
+    for said in (value, f"Bearer {value}"):
+        data = said.encode("utf-8", "surrogatepass")
+        for plain in (pybase64.b64encode(data), pybase64.urlsafe_b64encode(data)):
+            yield plain.decode().rstrip("=")
+        yield data.hex()
 
 
 def tag_of(value: str) -> str:
@@ -180,8 +204,10 @@ def tags_in(text: str) -> tuple[str, ...]:
 
 def _made(value: str, key: str, answer: int, place: str) -> Iterator[str]:
     """Placeholders for a value in a place, of its kind; the later ones for where the earlier are taken."""
-    for attempt in count():
+    attempt = 0
+    while True:
         seed = json.dumps([key, answer, place, attempt])
+        attempt += 1
         blocks = (sha256(f"{n}{seed}".encode("utf-8", "surrogatepass")) for n in range(1 + len(value) // 64))
         yield _of_kind(value, "".join(block.hexdigest() for block in blocks))
 

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from pytest_imgresponse.cassette import kept_headers
 from pytest_imgresponse.cassette.interaction import Request, Response
+from pytest_imgresponse.cassette.matching import CONDITIONS
 from pytest_imgresponse.cassette.payloads import REFERENCE, Body, File
 from pytest_imgresponse.cassette.placeholders import REQUEST_ID, Placeholders, without_tags
 from pytest_imgresponse.errors import ConfigError
@@ -23,7 +24,7 @@ from pytest_imgresponse.http import Pairs
 from pytest_imgresponse.secrets.archives import redacted_inside
 from pytest_imgresponse.secrets.places import Replace, SecretPlaces
 
-KEPT_IN_REQUEST = frozenset({"accept", "content-type", "range"})
+KEPT_IN_REQUEST = frozenset({"accept", "content-type", *CONDITIONS})
 _PLAIN = frozenset(
     {
         "accept",
@@ -79,7 +80,7 @@ class Redactor:
             return known.of_client(value)
 
         def swept(text: str) -> str:
-            return known.swept(text, tags=True)
+            return known.swept(text, asked=True)
 
         url = self._places.url(request.url, of_client)
         kept = self._headers([pair for pair in request.headers if self._is_kept(pair[0].lower())], of_client)
@@ -126,7 +127,7 @@ class Redactor:
         """A redacted request with what became known since replaced in it too."""
 
         def swept(text: str, _marks: Sequence[str] = ()) -> str:
-            return placeholders.swept(text, tags=True)
+            return placeholders.swept(text, asked=True)
 
         headers = tuple((name, swept(value)) for name, value in request.headers)
         return replace(

@@ -212,7 +212,7 @@ class Session:
         with self._lock:
             ticket = self._ticket(request)
             for other in self.tickets:
-                if other.likeness == ticket.likeness and other.exchange is None and other.played is None:
+                if other.likeness.key == ticket.likeness.key and other.exchange is None and other.played is None:
                     return other
             self.tickets.append(ticket)
         return ticket

@@ -44,7 +44,8 @@ URL, which the second adds."""
 
 _CLIENTS = (
     "aiohttp", "aiohttp.client", "botocore.awsrequest", "http.client", "httplib2", "httpx", "httpx2",
-    "httpx_curl_cffi", "pyreqwest.compatibility.httpx", "tornado.curl_httpclient", "tornado.simple_httpclient",
+    "httpx_curl_cffi", "pyreqwest.compatibility.httpx", "socket", "tornado.curl_httpclient",
+    "tornado.simple_httpclient",
     "urllib3", "urllib3.connection", "urllib3.connectionpool", "urllib3.contrib.socks", "urllib3_future", "uvloop",
 )  # fmt: skip
 """The modules whose attributes are replaced."""

@@ -13,20 +13,32 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+from pytest_imgresponse.errors import UnrecordableRequestError
+
 NO_ANSWER = 599
 """The status that tornado gives to a request without an answer (`tornado.httpclient.HTTPClientError`)."""
 _REDIRECTIONS = (301, 302, 303, 307, 308)
 _OF_A_BODY = ("Content-Length", "Content-Type", "Content-Encoding", "Transfer-Encoding")
+_UNSEEN = ("streaming_callback", "header_callback", "body_producer")
+"""What a request of tornado may have that vcrpy's stub refuses."""
 _CREDENTIALS = ("Authorization", "Cookie")
 
 
 def following(passes: Callable[[str | None, str], bool], original: Any, patched: Any) -> Any:
     """How a client of tornado fetches: each step of a redirection is a request of its own."""
+    from tornado.httpclient import HTTPResponse
 
     @functools.wraps(original)
     def fetch_impl(client: Any, request: Any, callback: Callable[[Any], None]) -> None:
         if passes(urlsplit(request.url).hostname, request.method):
             original(client, request, callback)
+        elif (name := next((name for name in _UNSEEN if getattr(request, name, None) is not None), None)) is not None:
+            host = urlsplit(request.url).hostname
+            error = UnrecordableRequestError(
+                f"{request.method} {request.url} has a `{name}`, which vcrpy does not serve; nothing was sent; "
+                f"fetch it without, or let it pass by ignore_hosts=[{host!r}]"
+            )
+            callback(HTTPResponse(request, NO_ANSWER, error=error))
         elif not request.follow_redirects:
             patched(client, request, callback)
         else:

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable
 from io import BytesIO
 
-from pytest_imgresponse.encodings import LIMIT, remove_encoding
+from pytest_imgresponse.encodings import LIMIT, MOST_GROWTH, SMALL_GROWTH, TooLargeError, remove_encoding
 from pytest_imgresponse.http import HTTPResponse
 
 Redact = Callable[[str], str]
@@ -20,7 +20,7 @@ def redacted_inside(data: bytes, redact: Redact, depth: int = 0) -> bytes:
     """A body that is no text in UTF-8, redacted inside; the same object where nothing changes.
 
     Of an archive or a compressed file the content is written back uncompressed, in the same format. One that is
-    damaged or encrypted, or would grow over `encodings.LIMIT`, stays as it is.
+    damaged or encrypted, or would grow beyond the bounds of `encodings`, stays as it is.
     """
     if depth <= _DEEPEST:
         if data.startswith(b"PK\x03\x04"):
@@ -78,7 +78,11 @@ def _unpacked(data: bytes) -> tuple[bytes, Callable[[bytes], bytes] | None]:
         coding, pack = "deflate", lambda content: zlib.compress(content, 0)
     else:
         return data, None
-    decoded = remove_encoding(HTTPResponse(200, (("content-encoding", coding),), data))
+    most = SMALL_GROWTH + MOST_GROWTH * len(data)
+    try:
+        decoded = remove_encoding(HTTPResponse(200, (("content-encoding", coding),), data), most)
+    except TooLargeError:
+        return data, None
     return (data, None) if decoded.headers or decoded.body == data else (decoded.body, pack)
 
 

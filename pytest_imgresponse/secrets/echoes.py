@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from bisect import insort
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache, lru_cache
 from typing import NamedTuple
+
+from pytest_imgresponse.secrets.escapes import json_layer, url_layer
 
 # An escape, which is part of no word, or else a word: the escapes of URLs (RFC 3986, section 2.1), those again within
 # a URL, those of JSON (RFC 8259, section 7), also of a JSON text within one.
@@ -19,7 +21,8 @@ _WORDS = re.compile(r"%(?:25)*[0-9A-Fa-f]{2}|\\+(?:u[0-9A-Fa-f]{4}|[A-Za-z])|(?P
 _ESCAPE_BEFORE = re.compile(r"(?:%(?:25)*[0-9A-Fa-f]{2}|\\(?:u[0-9A-Fa-f]{4}|[A-Za-z]))\Z")
 _LONGEST_FORM = 24
 """Characters that one character of a value may become."""
-_FEW = 16
+_FEW = 48
+_ESCAPED_WORD = re.compile(r"(?:%|\\u00)(?:3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])")
 _XML = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#(?:39|x27);"}
 
 
@@ -51,11 +54,24 @@ class Echoes:
 
         `replacement` is called with the value and with the form in which it stands there.
         """
+        if not self._by_word:
+            return text
+        text = _written(text, self._spans(text), replacement)
+        # Letters that need no escape may have one.
+        if ("%" in text or r"\u00" in text) and _ESCAPED_WORD.search(text):
+            for layer in (json_layer(text, 0), url_layer(text)):
+                spans = list(self._spans(layer.text))
+                found = [(layer.origin(start), layer.origin(end), value) for start, end, value in spans]
+                if found:
+                    return self.replaced(_written(text, found, replacement), replacement)
+        return text
+
+    def _spans(self, text: str) -> Iterator[tuple[int, int, str]]:
+        """Where the values stand, one after the other."""
         if len(self._by_word) <= _FEW:  # for which it is faster to look for each
             lowered = text.lower()
             if not any(word in lowered for word in self._by_word):
-                return text
-        pieces: list[str] = []
+                return
         done = 0
         for found in _WORDS.finditer(text):
             word = found["word"]
@@ -64,10 +80,18 @@ class Echoes:
             for known in self._by_word.get(word.lower(), ()):
                 span = _span(known, text, found, done)
                 if span is not None:
-                    pieces += (text[done : span[0]], replacement(known.value, text[span[0] : span[1]]))
+                    yield (*span, known.value)
                     done = span[1]
                     break
-        return "".join([*pieces, text[done:]]) if pieces else text
+
+
+def _written(text: str, spans: Iterable[tuple[int, int, str]], replacement: Callable[[str, str], str]) -> str:
+    pieces: list[str] = []
+    done = 0
+    for start, end, value in spans:
+        pieces += (text[done:start], replacement(value, text[start:end]))
+        done = end
+    return "".join((*pieces, text[done:])) if pieces else text
 
 
 def _length(word: re.Match[str]) -> int:
