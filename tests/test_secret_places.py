@@ -12,6 +12,7 @@ import json
 import os
 import random
 import re
+import tarfile
 import time
 import zipfile
 import zlib
@@ -123,6 +124,7 @@ def test_a_name_that_is_certain(name):
 OWN_DOCUMENTS = {
     "fal", "replicate", "groq", "xai", "fireworks", "nvidia", "together", "luma", "runway", "elevenlabs", "google's oauth token",
     "google's client secret", "google's refresh token", "openrouter", "an old key of openai", "organization", "project",
+    "figma", "jina", "tavily", "voyage", "segmind", "vercel", "posthog", "ory", "cloudflare's user token",
 }  # fmt: skip
 
 
@@ -349,18 +351,115 @@ def test_a_text_in_another_encoding(encoding):
 
 def test_readable_pieces_of_other_bytes():
     out, _ = redacted("binary", b"\x00\x01\xff api_key=swordfish \x00\x02 a fox \xfe password=herring99 \x03")
-    assert out == b"\x00\x01\xff api_key=REDACTED \x00\x02 a fox \xfe password=REDACTED \x03"
+    assert out == b"\x00\x01\xff api_key=REDACTED- \x00\x02 a fox \xfe password=REDACTED- \x03"  # no byte fewer
+
+
+def tarred(layout, *members):
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w", format=layout) as file:
+        for name, content in members:
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            file.addfile(member, io.BytesIO(content))
+        folder = tarfile.TarInfo("folder")
+        folder.type = tarfile.DIRTYPE
+        file.addfile(folder)
+    return archive.getvalue()
+
+
+@pytest.mark.parametrize("layout", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT, tarfile.USTAR_FORMAT])
+def test_a_tar_archive_keeps_its_members(layout):
+    name = f"{'a' * 90}/{'b' * 20}-api_key=swordfish"
+    given = tarred(layout, ("meta.json", b'{"api_key": "swordfish"}'), (name, b"a"), ("fox.txt", b"a fox" * 300))
+    for out in (redacted("binary", given)[0], gzip.decompress(redacted("binary", gzip.compress(given))[0])):
+        with tarfile.open(fileobj=io.BytesIO(out)) as archive:
+            members = archive.getmembers()
+            assert [member.name for member in members] == [
+                "meta.json",
+                name.replace("swordfish", "REDACTED"),
+                "fox.txt",
+                "folder",
+            ]
+            assert archive.extractfile("meta.json").read() == b'{"api_key": "REDACTED"}'
+            assert archive.extractfile("fox.txt").read() == b"a fox" * 300
+
+
+def test_a_damaged_tar_archive_keeps_its_length(monkeypatch):
+    whole = tarred(tarfile.GNU_FORMAT, ("meta.json", b'{"api_key": "swordfish"}'), ("fox.txt", b"a fox" * 300))
+    out, _ = redacted("binary", whole[:1600])
+    assert len(out) == 1600
+    assert b"swordfish" not in out
+    monkeypatch.setattr("pytest_imgresponse.secrets.archives.LIMIT", 10)
+    assert len(redacted("binary", whole)[0]) == len(whole)
+    innocent = tarred(tarfile.GNU_FORMAT, ("fox.txt", b"a fox"))
+    assert redacted("binary", innocent)[0] is innocent
+
+
+def test_bytes_around_a_secret_stay_where_they_are():
+    header = json.dumps({"__metadata__": {"api_key": "sword-fish-1", "password": "ab", "pin": "x"}, "user_id": 123456})
+    given = len(header).to_bytes(8, "little") + header.encode() + bytes(4096)
+    out, _ = redacted("binary", given)
+    assert len(out) == len(given)
+    read = json.loads(out[8 : 8 + len(header)])
+    assert read["__metadata__"] == {"api_key": "REDACTED----", "password": "RE", "pin": "x"}
+    assert read["user_id"] == 100000
+    many = b"\x00\x01" + b" ".join(b"api_key=swordfish%04d" % number for number in range(2000)) + b" a fox\x02"
+    assert redacted("binary", many)[0] == b"\x00\x01" + b" ".join([b"api_key=REDACTED-----"] * 2000) + b" a fox\x02"
+    key = b"-----BEGIN PRIVATE KEY-----\n" + b"Ab3/\n" * 300 + b"-----END PRIVATE KEY-----"
+    assert len(redacted("binary", b"\x00\x01" + key + b"\x02")[0]) == len(key) + 3
+
+
+def test_the_names_and_comments_of_a_zip_archive():
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("api_key=swordfish", b"a")
+        file.comment = b"password=swordfish"
+    out, _ = redacted("binary", archive.getvalue())
+    with zipfile.ZipFile(io.BytesIO(out)) as file:
+        assert (file.namelist(), file.comment) == (["api_key=REDACTED"], b"password=REDACTED")
+
+
+def test_base64_of_texts_and_archives():
+    secret = b'{"api_key": "SeCr3tV4lue99?>~~~~~?>?"}'
+    archive = zipped(("meta.json", secret), ("fox.bin", random.Random(1).randbytes(2000)))
+    for data in (secret, archive, gzip.compress(secret)):
+        plain = base64.b64encode(data).decode()
+        for form in (plain, plain.rstrip("="), plain.replace("+", "-").replace("/", "_")):
+            for text in (json.dumps({"data": form}), f"https://x.example/cb?state={quote(form, safe='')}", form):
+                out, found = redacted("body", text)
+                assert {value for value, _ in found} == {"SeCr3tV4lue99?>~~~~~?>?"}
+                assert form not in out
+    file = base64.b64encode(b"password=swordfish").decode()
+    out, _ = redacted("body", json.dumps({"url": f"data:text/plain;base64,{file}"}))
+    assert base64.b64decode(json.loads(out)["url"].partition(",")[2]) == b"password=REDACTED"
+    assert redacted("body", "data:text/plain;base64,AAAAAAAAA")[1] == []
+
+
+def test_a_part_of_a_form_in_base64():
+    for content in (base64.encodebytes(b'{"api_key": "swordfish", "pad": "%s"}' % (b"x" * 90)).decode(), "?"):
+        text = f'--b\r\nContent-Disposition: form-data; name="f"\r\nContent-Transfer-Encoding: base64\r\n\r\n{content}\r\n--b--'
+        out, found = redacted("body", text, "multipart/form-data; boundary=b")
+        assert [value for value, _ in found] == (["swordfish"] if content != "?" else [])
+        inner = out.split("\r\n\r\n")[1].rpartition("\r\n")[0]
+        assert content == "?" or json.loads(base64.b64decode(inner))["api_key"] == "REDACTED"
+    picture = base64.b64encode(b"\x89PNG api_key=swordfish").decode()
+    given = text.replace("?", picture)
+    assert redacted("body", given, "multipart/form-data; boundary=b") == (given, [])
+
+
+def test_a_form_whose_boundary_is_damaged():
+    out, _ = redacted("body", "--bad\r\n\r\napi_key=swordfish", "multipart/form-data; boundary=b")
+    assert out == "--bad\r\n\r\napi_key=REDACTED"
+
+
+def test_what_ends_a_sentence_is_no_part_of_a_value():
+    for text in ("token=SeCr3tV4lue99.", "see https://x.example/a?token=SeCr3tV4lue99).", "api_key=SeCr3tV4lue99,"):
+        assert [value for value, _ in redacted("body", json.dumps({"m": text}))[1]] == ["SeCr3tV4lue99"]
 
 
 def test_an_archive_that_grows_is_left(monkeypatch):
     monkeypatch.setattr("pytest_imgresponse.secrets.archives.LIMIT", 10)
     data = zipped(("a.json", b'{"api_key": "swordfish"}'))
-    assert redacted_inside(data, lambda text: PLACES.body(text, None, lambda value, place: "REDACTED")) is data
-
-
-def test_a_compressed_file_that_grows_is_left(monkeypatch):
-    monkeypatch.setattr("pytest_imgresponse.secrets.archives.SMALL_GROWTH", 0)
-    data = gzip.compress(b'{"api_key": "swordfish"}' + bytes(10_000), mtime=0)
     assert redacted_inside(data, lambda text: PLACES.body(text, None, lambda value, place: "REDACTED")) is data
 
 
@@ -388,6 +487,10 @@ def test_values_that_headers_authorise_by():
         (":authority", "api7.example.com"),
         ("OpenAI-Organization", "acme"),
         ("X-Mine", "mine-0123456789"),
+        ("X-Hub-Signature-256", "sha256=0a1b2c3d4e5f60718293"),
+        ("X-Pat", "pat-0123456789"),
+        ("X-Csrf", "csrf-0123456789"),
+        ("X-Api-Key", "Ab3+cd/Ef4Gh5Ij6=="),
     )
     found = SecretPlaces(names=["x-mine"]).of_headers(headers, "https://us3r-name:p%40ss-word@api.example/")
     assert found == sorted(found, key=lambda value: (-len(value), value))
@@ -395,6 +498,7 @@ def test_values_that_headers_authorise_by():
         signature, credential, "AKIAIOSFODNN7EXAMPLE", "someone1", "pass-w0rd", "abc-DEF-123", "s3cret-cookie", "key-0123456789", "and-another-7",
         "0f1e2d3c-aaaa:0123456789abcdef", "0f1e2d3c-aaaa", "0123456789abcdef", "mufasa-7", "6629fae49393a053", "req_0123456789abcdef", "us3r-name",
         "p%40ss-word", "p@ss-word", "mine-0123456789", "%22quoted7%22", '"quoted7"',
+        "sha256=0a1b2c3d4e5f60718293", "Ab3+cd/Ef4Gh5Ij6==", "0a1b2c3d4e5f60718293", "pat-0123456789", "csrf-0123456789", "Ab3-cd_Ef4Gh5Ij6==", "Ab3-cd_Ef4Gh5Ij6", "Ab3 cd/Ef4Gh5Ij6==",
     }  # fmt: skip
     assert expected <= set(found)
     extra = set(found) - expected

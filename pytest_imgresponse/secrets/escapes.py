@@ -15,6 +15,8 @@ from urllib.parse import quote, unquote
 
 Write = Callable[[str], str]
 """Gives a text in the clear the form that it must have where it is written."""
+Replace = Callable[[str, str], str]
+"""What stands for a value: called with it in the clear and with its place, which does not change with the value."""
 
 
 def as_it_is(text: str) -> str:
@@ -25,7 +27,8 @@ def as_it_is(text: str) -> str:
 class Found(NamedTuple):
     """A secret: its span in a text, its value in the clear, its place, and how what replaces it is written.
 
-    A place that is `counted` is that of a message and gets the number of the value within it.
+    A place that is `counted` is that of a message and gets the number of the value within it. What has secrets
+    `inside` is none itself, such as an archive in base64: it is written anew.
     """
 
     start: int
@@ -34,6 +37,7 @@ class Found(NamedTuple):
     place: str
     counted: bool
     write: Write
+    inside: Callable[[Replace], str] | None = None
 
 
 class Layer(NamedTuple):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from pytest_imgresponse.secrets.escapes import json_layer
-from pytest_imgresponse.secrets.names import Kind, Names, innocent_within, names_a_person
+from pytest_imgresponse.secrets.names import Kind, Names, innocent_within, looks_secret, names_a_person
 
 _TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[{}\[\]:,]|(?<![\w.+-])-?\d[\d.eE+-]*+', re.DOTALL)
 _COLON = re.compile(r"\s{0,100}+:")
@@ -29,10 +29,16 @@ _LABELS = frozenset(
         "header_name",
         "headername",
         "variable",
+        "title",
     )
 )
 _VALUES = frozenset(("value", "val", "v", "header_value", "headervalue", "values"))
-_CONTENTS = frozenset(("content", "data", "text"))
+_CONTENTS = frozenset(("content", "data", "text", "default"))
+# Not the value of a name but what a JSON Schema says of it, by one of its keywords that comes first or by its type.
+_SCHEMA = re.compile(
+    r'\s*"(?:properties|(?:max|min)(?:Length|imum|Items)|examples|enum|pattern|\$ref|anyOf|oneOf|allOf)"\s*:'
+    r'|[^{}]{0,300}?"type"\s*:\s*"(?:string|integer|number|boolean|object|array|null)"'
+)
 _LONGEST_LABEL = 64
 _DEEPEST_PATH = 16
 
@@ -92,7 +98,9 @@ class _Reader:
             elif sign == ":":
                 if key is not None:
                     raw = text[slice(*key)]
-                    if len(raw) >= 12 and self._may_hold(raw):
+                    if len(raw) >= 20 and top.kind in (Kind.CERTAIN, Kind.AMBIGUOUS) and looks_secret(raw):
+                        yield Leaf(*key, False, Kind.AMBIGUOUS, top.name, self._path())
+                    elif len(raw) >= 12 and self._may_hold(raw):
                         yield Leaf(*key, False, None, "", self._path())
                     top.key, top.after, key = (raw if "\\" not in raw else json_layer(raw, 0).text), True, None
             elif sign == ",":
@@ -100,6 +108,8 @@ class _Reader:
                 top.after, key = False, None
             elif sign in "{[":
                 kind, name = self._kind(top)
+                if kind is not None and sign == "{" and _SCHEMA.match(text, token.end()):
+                    kind, name = None, ""
                 top = _Frame(sign == "[", kind, name)
                 stack.append(top)
                 key = None
@@ -163,7 +173,7 @@ class _Reader:
                 if leaf.kind is not None or (not leaf.is_number and self._may_hold(self._text[leaf.start : leaf.end])):
                     yield leaf
             else:
-                yield leaf._replace(kind=kind, name=frame.label)
+                yield leaf._replace(kind=Kind.AMBIGUOUS if leaf.name == "default" else kind, name=frame.label)
 
     def _path(self) -> str:
         root = self._stack[0]

@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from html import unescape
 from urllib.parse import unquote
 
 import pybase64
 
 from pytest_imgresponse.secrets.escapes import Found, Layer, as_it_is, form_layer, url_layer
-from pytest_imgresponse.secrets.names import Kind, Names, is_trivial, kind_in_url, looks_secret, signs_by_value
+from pytest_imgresponse.secrets.names import (
+    Kind,
+    Names,
+    is_trivial,
+    kind_in_url,
+    looks_secret,
+    signs,
+    signs_by_value,
+    words_of,
+)
 from pytest_imgresponse.secrets.shapes import found_shapes, pieces_of, words
 
 _NAME = r"(?<![\w%.\[\]-])[\w%.\[\]-]{1,128}+"
 _PAIR = re.compile(
-    rf"(?P<name>{_NAME})(?P<closed>\\?[\"'`])?\s{{0,3}}(?P<sign>=>|:=|[:=])\s{{0,3}}(?P<open>\\?[\"'`])?"
+    rf"(?P<name>{_NAME})(?P<closed>\\?[\"'`])?\s{{0,3}}(?P<sign>=>|->|:=|[:=])\s{{0,3}}(?P<open>\\?[\"'`])?"
 )
 _STOPS = {
     "url": re.compile(r"[&\s\"'<>\\#]|\Z"),
+    "path": re.compile(r"[/;&\s\"'<>\\?#]|\Z"),  # RFC 3986, section 3.3
     "message": re.compile(r"[\s\"'`<>&,;\\{}()]|\Z"),
     '"': re.compile(r"[\"\r\n]|\Z"),
     "'": re.compile(r"['\r\n]|\Z"),
@@ -30,11 +41,25 @@ _SCHEME = re.compile(
 _AFTER_SCHEME = re.compile(r"\s+([^\s\"'`<>,;\\]+)")
 _PARAMETER = re.compile(r"[A-Za-z][\w-]{0,40}=[\"']?[\w+/.-]")
 _STAND_IN = re.compile(r"(?i)(?:your|my|some|the)[_-].*|x{3,}|\*+|\.{3}|\$\w+|<.*|\[.*")
-_TRAILING = ".,;:!?)]}"
+TRAILING = ".,;:!?)]}"
+"""What ends a sentence and no value."""
+_OF_PATHS = words("jsessionid j_sessionid phpsessid php_sessid sid sessionid")
+HIDING = ("eyJ", "eyAi", "W3s", "UEsDB", "H4sI")
+"""How base64 begins of a JSON text (`{"`, `{ "`, `[{`), a zip archive and a gzip file."""
+HIDDEN = re.compile(
+    rf"(?P<v>(?<![A-Za-z0-9+/_-])(?:{'|'.join(HIDING)})[A-Za-z0-9+/_-]{{16,}}+={{0,2}}(?![\w.])"
+    r"|data:(?:text|application)/[^;,\s]{1,60}(?:;[^,;\s]{1,60})?;base64,(?P<content>[A-Za-z0-9+/]{8,}+={0,2}))"
+)
+_COLUMN = r"\"?[\w. -]{0,64}+\"?"
+_TABLE_HEAD = re.compile(rf"{_COLUMN}(?P<sign>[,;\t]){_COLUMN}(?:(?P=sign){_COLUMN}){{0,200}}+\r?\n")
 _MOST_VALUE = 16384
 _PROBE = 100
 
-_SCHEMES = re.compile(r"(?i)(?<![\w-])(?:bearer|token|key|api-?key)\s{1,3}[\"'`(]?(?P<v>[\w.~+/=:-]{16,}+)")
+_SCHEMES = re.compile(
+    r"(?i)(?<![\w-])(?P<name>(?:[\w-]{1,40}[_-])?(?:bearer|token|(?:(?:api|access|secret)[ -]?)?key|secret)(?: id)?"
+    r"|session id)s?"
+    r"(?:\s{1,3}(?:is|was|value|used|named|called))?(?:\s?(?::|=|[-=]>))?\s{1,3}[\"'`(]?(?P<v>[\w.~+/=:-]{16,}+)"
+)
 _BASIC = re.compile(r"(?i)(?<![\w-])basic\s{1,3}(?P<v>[A-Za-z0-9+/_-]{8,}+={0,2})")
 _STATED = re.compile(
     r"(?i)(?<![\w-])(?:api[ _-]?key|(?:access|auth|bearer|api|refresh|session|security)[ _-]?token"
@@ -68,22 +93,31 @@ _OF_KEYS = words("keys tokens secrets")
 _HOOK_HOST = re.compile(r"(?i)(?:hooks?\.|webhooks?\.|hc-ping|webhook\.site)")
 _BOT = re.compile(r"bot(?P<v>\d{5,16}:[\w-]{20,})")
 _ID = re.compile(r"[0-9a-f]{16,}|\d{6,}|[A-Z0-9]{8,}|[A-Za-z0-9_-]{20,}(?<!-)")
+_HOOK_ID = re.compile(r"[0-9a-f]{16,}|\d{6,}|[A-Z0-9]{8,}|[A-Za-z0-9]{20,}")  # no slug with hyphens
 _CLOUDINARY = re.compile(r"s--(?P<v>[\w-]{8,32})--")
 _THUMBOR = re.compile(r"(?P<v>[\w-]{27})=")
+_IMGPROXY = re.compile(r"[a-z_]{1,20}:|plain\Z")  # behind its signature
+_OF_VERSIONS = re.compile(r"v\d")
+_KEY_OF_NODE = re.compile(r"[0-9a-f]{32}|(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=\D*\d)[\w-]{32}")  # Infura, Alchemy
+_NODES = re.compile(r"(?i)infura\.|alchemy|quiknode|quicknode|\.ankr\.")
+_KEYED_PATH = re.compile(r"/[\w-]{27}=/|/[\w-]{43}/(?:[a-z_]{1,20}:|plain/)|/v\d/[\w-]{32}(?![\w/-])")
 
 # Of a text read backwards, where what tells a name, the sign behind it, comes first.
-_NAMED = re.compile(r"[:=>/]\s{0,3}[\"'\\`]{0,4}([\w.\[\]-]{1,128}+)")
+_NAMED = re.compile(r"[:=>/]-?\s{0,3}[\"'\\`]{0,4}([\w.\[\]-]{1,128}+)")
 _QUOTED = re.compile(r"[\"'>]-{0,2}((?:[Xx]-)?[A-Za-z][\w-]{1,40}+)(?=\\?[\"'<])")
 _QUOTING = frozenset(
     form
     for word in words(
         "bearer basic token key api-key apikey password secret signature credential credentials provided -u"
-        " organization organisation"
+        " organization organisation accesskey access-key access_key api_key client_secret client-secret secret_key"
+        " access_token auth_token subscription-key ocp-apim-subscription-key subscription_key"
     )
     for form in (word, word.title(), word.upper())
-)
+) | words("ApiKey apiKey AccessKey accessKey clientSecret")
 """Words of messages behind which a secret may stand."""
-_NEEDLES = ("hook", "request id", "arn:", ".r2.", "--", "/bot", "sk-", "form-data")
+_NEEDLES = (
+    *("hook", "request id", "session id", "hc-ping", "heartbeat", "arn:", ".r2.", "--", "/bot", "sk-", "form-data"),
+)
 _DASHES = re.compile(r"s--|-----begin|--(?:user|api|tok|key|pass|secret|auth|access)")
 _ESCAPED = re.compile(r"%[2-7][0-9A-Fa-f]")
 _ESCAPED_LETTER = re.compile(r"\\u00[2-7][0-9A-Fa-f]|&#")
@@ -105,6 +139,12 @@ def may_hold(text: str, names: Names, depth: int = 0) -> bool:
             return True
     if "@" in text and ("://" in text or r":\/\/" in text):
         return True
+    if any(start in text for start in HIDING) or "data:text/" in text or "data:application/" in text:
+        return True
+    if "\n" in text and any(kind is Kind.CERTAIN for _, kind in _columns(text, names)):
+        return True
+    if "/" in text and _KEYED_PATH.search(text):
+        return True
     paired = "value" in lowered or '"v' in lowered  # then a name may stand as one
     for name in set(_QUOTED.findall(text)):
         kind = names.kind(name)
@@ -114,6 +154,8 @@ def may_hold(text: str, names: Names, depth: int = 0) -> bool:
         return True
     if "%" in text and depth < 4 and _ESCAPED.search(text):
         return may_hold(unquote(text), names, depth + 1)
+    if "&" in text and depth < 4 and ("quot;" in text or "&apos;" in text):
+        return may_hold(unescape(text), names, depth + 1)
     return ("\\u00" in text or "&#" in text) and _ESCAPED_LETTER.search(text) is not None
 
 
@@ -130,9 +172,38 @@ def found_in_text(text: str, names: Names, place: str) -> Iterator[Found]:
         yield from _in_urls(text, names, place)
     if "--" in text:
         yield from _in_commands(text, names, place)
-    yield from _in_messages(text, place)
+    yield from _in_messages(text, names, place)
     for start, end in found_shapes(text):
         yield Found(start, end, text[start:end], place, True, as_it_is)
+
+
+def _columns(text: str, names: Names) -> list[tuple[str, Kind | None]]:
+    """The names in the first line of a table, CSV or such, and their kinds; none where it is no table."""
+    head = _TABLE_HEAD.match(text)
+    if head is None:
+        return []
+    columns = [column.strip(' "\r\n') for column in head[0].split(head["sign"])]
+    return [(column, names.kind(column)) for column in columns]
+
+
+def in_table(text: str, names: Names, place: str) -> Iterator[Found]:
+    """The values of a table that stand under the name of a secret and look like one."""
+    columns = _columns(text, names)
+    if all(kind is None for _, kind in columns):
+        return
+    head = _TABLE_HEAD.match(text)
+    assert head is not None
+    sign = re.escape(head["sign"])
+    cell = re.compile(
+        rf"(?P<quote>\"?)(?P<v>(?:(?<=\")[^\"]*+|[^\"{sign}\r\n]*+))(?P=quote)(?P<end>{sign}|\r?\n|\r|\Z)"
+    )
+    column, position = 0, head.end()
+    while position < len(text) and (found := cell.match(text, position)) is not None:
+        name, kind = columns[column] if column < len(columns) else ("", None)
+        if kind is not None and looks_secret(found["v"]):
+            yield Found(*found.span("v"), found["v"], f"{place}.{name}", True, as_it_is)
+        column = column + 1 if found["end"] == head["sign"] else 0
+        position = found.end()
 
 
 def _pairs(text: str, names: Names, place: str) -> Iterator[Found]:
@@ -148,7 +219,11 @@ def _pairs(text: str, names: Names, place: str) -> Iterator[Found]:
         kind = None if before == "/" and pair["sign"] == ":" else names.kind(name, in_url=in_url)  # `//user:password@`
         if kind is None:
             continue
-        stop = "url" if in_url else (pair["open"] or "message")[-1:] if pair["open"] else "message"
+        in_path = (before == "/" and pair["sign"] == "=") or (before == ";" and words_of(name) in _OF_PATHS)
+        if pair["open"]:
+            stop = "url" if in_url else pair["open"][-1]
+        else:
+            stop = "path" if in_path else "url" if in_url else "message"
         start = pair.end()
         if ends.get(stop, -1) < start:
             found = _STOPS[stop].search(text, start)
@@ -164,8 +239,8 @@ def _pairs(text: str, names: Names, place: str) -> Iterator[Found]:
             continue
         if pair["open"] and len(pair["open"]) == 2:  # a quote that is escaped where it begins is where it ends
             end = start + len(text[start:end].rstrip("\\"))
-        if not in_url and not pair["open"]:
-            end = start + len(text[start:end].rstrip(_TRAILING))
+        if not pair["open"]:
+            end = start + len(text[start:end].rstrip(TRAILING))
         value = text[start:end]
         layer: Layer | None = url_layer(value, start) if in_url and "%" in value else None
         clear = layer.text if layer else value
@@ -188,10 +263,11 @@ def _tells_in_url(name: str, kind: Kind, value: str) -> bool:
     if kind is Kind.PERSON:
         return not (value.isdigit() and len(value) < 6) and "://" not in value
     if signs_by_value(name) and kind_in_url(name) is Kind.AMBIGUOUS:
-        return len(value) >= 16 and not value.isdigit() and looks_secret(value)
+        return signs(name, value)
     return looks_secret(value) or _mixed(value)
 
 
+_NEXT_WORD = re.compile(r"[ ]+[a-z]+(?![\w=:-])")
 _MIXED = re.compile(r"(?=[A-Za-z_-]*\d)(?=[\d_-]*[A-Za-z])(?=(?:[A-Za-z_-]*\d){5})[\w-]{8,}")
 
 
@@ -209,7 +285,10 @@ def _tells_in_message(text: str, pair: re.Match[str], kind: Kind, value: str, en
     if kind is Kind.PERSON:
         if value.isdigit():
             return len(value) >= 6
-        return quoted or looks_secret(value) or "@" in value or (tight and pair[0].endswith("="))
+        if quoted or looks_secret(value) or "@" in value:
+            return True
+        goes_on = value.isalpha() and value.islower() and _NEXT_WORD.match(text, end)
+        return tight and pair[0].endswith("=") and not goes_on
     if "://" in value or _STAND_IN.fullmatch(value):
         return False
     if quoted or looks_secret(value):
@@ -228,7 +307,7 @@ def _in_commands(text: str, names: Names, place: str) -> Iterator[Found]:
             yield Found(*option.span("v"), option["v"], place, True, as_it_is)
 
 
-def _in_messages(text: str, place: str) -> Iterator[Found]:
+def _in_messages(text: str, names: Names, place: str) -> Iterator[Found]:
     lowered = text.lower()
     for needles, pattern in _MESSAGES:
         if any(needle in lowered for needle in needles):
@@ -237,12 +316,12 @@ def _in_messages(text: str, place: str) -> Iterator[Found]:
                 if pattern not in (_CURL_USER, _BASIC):
                     end = start + len(found["v"].rstrip(".:"))
                 value = text[start:end]
-                if _tells(pattern, found, value):
+                if _tells(pattern, found, value, names):
                     yield Found(start, end, value, place, True, as_it_is)
 
 
 _MESSAGES = (
-    (("bearer", "token", "key"), _SCHEMES),
+    (("bearer", "token", "key", "secret", "session id"), _SCHEMES),
     (("basic",), _BASIC),
     (("key", "token", "secret", "password", "credential", "signature"), _STATED),
     (("provided",), _PROVIDED),
@@ -255,10 +334,10 @@ _MESSAGES = (
 )
 
 
-def _tells(pattern: re.Pattern[str], found: re.Match[str], value: str) -> bool:
+def _tells(pattern: re.Pattern[str], found: re.Match[str], value: str, names: Names) -> bool:
     """Whether a value that stands where a message has one is a secret."""
     if pattern is _SCHEMES:
-        return looks_secret(value)
+        return looks_secret(value) and names.kind(found["name"].replace(" ", "_")) is not None
     if pattern is _BASIC:
         return _is_basic(value)
     if pattern is _ORGANIZATION:
@@ -306,7 +385,12 @@ def _in_path(text: str, path: re.Match[str], names: Names, place: str) -> Iterat
         ) is not None and value == segment:
             span = special.span("v")
         elif hook:
-            if _ID.fullmatch(value) or looks_secret(value):
+            if looks_secret(value) or _HOOK_ID.fullmatch(value):
+                span = (0, len(segment))
+        elif len(value) == 43 and _IMGPROXY.match("".join(segments[index + 1 : index + 2])) and looks_secret(value):
+            span = (0, len(segment))
+        elif _OF_VERSIONS.fullmatch(before) and len(value) == 32 and index == len(segments) - 1:
+            if _KEY_OF_NODE.fullmatch(value) and (not value.islower() or _NODES.search(segments[0])):
                 span = (0, len(segment))
         elif before in _OF_ACCOUNTS:
             following = segments[index + 1] if index + 1 < len(segments) else ""

@@ -62,6 +62,7 @@ _ENDS = _table(
             " refresh security session user"
             " xsrf sas personal device client push secret reset invite service deploy identity login registration"
             " web slack github gitlab"
+            " edge cdn download delivery"
             " telegram discord replicate hub huggingface private account upload request~verification personal~access",
             "token",
         ),
@@ -77,8 +78,8 @@ _ENDS = _table(
     ),
     (
         Kind.PERSON,
-        _each("user organization organisation org project account tenant customer subscription workspace end~user"
-        " billing~account", "id uuid guid")
+        _each("user organization organisation org project account tenant customer subscription workspace end~user team"
+        " owner billing~account", "id uuid guid")
         + " user user~name username end~user email e~mail mail emails email~address safety~identifier session~id"
         " session~uuid sessionid"
         " openai_organization openai_organisation openai_project",
@@ -86,7 +87,7 @@ _ENDS = _table(
     (
         Kind.AMBIGUOUS,
         "key keys code sign session token signature signatures cookie cookies auth credential credentials creds"
-        " bearer sid nonce cnonce"
+        " bearer sid nonce cnonce sig signature~provided csrf xsrf"
         " authentication cert certificate ticket assertion dsn database~url database~uri webhook~url"
         " webhook~uri php~sessid j~sessionid",
     ),
@@ -105,14 +106,17 @@ _ENDS = _table(
 # What is such a name alone, and part of an innocent one.
 _ALONE = _table(
     (Kind.PERSON, "org organization organisation project account customer tenant"),
-    (Kind.AMBIGUOUS, "sess pass pin pat sig hmac tokens license licence mac api connect_sid"),
+    (Kind.AMBIGUOUS, "sess pass pin pat hmac tokens license licence mac api connect_sid"),
 )
 # What signs a URL, of Azure, AWS, Google, CloudFront, Akamai, Alibaba, Tencent, Volcengine, Dropbox, Backblaze.
 _SIGNATURES = re.compile(
     r"sig|skoid|sktid|hmac|policy|key_pair_id|(?:[a-z]+_)*access_?(?:key)?_?id|ossaccess_?key_?id|awsaccess_?key_?id|(?:[a-z]+_)*credential|q_ak"
     r"|q_signature|hdne?[at]s?|__token__|x_[a-z]+_(?:signature|security_token|credential)|x_signature|rlkey|auth_?key|tx_?secret|ws_?secret|signature"
 )
-_SIGNED_BY_VALUE = words("s md5 md_5 hm verify oh esign e_sign vkey resourcekey secure hdntl acl_token acltoken mac")
+_SIGNED_BY_VALUE = words(
+    "s md5 md_5 hm verify oh esign e_sign vkey resourcekey secure hdntl acl_token acltoken mac tk tkn st h ok hash"
+)
+_RANDOM = re.compile(r"(?:\d{9,}~)?[\w-]{22,}={0,2}")
 _WITHIN_PERSON = words(
     "id uuid guid name login handle display_name full_name first_name last_name nickname nick_name phone email"
 )
@@ -166,6 +170,16 @@ def _kind_in_url(name: str) -> Kind | None:
 def signs_by_value(name: str) -> bool:
     """Whether a name of a query is so short or plain that only a long random value beside it is a signature."""
     return words_of(name) in _SIGNED_BY_VALUE
+
+
+def signs(name: str, value: str) -> bool:
+    """Whether a value beside such a name is a signature. That of `hash` is longer than a file's MD5 or SHA-1."""
+    if len(value) < 16 or value.isdigit() or not looks_secret(value):
+        return False
+    joined = words_of(name)
+    if joined in ("tk", "tkn", "st", "h", "ok", "hash"):
+        return _RANDOM.fullmatch(value) is not None and (joined != "hash" or len(value) > 40)
+    return True
 
 
 def innocent_within(name: str) -> bool:

@@ -9,21 +9,27 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
 import pybase64
 
 from pytest_imgresponse.http import Pairs, boundary_of
-from pytest_imgresponse.secrets.escapes import Found, Layer, as_it_is, json_layer, url_layer, xml_layer
+from pytest_imgresponse.secrets.archives import decoded, encoded, redacted_inside
+from pytest_imgresponse.secrets.escapes import Found, Layer, Replace, as_it_is, json_layer, url_layer, xml_layer
 from pytest_imgresponse.secrets.json_leaves import leaves
-from pytest_imgresponse.secrets.messages_and_urls import found_in_text, in_form, may_hold
-from pytest_imgresponse.secrets.names import Kind, Names, is_trivial, looks_secret
+from pytest_imgresponse.secrets.messages_and_urls import (
+    HIDDEN,
+    HIDING,
+    TRAILING,
+    found_in_text,
+    in_form,
+    in_table,
+    may_hold,
+)
+from pytest_imgresponse.secrets.names import Kind, Names, innocent_within, is_trivial, looks_secret
 from pytest_imgresponse.secrets.shapes import found_shapes, words
-
-Replace = Callable[[str, str], str]
-"""What stands for a value: called with it in the clear and with its place, which does not change with the value."""
 
 _DEEPEST = 6
 """Texts within texts that are taken apart."""
@@ -45,6 +51,7 @@ _FIELD = re.compile(r"(?m)^(?:data|event|id|retry|):", re.MULTILINE)
 _DATA = re.compile(r"^data:[ ]?", re.MULTILINE)
 _SNIFFED_BOUNDARY = re.compile(r"--([^\r\n]{1,100}?)[ \t]*\r?\n")
 _PART_NAME = re.compile(r"(?i)content-disposition:[^\r\n]*?;\s*name\*?=(?:\"((?:[^\"\\]|\\.)*)\"|([^\s;\"]+))")
+_IN_BASE64 = re.compile(r"(?i)content-transfer-encoding:\s*base64")
 _BLANK_LINE = re.compile(r"\r?\n\r?\n")
 _ELEMENT = re.compile(r"<(?P<name>[A-Za-z_][\w:.-]{0,127}+)(?P<attributes>(?:\s[^<>]*+)?)>(?P<value>[^<]*+)(?=</|\Z)")
 _CDATA = re.compile(
@@ -52,20 +59,26 @@ _CDATA = re.compile(
 )
 _ATTRIBUTE = re.compile(r"(?<=\s)(?P<name>[\w:.-]{1,128}+)\s*+=\s*+(?:\"(?P<value>[^\"<]*+)\"|'(?P<other>[^'<]*+)')")
 _TAG = re.compile(r"<(?P<name>[A-Za-z_][\w:.-]*+)(?P<attributes>\s[^<>]*+)>(?P<value>[^<]*+)")
+_ANY_TAG = re.compile(r"<(?P<close>/?)(?P<name>[A-Za-z_][\w:.-]{0,127}+)(?:\s[^<>]*?)?(?P<empty>/?)>(?P<value>[^<]*+)")
 _KEYED = re.compile(
     r"<(?P<of>key|name|header|Key|Name)>(?P<name>[^<]{1,128})</(?P=of)>\s*+<(?P<tag>[A-Za-z]\w*+)>(?P<value>[^<]*+)(?=</)"
 )
+_NAMED_ENTITY = re.compile(r"&(?:quot|apos|amp|#34|#39|#43|#x2[27bB]);")
 _SCHEME = re.compile(r"(?i)(?:bearer|basic|token|key|apikey|api-key)\s+(?=\S)")
+_VOID = words("area base br col embed hr img input link meta source track wbr")
+_MOST_OPEN = 32
 _LABELS = ("name", "key", "header", "id", "param")
 
 _SECRET_HEADER = re.compile(
     r"(?i)auth|key|token|secret|cookie|password|credential|signature|session|organi[sz]ation|project|account|tenant|cf-ray|passphrase"
+    r"|jwt|csrf|xsrf|hmac|\Ax-(?:pat|access|user|licen[cs]e|subscription)\Z|user-?(?:id|name)\Z|client-id\Z|-pat\Z"
 )
 _OPEN_HEADER = re.compile(
     r"(?i):?authority|www-authenticate|proxy-authenticate|authentication-info|x-ratelimit-.*|ratelimit.*|access-control-.*|.*-tokens"
     r"|(?:x-)?(?:cache|surrogate)-keys?|x-robots.*|content-.*|sec-websocket-.*|keep-alive|author|x-request-id|.*-location|.*token-count"
 )
 _PARAMETER = re.compile(r"([\w-]+)\s*=\s*(?:\"([^\"]*)\"|([^\s,;\"]+))")
+_BASE64 = re.compile(r"[A-Za-z0-9+/]{16,}={0,2}")
 _OPEN_PARAMETERS = words("realm algorithm qop nc uri signedheaders opaque version timestamp")
 
 
@@ -127,6 +140,7 @@ class SecretPlaces:
                 parts = urlsplit("")
             for part in (parts.username, parts.password):
                 values.update({part, unquote(part)} if part else ())
+        values |= {form for value in values if "+" in value or "/" in value for form in _as_urlsafe(value)}
         return sorted((v for v in values if _is_unmistakable(v)), key=lambda v: (-len(v), v))
 
     def _of_user(self, text: str, place: str) -> list[Found]:
@@ -143,6 +157,8 @@ class SecretPlaces:
     def _any_may(self, text: str) -> bool:
         if len(text) >= _SHORTEST_PAYLOAD:
             pieces = text.split('"')
+            if any(len(piece) >= _SHORTEST_PAYLOAD and piece.startswith(HIDING) for piece in pieces):
+                return True
             if any(len(piece) >= _SHORTEST_PAYLOAD for piece in pieces):
                 text = '"'.join(["" if _is_payload(piece) else piece for piece in pieces])
         return may_hold(text, self._names) or self._has_value(text)
@@ -154,6 +170,8 @@ class SecretPlaces:
         """The secrets of a text of whatever kind."""
         if depth > _DEEPEST or not self._may_hold(text):
             return []
+        if len(text) >= _SHORTEST_PAYLOAD and text.startswith(HIDING) and HIDDEN.fullmatch(text):  # else maybe a key
+            return list(self._hidden(text, place, depth))
         start = text.lstrip()[:1]
         found: list[Found] = []
         if start in ("{", "["):
@@ -166,6 +184,7 @@ class SecretPlaces:
                 found += found_in_text(text, self._names, place)
         elif start == "<":
             found += self._in_xml(text, place, depth)
+            found += self._in_message(text, place, depth)
         elif (
             start == "-"
             and (boundary := _SNIFFED_BOUNDARY.match(text))
@@ -175,16 +194,54 @@ class SecretPlaces:
         elif _FIELD.match(text) and _DATA.search(text):
             found += self._in_events(text, place, depth)
         elif _FORM.fullmatch(text):
-            found += self._in_form(text, place, depth)
+            found += self._in_form(text.rstrip(TRAILING), place, depth)
+            if "+" in text:  # a sign of base64 in a setting, `AccountKey=a+b`, or a blank of a form
+                found += (
+                    one
+                    for one in found_in_text(text, self._names, place)
+                    if one.value[0] != "+" or looks_secret(one.value)
+                )
         else:
-            if '"' in text and ("{" in text or "[" in text):
-                found += self._in_json(text, place, depth)
-            found += found_in_text(text, self._names, place)
+            if "</" in text:
+                found += self._in_xml(text, place, depth)
+            found += in_table(text, self._names, place)
+            found += self._in_message(text, place, depth)
+        if "&" in text and start not in ('"', "-") and _NAMED_ENTITY.search(text) and not _JSON_START.match(text):
+            found += self._lifted(xml_layer(text), place, depth)
         if "%" in text and start not in ("{", "[", '"', "<", "-"):
             layer = url_layer(text)
             if layer.text != text:
                 found += self._lifted(layer, place, depth)
+        if start not in ("{", "["):
+            found += self._hidden(text, place, depth)
         return found
+
+    def _hidden(self, text: str, place: str, depth: int) -> Iterator[Found]:
+        """What is base64 of a JSON text, an archive or a file in a `data:` URL."""
+        for found in HIDDEN.finditer(text):
+            start, end = found.span("content" if found["content"] is not None else "v")
+            yield from self._in_base64(text[start:end], start, f"{place}~", depth)
+
+    def _in_base64(self, raw: str, start: int, place: str, depth: int) -> Iterator[Found]:
+        data = decoded(raw)
+        if data is None:
+            return
+
+        def rewritten(replace: Replace) -> str:
+            clean = redacted_inside(
+                data,
+                lambda text: _replaced(
+                    text, [*self._of_user(text, place), *self._within(text, place, depth + 1)], replace, ()
+                ),
+            )
+            return raw if clean is data else encoded(clean, raw)
+
+        yield Found(start, start + len(raw), raw, place, False, as_it_is, rewritten)
+
+    def _in_message(self, text: str, place: str, depth: int) -> Iterator[Found]:
+        if '"' in text and ("{" in text or "[" in text):
+            yield from self._in_json(text, place, depth)
+        yield from found_in_text(text, self._names, place)
 
     def _lifted(self, layer: Layer, place: str, depth: int) -> Iterator[Found]:
         """The secrets of a text within another."""
@@ -261,6 +318,8 @@ class SecretPlaces:
             )
             if span is not None:
                 yield content.lifted(Found(*span, content.text[slice(*span)], where, False, as_it_is))
+            elif _IN_BASE64.search(head.text):
+                yield from self._in_base64(content.text, blank.end(), where, depth)
             else:
                 yield from self._lifted(content, where, depth)
 
@@ -270,6 +329,7 @@ class SecretPlaces:
                 yield from self._in_element(
                     element["name"], element["value"], element.start("value"), place, depth, pattern is _CDATA
                 )
+        yield from self._within_elements(text, place)
         for tag in _TAG.finditer(text):
             attributes = [
                 (a["name"], a["value"] or a["other"] or "", max(a.start("value"), a.start("other")))
@@ -282,6 +342,30 @@ class SecretPlaces:
                 )
             if label:
                 yield from self._in_element(label, tag["value"], tag.start("value"), place, depth)
+
+    def _within_elements(self, text: str, place: str) -> Iterator[Found]:
+        """The values of elements within one of a secret name, as `<credentials><value>`."""
+        open_: list[tuple[str, Kind | None]] = []
+        for tag in _ANY_TAG.finditer(text):
+            name = tag["name"]
+            if tag["close"]:
+                for index in range(len(open_) - 1, -1, -1):
+                    if open_[index][0] == name:
+                        del open_[index:]
+                        break
+                continue
+            if tag["empty"] or name.lower() in _VOID or len(open_) >= _MOST_OPEN:
+                continue
+            own = self._names.kind(name)
+            around = open_[-1][1] if open_ else None
+            kind = None if own is None and innocent_within(name) else own or around
+            open_.append((name, kind))
+            value = tag["value"]
+            if own is None and kind is not None and value.strip():
+                layer = xml_layer(value, tag.start("value"))
+                span = _secret_span(layer.text, kind)
+                if span is not None and looks_secret(layer.text[slice(*span)]):
+                    yield layer.lifted(Found(*span, layer.text[slice(*span)], f"{place}<{name}>", True, as_it_is))
 
     def _in_element(
         self, name: str, value: str, start: int, place: str, depth: int, is_clear: bool = False
@@ -333,16 +417,22 @@ def _replaced(text: str, found: Iterable[Found], replace: Replace, marks: Sequen
     """The text with what was found in it replaced; of those that overlap the outermost, or the first."""
     pieces: list[str] = []
     position = 0
-    pictures = [found.span() for mark in marks for found in re.finditer(re.escape(mark), text)]
+    pictures = [picture.span() for mark in marks for picture in re.finditer(re.escape(mark), text)]
     places: Counter[str] = Counter()
     for one in sorted(found, key=lambda one: (one.start, -one.end)):
         if one.start < position or one.end <= one.start or any(a < one.end and one.start < b for a, b in pictures):
+            continue
+        raw = text[one.start : one.end]
+        if one.inside is not None:
+            new = one.inside(replace)
+            if new != one.value:
+                pieces += (text[position : one.start], one.write(new))
+                position = one.end
             continue
         places[one.place] += 1
         number = places[one.place]
         place = f"{one.place}#{number}" if one.counted or number > 1 else one.place
         new = replace(one.value, place)
-        raw = text[one.start : one.end]
         pieces += (text[position : one.start], raw if new == one.value else one.write(new))
         position = one.end
     return "".join((*pieces, text[position:])) if pieces else text
@@ -353,7 +443,7 @@ def _of_header(name: str, value: str) -> Iterator[str]:
     if "cookie" in name:  # RFC 6265: pairs in the one, a pair and attributes in the other
         for pair in value.split(";")[:1] if name == "set-cookie" else value.split(";"):
             content = pair.partition("=")[2].strip()
-            yield from (content, content.strip('"'), unquote(content))
+            yield from (content, content.strip('"'), unquote(content), unquote(content).strip('"'))
         return
     yield value.strip()
     scheme, _, rest = value.strip().partition(" ")
@@ -374,7 +464,18 @@ def _of_header(name: str, value: str) -> Iterator[str]:
                     yield content.partition("/")[0]
     else:
         yield from value.split()
-        yield from (part for word in value.split() for part in word.split(":", 1))
+        for word in value.split():
+            yield from word.split(":", 1)
+            if tail := word.partition("=")[2].strip("="):  # `sha256=…`
+                yield tail
+
+
+def _as_urlsafe(value: str) -> Iterator[str]:
+    """Base64 in the alphabet of URLs (RFC 4648, section 5), and as a form reads it that was not escaped."""
+    if _BASE64.fullmatch(value):
+        yield value.replace("+", "-").replace("/", "_")
+        yield value.replace("+", "-").replace("/", "_").rstrip("=")
+        yield value.replace("+", " ")
 
 
 def _is_unmistakable(value: str) -> bool:

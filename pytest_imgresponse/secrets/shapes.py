@@ -43,6 +43,10 @@ SHAPES = _shapes(
      r"(?:(?:hf|r8|gsk|fw|rpa|e2b|api_org)_|(?:xai|csk)-)[A-Za-z0-9]{20,}"),
     ("nvapi- tgp_v1_ luma- pcsk_ lsv2_ sbp_ sb_secret_ pplx-",
      r"(?:nvapi-|tgp_v1_|luma-|pcsk_|lsv2_|sbp_|sb_secret_|pplx-)(?=[\w-]*\d)[\w-]{20,}"),
+    ("figd_ jina_ tvly- vck_ phx_ ory_st_ ory_at_ ory_pat_ ory_ac_ cfut_ cfat_ rnd_",
+     r"(?:figd_|jina_|tvly-|vck_|phx_|ory_(?:st|at|pat|ac)_|cf[ua]t_|rnd_)(?=[\w-]*\d)[\w-]{20,}"),
+    ("pa-", r"pa-(?=[\w-]*\d)[\w-]{43}(?![\w-])"),  # Voyage
+    ("sg_", rf"SG_[0-9a-f]{{16}}{_E}"),  # Segmind
     ("key_ sk_", r"(?:key|sk)_[0-9a-f]{48,}"),  # Runway, ElevenLabs
     (":", rf"{_UUID}:[0-9a-f]{{32}}{_E}"),  # fal
     ("aiza", r"AIza[\w-]{30,}"),
@@ -54,7 +58,7 @@ SHAPES = _shapes(
     ("zxlk", r"ZXlK[A-Za-z0-9+/_-]{60,}={0,2}"),
     ("eyjrijoi", r"(?i:eyJrIjoi)[A-Za-z0-9]{60,}={0,3}"),
     # --- clouds
-    ("akia asia abia acca a3t", r"(?<![+/])(?:AKIA|ASIA|ABIA|ACCA|A3T[A-Z0-9])[A-Z0-9]{16}(?![A-Za-z0-9+/])"),
+    ("akia asia abia acca a3t", rf"(?:AKIA|ASIA|ABIA|ACCA|A3T[A-Z0-9])[A-Z0-9]{{16}}{_E}"),
     ("ltai", rf"LTAI[A-Za-z0-9]{{17,21}}{_E}"),
     ("akid", rf"AKID[A-Za-z0-9]{{32}}{_E}"),
     ("q~", r"(?<![\w.~-])[\w.~]{3}\dQ~[\w.~-]{31,34}"),
@@ -110,7 +114,7 @@ SHAPES = _shapes(
     ("sk_ rk_ pk_", r"(?:sk|rk|pk)_(?:test|live|prod)_[A-Za-z0-9]{10,}"),
     ("whsec_", r"whsec_[A-Za-z0-9+/=]{24,}"),
     ("sq0", r"sq0[a-z]{3}-[\w-]{22,}"),
-    ("eaa", r"EAA(?:A[\w-]{22,60}|[MC][A-Za-z0-9]{100,})(?![\w/+])"),
+    ("eaa", r"EAA(?:A[\w-]{22,60}(?![\w/+])|[MC][A-Za-z0-9]{100,}(?![\w+]))"),
     ("shpat_ shpca_ shppa_ shpss_", r"shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}"),
     ("shippo_", r"shippo_(?:live|test)_[a-fA-F0-9]{40}"),
     ("flwseck flwpubk", r"FLW(?:SECK|PUBK)_TEST-(?i:[a-h0-9]{32}-X|[a-h0-9]{12})"),
