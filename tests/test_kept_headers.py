@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from requests.auth import HTTPDigestAuth
 
 from pytest_imgresponse import ConfigError, replay
-from pytest_imgresponse.cassette.kept_headers import left_out, of_response, secrets_of
+from pytest_imgresponse.cassette.kept_headers import left_out, of_response
 
 NONCE, OPAQUE, SID = "n0nce-PLANTED-0123456789", "0paque-PLANTED-98765", "s1d-PLANTED-42424242"
 
@@ -204,12 +204,6 @@ def test_ids_of_requests_and_digests_of_a_redacted_body():
     headers = [("apim-request-id", "a"), ("Content-MD5", "b"), ("x-goog-hash", "c"), ("seed", "1")]
     assert placeholders(*headers) == ["<apim-request-id>", "b", "c", "1"]
     assert placeholders(*headers, body_changed=True) == ["<apim-request-id>", "1"]
-
-
-def test_the_secrets_of_a_header_are_told():
-    assert secrets_of("Set-Cookie", f"sid={SID}; Path=/") == [SID]
-    assert secrets_of("WWW-Authenticate", f'Digest realm="long realm 1", nonce="{NONCE}"') == [NONCE]
-    assert secrets_of("ETag", '"abc"') == []
 
 
 def test_what_no_client_acts_on_is_not_worth_naming():

@@ -14,7 +14,7 @@ from typing import Any
 
 from pytest_imgresponse._config import Matcher
 from pytest_imgresponse.cassette.interaction import Interaction, Request
-from pytest_imgresponse.cassette.matching import CONDITIONS, Likeness
+from pytest_imgresponse.cassette.matching import CONDITIONS, Facets, Likeness, facets_of
 from pytest_imgresponse.cassette.merging import untagged
 from pytest_imgresponse.cassette.placeholders import PLACEHOLDER, REDACTED, TAGGED, is_unmistakable, tag_of
 from pytest_imgresponse.http import HTTPRequest
@@ -31,7 +31,7 @@ class _Held:
 
 
 class Playable:
-    """The interactions of a cassette, each with its request as it is compared.
+    """The interactions of a cassette, each with how `Cleaning` has it, whose request is compared.
 
     Each is given once; with `repeats` the last one again. Functions of `match_on` get two requests, the recorded and
     the asked, and say no by False or by `AssertionError`.
@@ -39,22 +39,24 @@ class Playable:
 
     def __init__(
         self,
-        held: Iterable[tuple[Interaction, Request, Likeness]],
+        held: Iterable[tuple[Interaction, Interaction]],
+        likeness_of: Callable[[Interaction], Likeness],
         match_on: Sequence[Matcher],
         *,
         repeats: bool = False,
     ) -> None:
+        self._match_on = match_on
         self._functions: list[Callable[[HTTPRequest, HTTPRequest], Any]] = [m for m in match_on if callable(m)]
         self._repeats = repeats
-        self._held = [_Held(*each) for each in held]
+        self._held = [_Held(interaction, clean.request, likeness_of(clean)) for interaction, clean in held]
         self._by_key: dict[str, list[_Held]] = defaultdict(list)
         for each in self._held:
             self._by_key[each.likeness.key].append(each)
 
     @property
-    def requests(self) -> list[Request]:
-        """The recorded requests, as they are compared."""
-        return [each.request for each in self._held]
+    def facets(self) -> list[Facets]:
+        """What is compared of the recorded requests, to tell the nearest; made anew each time."""
+        return [facets_of(untagged(each.request), self._match_on) for each in self._held]
 
     def count(self, key: str) -> int:
         """How often a request is recorded."""

@@ -105,18 +105,6 @@ def of_response(headers: Pairs, keep: Collection[str], replace: Replace, *, body
     return tuple(kept)
 
 
-def secrets_of(name: str, value: str) -> list[str]:
-    """The secrets in a header that is kept without them: what other texts of its exchange must not show either."""
-    found: list[str] = []
-
-    def note(value: str, place: str) -> str:
-        found.append(value)
-        return value
-
-    of_response(((name, value),), (), note)
-    return found
-
-
 def left_out(headers: Pairs, keep: Collection[str] = ()) -> Iterator[str]:
     """The names of the headers that are not kept and that a client might miss, in lower case."""
     for name, _ in headers:

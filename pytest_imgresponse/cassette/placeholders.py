@@ -60,8 +60,8 @@ class Placeholders:
         self._origin: dict[str, str] = {}  # of what a header carried: the value that it is a form of
         self._everywhere = Echoes()
         self._in_urls: dict[str, str] = {}  # others of the server's, which a client may put into a URL
-        self._heard: list[str] = []
-        self._texts: list[str] = []  # those of them that were looked at, in the clear
+        self._heard: list[str] = []  # and not looked at yet
+        self._texts: list[str] = []  # that were looked at, in the clear
         self._words: set[str] = set()
 
     def __len__(self) -> int:
@@ -75,9 +75,10 @@ class Placeholders:
         if value in self._own or is_placeholder(value):
             return value
         if value not in self._of:
-            self._learn(value, REDACTED, None)
             if is_unmistakable(value):
                 self._know_forms(value, value)
+            else:
+                self._of[value] = REDACTED
         return self._tagged(value)
 
     def carried(self, values: Iterable[str]) -> None:
@@ -148,9 +149,9 @@ class Placeholders:
     def _component(self, component: re.Match[str]) -> str:
         return self._in_urls.get(unquote(component[0]), component[0])
 
-    def _learn(self, value: str, placeholder: str, answer: tuple[str, int] | None) -> None:
+    def _learn(self, value: str, placeholder: str, answer: tuple[str, int]) -> None:
         self._of[value] = placeholder
-        if placeholder != REDACTED and answer is not None:
+        if placeholder != REDACTED:
             self._own[placeholder] = answer
         if is_unmistakable(value):
             self._everywhere.add(value)
@@ -158,8 +159,8 @@ class Placeholders:
             self._in_urls[value] = placeholder
 
     def _was_heard(self, value: str) -> bool:
-        for text in self._heard[len(self._texts) :]:
-            self._texts.append(plain := unquote(text))
+        while self._heard:
+            self._texts.append(plain := unquote(self._heard.pop()))
             self._words.update(_WORDS.findall(plain))
         return not self._words.isdisjoint(_WORDS.findall(value)) and any(value in text for text in self._texts)
 

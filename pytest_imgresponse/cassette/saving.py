@@ -42,7 +42,6 @@ class Saver:
         self.not_kept: list[Response] = []
         """The errors that did not replace a success."""
         self._store = store
-        self._settings = settings
         self._cleaning = cleaning
         self._run = run
         self._attributes = attributes

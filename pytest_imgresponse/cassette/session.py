@@ -14,7 +14,7 @@ from pytest_imgresponse._config import Settings
 from pytest_imgresponse.cassette.choosing import Playable
 from pytest_imgresponse.cassette.cleaning import Cleaning
 from pytest_imgresponse.cassette.interaction import Interaction, Request, Response
-from pytest_imgresponse.cassette.matching import Likeness, facets_of, is_loopback, passes_by
+from pytest_imgresponse.cassette.matching import Likeness, is_loopback, passes_by
 from pytest_imgresponse.cassette.merging import Ticket, failed, untagged
 from pytest_imgresponse.cassette.misses import miss, told_of_another
 from pytest_imgresponse.cassette.placeholders import without_tags
@@ -101,8 +101,9 @@ class Session:
                 anew[likeness_of(clean).key] -= 1
             else:
                 held.append((interaction, clean))
-        items = [(interaction, clean.request, likeness_of(clean)) for interaction, clean in held]
-        return Playable(items, settings.match_on, repeats=settings.allow_playback_repeats and not self._anew)
+        return Playable(
+            held, likeness_of, settings.match_on, repeats=settings.allow_playback_repeats and not self._anew
+        )
 
     def close(self, *, interrupted: bool = False) -> None:
         """No more is asked. What was rewritten takes the cassette's place, unless the test was `interrupted`."""
@@ -237,13 +238,12 @@ class Session:
 
     def _miss(self, ticket: Ticket) -> CassetteError:
         settings, key = self.settings, ticket.likeness.key
-        recorded = [facets_of(untagged(request), settings.match_on) for request in self._recorded.requests]
         return miss(
             untagged(ticket.clean),
             self.path,
             settings,
             self._remedy,
-            recorded=recorded if self.existed else None,
+            recorded=self._recorded.facets if self.existed else None,
             other=self._other,
             same=self._recorded.count(key),
             asked=1 + sum(other.likeness.key == key for other in self.tickets),

@@ -121,8 +121,8 @@ class Store:
                 staged.append((temporary, final))
                 if not temporary.exists():
                     new.append(temporary)
-                _replace(temporary, data)
-            _replace(self.path, text.encode(), self._short)
+                write_whole(temporary, data)
+            write_whole(self.path, text.encode(), self._short)
         except BaseException:
             for temporary in new:
                 temporary.unlink(missing_ok=True)
@@ -137,7 +137,7 @@ class Store:
         self._placed.update(names)
         self._names, self._interactions, self._seen = names, list(interactions), _identity(self.path.stat())
         if attributes is not None and not os.path.lexists(attributes / ".gitattributes"):
-            _replace(attributes / ".gitattributes", _GITATTRIBUTES.encode())
+            write_whole(attributes / ".gitattributes", _GITATTRIBUTES.encode())
 
     def _item(self, interaction: Interaction, name_of: Callable[[File], str]) -> str:
         """The YAML of an interaction, written once however often the cassette is saved."""
@@ -271,8 +271,8 @@ def _identity(facts: os.stat_result) -> tuple[int, ...]:
     return facts.st_mtime_ns, facts.st_ctime_ns, facts.st_size, facts.st_ino
 
 
-def _replace(path: Path, data: bytes, name: str | None = None) -> None:
-    """Write a file as a whole or not at all; what stands there, be it a link, is not followed."""
+def write_whole(path: Path, data: bytes, name: str | None = None) -> None:
+    """Write a file as a whole or not at all; what stands there, be it a link, is not followed. Raises `OSError`."""
     temporary = path.with_name(f".{name or path.name}.{os.getpid()}.tmp")
     temporary.unlink(missing_ok=True)
     try:

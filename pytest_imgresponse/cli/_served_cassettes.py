@@ -99,10 +99,8 @@ class Recorded:
         self._paths = {id(interaction): path for path, interaction in self._held}
         self._cleaning = Cleaning(Settings(match_on=tuple(match_on)))
         interactions = [interaction for _, interaction in self._held]
-        clean = self._cleaning.stored(interactions)
-        likenesses = map(self._cleaning.likeness_of, clean)
-        held = zip(interactions, [interaction.request for interaction in clean], likenesses, strict=True)
-        self._recorded = Playable(held, match_on, repeats=not once)
+        held = zip(interactions, self._cleaning.stored(interactions), strict=True)
+        self._recorded = Playable(held, self._cleaning.likeness_of, match_on, repeats=not once)
         self._asked: Counter[str] = Counter()
         self._lock = Lock()
         fetched = [urlsplit(i.request.url) for _, i in self._held if i.request.method == "GET"]
@@ -146,8 +144,9 @@ class Recorded:
             return f"it is recorded {times} time(s), and was asked {self._asked[likeness.key]} times (--once)"
         lines = [f"  {i.request.method} {i.request.url} ({path})" for path, i in self._held[:_SHOWN]]
         more = [f"  … and {len(self._held) - _SHOWN} more"] if len(self._held) > _SHOWN else []
-        facets = [facets_of(untagged(request), self._match_on) for request in self._recorded.requests]
-        return "\n".join([nearest(facets, facets_of(untagged(asked), self._match_on)), "Recorded are:", *lines, *more])
+        return "\n".join(
+            [nearest(self._recorded.facets, facets_of(untagged(asked), self._match_on)), "Recorded are:", *lines, *more]
+        )
 
     def _rewritten(self, response: HTTPResponse, own: str) -> HTTPResponse:
         """The answer as it goes out: without the framing of its recording, and with this server's urls if wished."""

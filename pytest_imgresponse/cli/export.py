@@ -54,7 +54,7 @@ def _is_to_export(found: Found, to: Path) -> bool:
 
 
 def _outcome(found: Found, arguments: argparse.Namespace) -> Outcome:
-    from pytest_imgresponse.cassette.store import Store
+    from pytest_imgresponse.cassette.store import Store, write_whole
     from pytest_imgresponse.cli._conversions import Outcome, is_below
     from pytest_imgresponse.errors import CassetteDecodeError
     from pytest_imgresponse.importing import conversion
@@ -93,6 +93,7 @@ def _outcome(found: Found, arguments: argparse.Namespace) -> Outcome:
         raise CassetteSaveError(f"{found.path}: as plain YAML it would not read back as it is; nothing was written")
     outcome.status = "would be written"
     if not arguments.dry_run:
-        conversion.write_whole(target, data)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(target, data)
         outcome.status = "written"
     return outcome

@@ -100,20 +100,6 @@ def is_inline(data: bytes, path: Path, exchanges: Sequence[Exchange]) -> bool:
     )
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file as a whole or not at all. Raises `OSError`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.unlink(missing_ok=True)
-    try:
-        with temporary.open("xb") as file:
-            file.write(data)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
 def remove(path: Path, names: Iterable[str]) -> None:
     """Remove a recording and the files beside it that are its own. Raises `OSError`."""
     path.unlink(missing_ok=True)
