@@ -7,12 +7,13 @@ import shutil
 import socket
 import sysconfig
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpcore
 import httpcore2
+import httpx
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
@@ -64,6 +65,21 @@ def recordings() -> Path:
 def api() -> Iterator[LocalEndpoint]:
     with LocalEndpoint() as endpoint:
         yield endpoint
+
+
+FIELDS = {"model": "dall-e-2", "size": "256x256", "response_format": "b64_json"}
+"""Of a request that the API answers with a small picture."""
+
+
+@pytest.fixture
+def ask(api: LocalEndpoint) -> Callable[..., httpx.Response]:
+    """Asks the API on the loopback for a picture."""
+
+    def ask(prompt: str = "a red fox", **fields: Any) -> httpx.Response:
+        headers = {"Authorization": "Bearer sk-live-0123456789"}
+        return httpx.post(f"{api.url}/images/generations", json={**FIELDS, "prompt": prompt, **fields}, headers=headers)
+
+    return ask
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import string
 import uuid
@@ -17,8 +16,9 @@ import pytest
 from pytest_imgresponse import HTTPRequest, HTTPResponse
 from pytest_imgresponse._config import Settings
 from pytest_imgresponse.cassette.session import Session
+from tests.conftest import attack_size
 
-PROGRAMS = int(os.environ.get("IMGRESPONSE_ATTACK_SIZE", "40"))
+PROGRAMS = attack_size(40)
 BASE = "https://api.example"
 PERSONAL = ("session_id", "user_id", "account_id", "project_id", "api_key", "access_token", "organization_id", "tenant", "user", "email")  # fmt: skip
 NAMES = (*PERSONAL, "request_id", "task_id", "job_id", "id", "token", "session", "key", "code", "sign", "sessionToken")

@@ -28,17 +28,6 @@ from pytest_imgresponse import (
 )
 from tests.conftest import slow
 
-FIELDS = {"model": "dall-e-2", "size": "256x256", "response_format": "b64_json"}
-
-
-@pytest.fixture
-def ask(api):
-    def ask(prompt="a red fox", **fields):
-        headers = {"Authorization": "Bearer sk-live-0123456789"}
-        return httpx.post(f"{api.url}/images/generations", json={**FIELDS, "prompt": prompt, **fields}, headers=headers)
-
-    return ask
-
 
 @pytest.fixture
 def path(tmp_path) -> Path:

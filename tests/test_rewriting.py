@@ -18,20 +18,11 @@ import pytest
 
 from pytest_imgresponse import CassetteSaveError, replay
 from pytest_imgresponse.cassette.store import Store
+from tests.conftest import FIELDS, attack_size
 
-FIELDS = {"model": "dall-e-2", "size": "256x256", "response_format": "b64_json"}
-KILLS = int(os.environ.get("IMGRESPONSE_ATTACK_SIZE") or 3)
+KILLS = attack_size(3)
 """How many processes are killed."""
 OLD, NEW = ["old 1", "old 2", "old 3"], ["new 1", "new 2", "new 3"]
-
-
-@pytest.fixture
-def ask(api):
-    def ask(prompt="a red fox", **fields):
-        headers = {"Authorization": "Bearer sk-live-0123456789"}
-        return httpx.post(f"{api.url}/images/generations", json={**FIELDS, "prompt": prompt, **fields}, headers=headers)
-
-    return ask
 
 
 @pytest.fixture

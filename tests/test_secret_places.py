@@ -9,7 +9,6 @@ import base64
 import gzip
 import io
 import json
-import os
 import random
 import re
 import tarfile
@@ -25,6 +24,7 @@ from hypothesis import strategies as st
 from pytest_imgresponse.cassette.interaction import Request, Response
 from pytest_imgresponse.secrets.archives import redacted_inside
 from pytest_imgresponse.secrets.places import SecretPlaces
+from tests.conftest import attack_size
 
 from . import real
 from .planted_secrets import (
@@ -40,7 +40,7 @@ from .planted_secrets import (
     plants,
 )
 
-SIZE = int(os.environ.get("IMGRESPONSE_ATTACK_SIZE", "300"))
+SIZE = attack_size(300)
 """Secrets that are planted: 300 hold each kind and each place once."""
 
 PLACES = SecretPlaces()

@@ -31,6 +31,7 @@ from pytest_imgresponse.cassette.interaction import Interaction, Request, Respon
 from pytest_imgresponse.cassette.store import Store
 from pytest_imgresponse.errors import CassetteDecodeError
 from pytest_imgresponse.http import HTTPRequest, HTTPResponse, boundary_of
+from tests.conftest import attack_size
 
 PICTURE = b"\x89PNG\r\n\x1a\n" + b"pixels" * 9
 
@@ -261,7 +262,7 @@ class TestKilled:
             text=True,
             cwd=Path(__file__).parents[1],
         ) as process:
-            for attempt in range(kills := max(12, int(os.environ.get("IMGRESPONSE_ATTACK_SIZE") or 0) // 10)):
+            for attempt in range(kills := max(12, attack_size(0) // 10)):
                 process.stdin.write("again\n")
                 process.stdin.flush()
                 child = int(process.stdout.readline())
