@@ -256,7 +256,7 @@ def test_who_comes_from_it_finds_what_the_readme_says(suite, api, pytest_with, c
         assert re.search(declared, source, re.MULTILINE), (option, fixture, marker)
 
 
-THEIR_SUITE = {
+NESTED_SUITE = {
     "tests/test_logo.py": """
 @pytest.mark.vcr
 def test_fox(): ask('a fox')
@@ -276,14 +276,14 @@ class TestShop:
 
 @pytest.mark.parametrize("name", THEIR_MODE)
 def test_a_suite_of_theirs_is_imported_and_replays(suite, api, pytest_with, name):
-    for path, text in THEIR_SUITE.items():
+    for path, text in NESTED_SUITE.items():
         suite.write(text, path)
     pytest_with(name, f"{THEIR_MODE[name]}=once")
     assert len(api.requests) == 5
     command = [sys.executable, "-m", "pytest_imgresponse", "import", "tests", "--to", "cassettes", "--move"]
     subprocess.run(command, cwd=suite.root, check=True)
     assert not [*suite.root.glob("tests/**/*.yaml")]
-    for path in THEIR_SUITE:
+    for path in NESTED_SUITE:
         file = suite.root / path
         file.write_text(file.read_text().replace("pytest.mark.vcr", "pytest.mark.imgresponse"))
     suite.run().outcomes(passed=5).sent(0)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import re
+import tarfile
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -242,6 +244,23 @@ def test_a_body_in_another_encoding_is_redacted_too():
         assert "Füchslein" in text
     broken = b"\xff\xfe\x00\xd8"
     assert Redactor().request(Request.of(HTTPRequest("POST", "http://a/", (), broken))).body.content() == broken
+
+
+def test_an_archive_that_happens_to_be_utf_8_is_redacted_inside_and_stays_one():
+    """Nothing but ASCII and NULs, so the cassette keeps it as a text."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        for name, content in (("a.json", f'{{"api_key": "{SECRET}"}}'.encode()), ("b.txt", b"a fox")):
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    asked = Request.of(HTTPRequest("POST", "http://a/", (), archive.getvalue()))
+    assert not asked.body.files
+    kept = Redactor().request(asked).body.content()
+    assert SECRET.encode() not in kept
+    with tarfile.open(fileobj=io.BytesIO(kept)) as tar:
+        assert tar.getnames() == ["a.json", "b.txt"]
+        assert tar.extractfile("b.txt").read() == b"a fox"
 
 
 def test_what_a_header_carried_is_found_wherever_it_is_repeated():
