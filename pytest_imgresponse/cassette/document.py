@@ -76,28 +76,31 @@ _Dumper.add_representer(tuple, _represent_values)
 def dump(interaction: Interaction, name_of: Callable[[File], str]) -> str:
     """One interaction as an item of the list `interactions`; a cassette is the header and its items."""
     request, response = interaction.request, interaction.response
-    asked = {"method": request.method, "uri": request.url, "headers": _grouped(request.headers)}
-    status = {"code": response.status, "message": response.reason}
-    version = {"http_version": response.http_version} if response.http_version else {}  # which vcrpy hands on
-    answered = {"status": status, **version, "headers": _grouped(response.headers)}
     body = _block(request.body.renamed(name_of), 6) if request.body.text else " null"
-    return (
-        f"- request:\n{_yaml(asked, 4)}    body:{body}\n"
-        f"  response:\n{_yaml(answered, 4)}    body:\n      string:{_block(response.body.renamed(name_of), 8)}\n"
-    )
+    version = {"http_version": response.http_version} if response.http_version else {}  # which vcrpy hands on
+    return _item(request, response, body, _block(response.body.renamed(name_of), 8), version)
 
 
 def dump_inline(request: HTTPRequest, response: HTTPResponse) -> str:
     """The same with the whole bodies in it and no references: an item as vcrpy itself reads it."""
-    asked = {"method": request.method, "uri": request.url, "headers": _grouped(request.headers)}
-    answered = {
-        "status": {"code": response.status, "message": response.reason},
-        "headers": _grouped(response.headers),
-    }
     body = _inline(request.body, 6) if request.body else " null"
+    return _item(request, response, body, _inline(response.body, 8), {})
+
+
+def _item(
+    request: Request | HTTPRequest,
+    response: Response | HTTPResponse,
+    body: str,
+    string: str,
+    version: Mapping[str, str],
+) -> str:
+    """An item with these bodies, which are YAML already."""
+    asked = {"method": request.method, "uri": request.url, "headers": _grouped(request.headers)}
+    status = {"code": response.status, "message": response.reason}
+    answered = {"status": status, **version, "headers": _grouped(response.headers)}
     return (
         f"- request:\n{_yaml(asked, 4)}    body:{body}\n"
-        f"  response:\n{_yaml(answered, 4)}    body:\n      string:{_inline(response.body, 8)}\n"
+        f"  response:\n{_yaml(answered, 4)}    body:\n      string:{string}\n"
     )
 
 
