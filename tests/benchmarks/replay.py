@@ -184,7 +184,7 @@ def replay_vcrpy(client: httpx.Client, answer: Answer, competitor: str) -> bytes
 
 def save_ours(answer: Answer, competitor: str) -> None:
     """From the body in memory to the files: redacted, the pictures taken out and hashed."""
-    ImagePersister.save_cassette(answer.path(competitor), answer.cassette(), None)
+    ImagePersister.save_cassette(answer.path(competitor), answer.cassette(), yamlserializer)
 
 
 def save_vcrpy(answer: Answer, competitor: str) -> None:
