@@ -46,8 +46,9 @@ class Likeness:
     def of(cls, request: Request, match_on: Iterable[Matcher] = MATCHERS) -> Likeness:
         """That of a request as the redactor gives it, its tags in the text."""
         text = key_of(facets_of(request, match_on))
-        conditions = tuple(request.header(name) for name in CONDITIONS) if request.headers else _UNCONDITIONAL
-        return cls(without_tags(text), tags_in(text), conditions, request.header("accept"))
+        first = {name.lower(): value for name, value in reversed(request.headers)}
+        conditions = tuple(map(first.get, CONDITIONS))
+        return cls(without_tags(text), tags_in(text), conditions, first.get("accept"))
 
     def fits(self, asked: Likeness) -> bool:
         """Whether a recorded request is one that was asked, its Accept aside."""

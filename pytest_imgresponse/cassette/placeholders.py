@@ -76,7 +76,7 @@ class Placeholders:
             return value
         if value not in self._of:
             if is_unmistakable(value):
-                self._know_forms(value, value)
+                self._know_forms(value, value, _encoded(value))
             else:
                 self._of[value] = REDACTED
         return self._tagged(value)
@@ -87,11 +87,12 @@ class Placeholders:
         for value in several:
             if value in self._own or value in self._of or is_placeholder(value):
                 continue
-            # `Bearer sk-…` tells of `sk-…` alone
-            self._know_forms(value, next(shorter for shorter in several if shorter in value))
+            # `Bearer sk-…` tells of `sk-…` alone, whose forms are known with it.
+            origin = next(shorter for shorter in several if shorter in value)
+            self._know_forms(value, origin, () if value == f"Bearer {origin}" else _encoded(value))
 
-    def _know_forms(self, value: str, origin: str) -> None:
-        for form in (value, *_encoded(value)):
+    def _know_forms(self, value: str, origin: str, others: Iterable[str]) -> None:
+        for form in (value, *others):
             self._of.setdefault(form, REDACTED)
             self._origin.setdefault(form, self._origin.get(origin, origin))
             self._everywhere.add(form)

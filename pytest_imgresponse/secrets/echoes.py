@@ -19,6 +19,7 @@ from pytest_imgresponse.secrets.escapes import json_layer, url_layer
 # a URL, those of JSON (RFC 8259, section 7), also of a JSON text within one.
 _WORDS = re.compile(r"%(?:25)*[0-9A-Fa-f]{2}|\\+(?:u[0-9A-Fa-f]{4}|[A-Za-z])|(?P<word>[A-Za-z0-9]+)")
 _ESCAPE_BEFORE = re.compile(r"(?:%(?:25)*[0-9A-Fa-f]{2}|\\(?:u[0-9A-Fa-f]{4}|[A-Za-z]))\Z")
+_WORD = re.compile("[A-Za-z0-9]+")
 _LONGEST_FORM = 24
 """Characters that one character of a value may become."""
 _FEW = 48
@@ -42,12 +43,15 @@ class Echoes:
 
     def add(self, value: str) -> None:
         """Know a value from now on. One without a letter or digit is nothing that could be found."""
-        word = max(re.finditer("[A-Za-z0-9]+", value), key=_length, default=None)
-        if value in self._values or word is None:
+        if value in self._values:
+            return
+        word = max(_WORD.findall(value), key=len, default="")
+        if not word:
             return
         self._values.add(value)
-        known = _Value(value, value[: word.start()], value[word.end() :])
-        insort(self._by_word[word[0].lower()], known, key=lambda other: -len(other.value))  # one may be part of another
+        before, _, after = value.partition(word)
+        known = self._by_word[word.lower()]
+        insort(known, _Value(value, before, after), key=lambda other: -len(other.value))  # one may be part of another
 
     def replaced(self, text: str, replacement: Callable[[str, str], str]) -> str:
         """The text with each value that stands in it, and is no part of a longer word, replaced.
@@ -92,10 +96,6 @@ def _written(text: str, spans: Iterable[tuple[int, int, str]], replacement: Call
         pieces += (text[done:start], replacement(value, text[start:end]))
         done = end
     return "".join((*pieces, text[done:])) if pieces else text
-
-
-def _length(word: re.Match[str]) -> int:
-    return len(word[0])
 
 
 def _span(known: _Value, text: str, word: re.Match[str], done: int) -> tuple[int, int] | None:
